@@ -1,0 +1,86 @@
+//! What is wrong with a document: where, what was found, what was expected, and what was probably meant.
+
+use std::fmt;
+
+/// One mistake in a document.
+///
+/// Shown as one line, for example
+/// `rollouts.reviews.versions.v2.wieght: unknown field; did you mean "weight"?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: String,
+    rollout: Option<String>,
+    kind: Kind,
+}
+
+impl ConfigError {
+    pub(crate) fn new(path: String, rollout: Option<&str>, kind: Kind) -> Self {
+        Self { path, rollout: rollout.map(str::to_owned), kind }
+    }
+
+    /// The JSON path of the value, such as `rollouts.reviews.total`; empty for the document as a whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The rollout that the mistake is confined to; `None` if it spoils the whole document.
+    pub fn rollout(&self) -> Option<&str> {
+        self.rollout.as_deref()
+    }
+}
+
+/// The kinds of mistakes. All of them are the author's of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Neither JSON nor a `Struct`; the text says where it stops making sense.
+    Syntax(String),
+    /// A field that does not exist here.
+    UnknownField { nearest: Option<String>, known: String },
+    /// The same field twice.
+    DuplicateField,
+    /// A field that has to be there.
+    Missing { expected: String },
+    /// A value of the wrong type, form or range.
+    Wrong { found: String, expected: String, nearest: Option<String> },
+    /// A value that contradicts another one.
+    Conflict(String),
+    /// Too much of something.
+    Limit { found: usize, most: usize, what: &'static str },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "document" } else { &self.path };
+        write!(f, "{path}: ")?;
+        match &self.kind {
+            Kind::Syntax(text) => write!(f, "neither JSON nor a Struct: {text}"),
+            Kind::UnknownField { nearest: Some(name), .. } => write!(f, "unknown field; did you mean \"{name}\"?"),
+            Kind::UnknownField { nearest: None, known } => write!(f, "unknown field; expected one of {known}"),
+            Kind::DuplicateField => f.write_str("the field stands here twice; expected it once"),
+            Kind::Missing { expected } => write!(f, "missing; expected {expected}"),
+            Kind::Wrong { found, expected, nearest } => {
+                write!(f, "found {found}; expected {expected}")?;
+                nearest.as_ref().map_or(Ok(()), |name| write!(f, "; did you mean \"{name}\"?"))
+            }
+            Kind::Conflict(text) => f.write_str(text),
+            Kind::Limit { found, most, what } => write!(f, "found {found} {what}; expected at most {most}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The known name that is nearest to what was written, if any is near enough to be what was meant.
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    const LONGEST: usize = 64;
+    if written.len() > LONGEST {
+        return None;
+    }
+    let written = written.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::osa_distance(&written, &name.to_ascii_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name.to_owned())
+}

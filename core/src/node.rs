@@ -1,0 +1,159 @@
+//! The tree that every form of a document fills: JSON, the wire form of `google.protobuf.Struct`, and YAML.
+//!
+//! It keeps duplicate keys, which a map would swallow, so that the reader can report them.
+
+mod json;
+mod wire;
+
+pub use json::SyntaxError;
+
+/// A value of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// Means the same as a field that is not there.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any number; whole ones may have been written as `10`, `10.0` or `1e1`.
+    Number(f64),
+    /// Text.
+    String(String),
+    /// A list.
+    List(Vec<Node>),
+    /// An object, in the order of the document, duplicates kept.
+    Map(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// Reads a document as Envoy hands it over: JSON text (from a `StringValue`), else the wire form of a `Struct`.
+    ///
+    /// # Errors
+    /// The JSON error, with line and column, if the bytes are neither.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SyntaxError> {
+        json::read(bytes).or_else(|error| wire::read(bytes).ok_or(error))
+    }
+
+    /// What was found, in words for an error message: short, printable, and without line breaks.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Null => "null".into(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::String(text) => quote(text),
+            Self::List(_) => "a list".into(),
+            Self::Map(_) => "an object".into(),
+        }
+    }
+}
+
+/// Text in double quotes, escaped to printable ASCII and cut to 64 characters, so that it can stand in a log line.
+pub(crate) fn quote(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let mut quoted = String::from("\"");
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            quoted.push('…');
+            break;
+        }
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' '..='~' => quoted.push(character),
+            _ => quoted.extend(character.escape_unicode()),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, Node)]) -> Node {
+        Node::Map(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: Node) {
+        assert_eq!(Node::from_bytes(bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn json_in_every_form_of_a_number() {
+        for text in ["10", "10.0", "1e1", "1.0E+1"] {
+            check(text.as_bytes(), Node::Number(10.0));
+        }
+        check(b"-3", Node::Number(-3.0));
+        check(b"18446744073709551615", Node::Number(18_446_744_073_709_551_615.0));
+    }
+
+    #[test]
+    fn json_keeps_duplicate_keys_and_order() {
+        check(
+            br#"{"b": 1, "a": [true, null, "x"], "b": 2}"#,
+            map(&[
+                ("b", Node::Number(1.0)),
+                ("a", Node::List(vec![Node::Bool(true), Node::Null, Node::String("x".into())])),
+                ("b", Node::Number(2.0)),
+            ]),
+        );
+    }
+
+    #[test]
+    fn struct_bytes() {
+        // {"a": 10.0, "b": {"c": [true, null, "x"]}} as protobuf encodes it.
+        let list = [b"\x0a\x02\x20\x01".as_slice(), b"\x0a\x02\x08\x00", b"\x0a\x03\x1a\x01x"].concat();
+        let c = [b"\x0a\x01c\x12\x0f\x32\x0d".as_slice(), &list].concat();
+        let b = [b"\x0a\x01b\x12\x18\x2a\x16\x0a\x14".as_slice(), &c].concat();
+        let a = [b"\x0a\x01a\x12\x09\x11".as_slice(), &10f64.to_le_bytes()].concat();
+        let bytes = [b"\x0a\x0e".as_slice(), &a, b"\x0a\x1d", &b].concat();
+        let list = Node::List(vec![Node::Bool(true), Node::Null, Node::String("x".into())]);
+        check(&bytes, map(&[("a", Node::Number(10.0)), ("b", map(&[("c", list)]))]));
+        for cut in 1..bytes.len() {
+            let whole_entries = cut == 16;
+            assert_eq!(Node::from_bytes(&bytes[..cut]).is_ok(), whole_entries, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_the_place() {
+        let error = Node::from_bytes(b"{\"rollouts\":\n  nonsense}").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        Node::from_bytes(b"").unwrap_err();
+        Node::from_bytes(&[0xff; 40]).unwrap_err();
+        let deep = "[".repeat(100_000);
+        Node::from_bytes(deep.as_bytes()).unwrap_err();
+        let mut wire = Vec::new();
+        for _ in 0..60 {
+            wire = nested(&wire);
+        }
+        assert!(Node::from_bytes(&wire).is_err(), "a Struct nested deeper than the limit");
+    }
+
+    /// A Struct whose only field `a` is the given Struct.
+    fn nested(inner: &[u8]) -> Vec<u8> {
+        let value = field(0x2a, inner);
+        let entry = [b"\x0a\x01a".to_vec(), field(0x12, &value)].concat();
+        field(0x0a, &entry)
+    }
+
+    fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![tag];
+        let mut length = bytes.len();
+        while length >= 0x80 {
+            out.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+            length >>= 7;
+        }
+        out.push(u8::try_from(length).unwrap());
+        out.extend_from_slice(bytes);
+        out
+    }
+
+    #[test]
+    fn found_text_is_printable_and_short() {
+        assert_eq!(Node::String("a\n\"é".into()).describe(), r#""a\u{a}\"\u{e9}""#);
+        assert!(Node::String("x".repeat(1000)).describe().len() < 80);
+        assert_eq!(Node::Number(10.0).describe(), "10");
+        assert_eq!(Node::Number(0.5).describe(), "0.5");
+    }
+}

@@ -1,0 +1,120 @@
+use super::*;
+
+#[track_caller]
+fn check_pairs(line: &str, expected: &[(&str, &str)]) {
+    let found: Vec<(&[u8], &[u8])> = pairs(line.as_bytes()).collect();
+    let expected: Vec<(&[u8], &[u8])> = expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    assert_eq!(found, expected, "{line:?}");
+}
+
+#[test]
+fn a_cookie_header_is_read_as_rfc_6265bis_says() {
+    check_pairs("", &[]);
+    check_pairs("a=1", &[("a", "1")]);
+    check_pairs("a=1; b=2;c=3", &[("a", "1"), ("b", "2"), ("c", "3")]);
+    check_pairs(" \ta\t = 1 2\t ; b=", &[("a", "1 2"), ("b", "")]);
+    check_pairs("a=b=c", &[("a", "b=c")]);
+    check_pairs("nameless; =v; =; a=1", &[("a", "1")]);
+    check_pairs("a=\"1\"; a=%31", &[("a", "\"1\""), ("a", "%31")]);
+    check_pairs("A=1; a=2", &[("A", "1"), ("a", "2")]);
+    check_pairs("a=1,b=2", &[("a", "1,b=2")]);
+    check_pairs("\u{a0}a=1", &[("\u{a0}a", "1")]);
+    check_pairs(";;;", &[]);
+    check_pairs(&format!("a={}; b=1", "x".repeat(4096)), &[("b", "1")]);
+}
+
+#[test]
+fn values_with_control_characters_do_not_count() {
+    let found: Vec<&[u8]> = values(b"a=\x01; a=ok; a=x\x7f; b=no", "a").collect();
+    assert_eq!(found, [b"ok"]);
+}
+
+#[test]
+fn a_visitor_number_is_its_ten_characters() {
+    let number = VisitorNumber::from_bits(0x0123_4567_89ab_cdef);
+    assert_eq!(number.as_str(), "EjRWeJq83v");
+    assert_eq!(VisitorNumber::from_bits(u64::MAX).as_str(), "__________");
+    assert_eq!(VisitorNumber::from_bits(0).as_str(), "AAAAAAAAAA");
+    assert_eq!(VisitorNumber::from_text(b"EjRWeJq83v"), Some(number));
+    for bad in ["", "short", "elevenchars", "EjRWeJq83=", "EjRWeJq83+", "EjRWeJq83\u{e9}"] {
+        assert_eq!(VisitorNumber::from_text(bad.as_bytes()), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_visitor_cookie_is_read() {
+    #[track_caller]
+    fn check(value: &str, expected: Option<u32>) {
+        assert_eq!(Visitor::from_value(value.as_bytes()).map(|visitor| visitor.issued.number()), expected, "{value:?}");
+    }
+    check("nEjRWeJq83v.d20778", Some(20_778));
+    check("d20778.nEjRWeJq83v", Some(20_778));
+    check("nEjRWeJq83v.xfuture.d20778.", Some(20_778));
+    check("nEjRWeJq83v", None);
+    check("d20778", None);
+    check("nEjRWeJq83v.d", None);
+    check("nEjRWeJq83v.d-1", None);
+    check("nEjRWeJq83v.d99999999", None);
+    check("nEjRWeJq83.d20778", None);
+    check("nEjRWeJq83v.d20778.d20779", None);
+    check("nEjRWeJq83v.nEjRWeJq83v.d20778", None);
+    check("v2", None);
+    check("", None);
+}
+
+#[test]
+fn the_first_valid_visitor_cookie_counts() {
+    let cookie = VisitorCookie::default();
+    let today = Day::from_unix_seconds(20_778 * 86_400);
+    let line = b"canary=junk; canary=nAAAAAAAAAA.d20000; canary=nEjRWeJq83v.d20778; canary=nBBBBBBBBBB.d20778";
+    let visitor = cookie.read(line, today).unwrap();
+    assert_eq!(visitor.number.as_str(), "EjRWeJq83v", "junk and what is past its age are passed over");
+}
+
+#[test]
+fn ages() {
+    let cookie = |days: u32| VisitorCookie { max_age: days * SECONDS_A_DAY, ..VisitorCookie::default() };
+    #[track_caller]
+    fn check(cookie: &VisitorCookie, age: i32, expected: &str) {
+        let issued = Day::from_text((20_000 - age).to_string().as_bytes()).unwrap();
+        let today = Day::from_text(b"20000").unwrap();
+        let visitor = Visitor { number: VisitorNumber::from_bits(7), issued };
+        let line = format!("canary={}", visitor.to_value());
+        let found = match cookie.read(line.as_bytes(), today) {
+            None => "refused",
+            Some(visitor) if cookie.is_due(visitor, today) => "due",
+            Some(_) => "fresh",
+        };
+        assert_eq!(found, expected, "{age} days old, kept for {} s", cookie.max_age);
+    }
+    for (age, expected) in [(0, "fresh"), (7, "fresh"), (8, "due"), (30, "due"), (31, "refused"), (-1, "fresh"), (-2, "due")] {
+        check(&cookie(30), age, expected);
+    }
+    for (age, expected) in [(0, "fresh"), (1, "due"), (2, "refused")] {
+        check(&cookie(1), age, expected);
+    }
+}
+
+#[test]
+fn set_cookie() {
+    #[track_caller]
+    fn check(cookie: &VisitorCookie, https: bool, expected: &str) {
+        let visitor = Visitor { number: VisitorNumber::from_bits(0), issued: Day::from_text(b"20778").unwrap() };
+        assert_eq!(cookie.write(visitor, https), expected);
+    }
+    let default = VisitorCookie::default();
+    check(&default, false, "canary=nAAAAAAAAAA.d20778; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax");
+    check(&default, true, "canary=nAAAAAAAAAA.d20778; Max-Age=2592000; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let other = VisitorCookie {
+        name: "__Secure-c".into(),
+        max_age: SECONDS_A_DAY,
+        path: "/shop".into(),
+        domain: Some("example.com".into()),
+        same_site: SameSite::None,
+        secure: Secure::Always,
+        http_only: false,
+        partitioned: true,
+    };
+    let expected = "__Secure-c=nAAAAAAAAAA.d20778; Max-Age=86400; Path=/shop; Domain=example.com; Secure; SameSite=None; Partitioned";
+    check(&other, false, expected);
+}

@@ -1,0 +1,124 @@
+//! From a document to [`Rules`]: one walk over the tree that finds all mistakes at once.
+//!
+//! A mistake inside a rollout stays there: that rollout keeps its last good form, or, without one, covers its match with
+//! stable. A mistake anywhere else spoils the document, and whatever was in force stays in force.
+
+mod cookie;
+mod headers;
+mod reader;
+mod rollout;
+mod values;
+
+use std::sync::Arc;
+
+use crate::cookie::VisitorCookie;
+use crate::cover::Cover;
+use crate::error::{ConfigError, Kind};
+use crate::node::Node;
+use crate::rules::{Inbound, OutputHeaders, Rollout, Rules};
+use reader::{Object, Path, Report};
+
+/// The longest document, in bytes.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MOST_ROLLOUTS: usize = 10_000;
+
+/// What became of a document.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The rules to use from now on; `None` if the document as a whole is spoiled.
+    pub rules: Option<Rules>,
+    /// Every mistake, in the order of the document.
+    pub errors: Vec<ConfigError>,
+    /// The output headers: those of the document if its `headers` could be read, else the default ones. A filter without
+    /// rules removes a client's copies of them.
+    pub outputs: OutputHeaders,
+}
+
+impl Rules {
+    /// Reads a document as Envoy hands it over: JSON text, or the wire form of a `google.protobuf.Struct`.
+    ///
+    /// A rollout with a mistake is taken over from `last_good` by its name, or else covers its match with stable.
+    /// Deterministic: the same bytes and the same `last_good` give the same outcome.
+    pub fn parse(document: &[u8], last_good: Option<&Self>) -> Parsed {
+        let mut report = Report::default();
+        if document.len() > MOST_BYTES {
+            let kind = Kind::Limit { found: document.len(), most: MOST_BYTES, what: "bytes" };
+            return spoiled(report, kind);
+        }
+        if document.iter().all(u8::is_ascii_whitespace) {
+            return spoiled(report, Kind::Missing { expected: "an object with rollouts".into() });
+        }
+        match Node::from_bytes(document) {
+            Ok(node) => Self::from_node(&node, last_good),
+            Err(error) => {
+                report.errors.clear();
+                spoiled(report, Kind::Syntax(error.to_string()))
+            }
+        }
+    }
+
+    /// As [`Rules::parse`], from a tree that is already there.
+    pub fn from_node(node: &Node, last_good: Option<&Self>) -> Parsed {
+        let mut report = Report::default();
+        let draft = read_document(node, last_good, &mut report);
+        let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
+        let spoiled = report.errors.iter().any(|error| error.rollout().is_none());
+        let rules = draft.filter(|_| !spoiled).map(|draft| Self {
+            cover: Cover::new(&draft.rollouts),
+            rollouts: draft.rollouts,
+            cookie: draft.cookie,
+            outputs: outputs.clone(),
+            inbound: draft.inbound,
+        });
+        Parsed { rules, errors: report.errors, outputs }
+    }
+}
+
+fn spoiled(mut report: Report<'_>, kind: Kind) -> Parsed {
+    report.add(&Path::ROOT, kind);
+    Parsed { rules: None, errors: report.errors, outputs: OutputHeaders::default() }
+}
+
+/// The parts of a document, some of which may be spoiled.
+struct Draft {
+    rollouts: Vec<Arc<Rollout>>,
+    cookie: Option<VisitorCookie>,
+    /// `None` if `headers` has a mistake.
+    outputs: Option<OutputHeaders>,
+    inbound: Inbound,
+}
+
+fn read_document<'a>(node: &'a Node, last_good: Option<&Rules>, report: &mut Report<'a>) -> Option<Draft> {
+    let object = Object::read(node, Path::ROOT, &["rollouts", "cookie", "headers", "inbound"], report)?;
+    let outputs = headers::read(&object, report);
+    let cookie = cookie::read(&object, report);
+    let inbound = [("skip", Inbound::Skip), ("decide", Inbound::Decide)];
+    let inbound = object.choice("inbound", &inbound, report).unwrap_or(Inbound::Skip);
+    let context = rollout::Context { outputs: outputs.clone().unwrap_or_default(), last_good };
+    let rollouts = read_rollouts(&object, &context, report);
+    Some(Draft { rollouts, cookie, outputs, inbound })
+}
+
+fn read_rollouts<'a>(object: &Object<'a>, context: &rollout::Context<'_>, report: &mut Report<'a>) -> Vec<Arc<Rollout>> {
+    let path = object.field("rollouts");
+    let Some(node) = object.get("rollouts") else {
+        report.add(&path, Kind::Missing { expected: "an object of rollouts by name".into() });
+        return Vec::new();
+    };
+    let entries = reader::entries(node, &path, "an object of rollouts by name", report).unwrap_or_default();
+    if entries.len() > MOST_ROLLOUTS {
+        report.add(&path, Kind::Limit { found: entries.len(), most: MOST_ROLLOUTS, what: "rollouts" });
+        return Vec::new();
+    }
+    // Sorted without regard to the order of the document; of two with one name, both are mistakes and one form is kept.
+    let mut sorted: Vec<&'a (String, Node)> = entries.iter().filter(|(_, node)| *node != Node::Null).collect();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut rollouts: Vec<Arc<Rollout>> = Vec::with_capacity(sorted.len());
+    for same_name in sorted.chunk_by(|(a, _), (b, _)| a == b) {
+        let Some((name, node)) = same_name.first() else { continue };
+        report.rollout = Some(name);
+        rollouts.push(rollout::read(name, node, same_name.len() > 1, &path, context, report));
+    }
+    report.rollout = None;
+    rollouts
+}

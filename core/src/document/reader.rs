@@ -1,0 +1,223 @@
+//! Walking a [`Node`] tree: paths, typed fields, and every mistake collected instead of the first one thrown.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::error::{ConfigError, Kind, nearest};
+use crate::node::{Node, quote};
+
+/// The way from the document's root to a value. Lives on the stack; turned into text only for an error.
+#[derive(Clone, Copy)]
+pub(super) struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Root,
+    Field(&'a str),
+    Item(usize),
+}
+
+impl<'a> Path<'a> {
+    pub(super) const ROOT: Path<'static> = Path { parent: None, step: Step::Root };
+
+    pub(super) fn field(&'a self, name: &'a str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Field(name) }
+    }
+
+    pub(super) fn item(&'a self, index: usize) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Item(index) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+        }
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Item(index) => write!(f, "[{index}]"),
+            Step::Field(name) => {
+                let dot = if self.parent.is_some_and(|parent| parent.parent.is_some()) { "." } else { "" };
+                let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+                if plain && !name.is_empty() { write!(f, "{dot}{name}") } else { write!(f, "[{}]", quote(name)) }
+            }
+        }
+    }
+}
+
+/// The mistakes found so far, and the rollout that new ones are confined to.
+#[derive(Default)]
+pub(super) struct Report<'a> {
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) rollout: Option<&'a str>,
+}
+
+impl Report<'_> {
+    pub(super) fn add(&mut self, path: &Path<'_>, kind: Kind) {
+        self.errors.push(ConfigError::new(path.to_string(), self.rollout, kind));
+    }
+
+    pub(super) fn wrong(&mut self, path: &Path<'_>, node: &Node, expected: &str) {
+        self.wrong_name(path, node, expected, None);
+    }
+
+    pub(super) fn wrong_name(&mut self, path: &Path<'_>, node: &Node, expected: &str, nearest: Option<String>) {
+        self.add(path, Kind::Wrong { found: node.describe(), expected: expected.into(), nearest });
+    }
+
+    pub(super) fn conflict(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        self.add(path, Kind::Conflict(text.into()));
+    }
+}
+
+/// An object whose fields are all known and stand in it once.
+pub(super) struct Object<'a> {
+    entries: &'a [(String, Node)],
+    pub(super) path: Path<'a>,
+}
+
+impl<'a> Object<'a> {
+    /// The object at `path`, with every unknown or repeated field reported.
+    pub(super) fn read(node: &'a Node, path: Path<'a>, known: &[&str], report: &mut Report<'_>) -> Option<Self> {
+        let Node::Map(entries) = node else {
+            report.wrong(&path, node, "an object");
+            return None;
+        };
+        for (index, (name, _)) in entries.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let kind = Kind::UnknownField { nearest: nearest(name, known.iter().copied()), known: known.join(", ") };
+                report.add(&path.field(name), kind);
+            } else if entries.iter().take(index).any(|(earlier, _)| earlier == name) {
+                report.add(&path.field(name), Kind::DuplicateField);
+            }
+        }
+        Some(Self { entries, path })
+    }
+
+    /// The field's value; `null` means that it is not there.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
+        let (_, node) = self.entries.iter().find(|(key, _)| key == name)?;
+        (*node != Node::Null).then_some(node)
+    }
+
+    pub(super) fn field(&self, name: &'a str) -> Path<'_> {
+        self.path.field(name)
+    }
+
+    /// Reads the field with `read`, if it is there.
+    pub(super) fn with<T>(&self, name: &str, read: impl FnOnce(&'a Node, &Path<'_>) -> Option<T>) -> Option<T> {
+        let node = self.get(name)?;
+        read(node, &self.path.field(name))
+    }
+
+    pub(super) fn bool(&self, name: &str, report: &mut Report<'_>) -> Option<bool> {
+        self.with(name, |node, path| match node {
+            Node::Bool(value) => Some(*value),
+            _ => {
+                report.wrong(path, node, "true or false");
+                None
+            }
+        })
+    }
+
+    pub(super) fn whole(&self, name: &str, range: RangeInclusive<u32>, report: &mut Report<'_>) -> Option<u32> {
+        self.with(name, |node, path| {
+            let value = whole(node).and_then(|value| u32::try_from(value).ok()).filter(|value| range.contains(value));
+            if value.is_none() {
+                report.wrong(path, node, &format!("a whole number from {} to {}", range.start(), range.end()));
+            }
+            value
+        })
+    }
+
+    /// Text that `parse` understands, described by `expected`.
+    pub(super) fn text<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        report: &mut Report<'_>,
+    ) -> Option<T> {
+        self.with(name, |node, path| text(node, path, expected, parse, report))
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+        self.with(name, |node, path| {
+            let Node::String(written) = node else {
+                report.wrong(path, node, &one_of(words));
+                return None;
+            };
+            let found = words.iter().find(|(word, _)| word == written).map(|(_, value)| *value);
+            if found.is_none() {
+                let near = nearest(written, words.iter().map(|(word, _)| *word));
+                report.wrong_name(path, node, &one_of(words), near);
+            }
+            found
+        })
+    }
+}
+
+/// The items of a list, each with its path.
+pub(super) fn items<'a>(node: &'a Node, path: &Path<'_>, expected: &str, report: &mut Report<'_>) -> &'a [Node] {
+    if let Node::List(items) = node {
+        return items;
+    }
+    report.wrong(path, node, expected);
+    &[]
+}
+
+/// The entries of an object whose keys are names, not fields; every repeated one is reported.
+pub(super) fn entries<'a>(
+    node: &'a Node,
+    path: &Path<'_>,
+    expected: &str,
+    report: &mut Report<'_>,
+) -> Option<&'a [(String, Node)]> {
+    if let Node::Map(entries) = node {
+        return Some(entries);
+    }
+    report.wrong(path, node, expected);
+    None
+}
+
+/// Text that `parse` understands, described by `expected`.
+pub(super) fn text<T>(
+    node: &Node,
+    path: &Path<'_>,
+    expected: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let value = match node {
+        Node::String(text) => parse(text),
+        _ => None,
+    };
+    if value.is_none() {
+        report.wrong(path, node, expected);
+    }
+    value
+}
+
+/// A number without a fraction.
+pub(super) fn whole(node: &Node) -> Option<i64> {
+    const LARGEST: f64 = 1e15;
+    match node {
+        #[allow(clippy::cast_possible_truncation)] // Whole and far inside i64.
+        Node::Number(value) if value.abs() <= LARGEST && value.trunc() == *value => Some(*value as i64),
+        _ => None,
+    }
+}
+
+fn one_of<T>(words: &[(&str, T)]) -> String {
+    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,273 @@
+//! Rules: a document after reading. Valid by construction, so that nothing downstream can fail.
+//!
+//! The only way to a [`Rules`] is [`Rules::parse`](crate::Rules::parse), in `document`.
+
+use std::sync::Arc;
+
+use crate::cookie::VisitorCookie;
+use crate::cover::Cover;
+use crate::header::HeaderName;
+use crate::slot::{Intervals, SlotKey};
+
+/// Everything that a document says, ready to decide with.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Sorted by name. Shared, since a rollout may outlive the document that it came in (see [`Rules::parse`]).
+    pub(crate) rollouts: Vec<Arc<Rollout>>,
+    /// Which rollout covers a request.
+    pub(crate) cover: Cover,
+    /// The visitor cookie; `None` where the document says `cookie: false`.
+    pub(crate) cookie: Option<VisitorCookie>,
+    /// The headers that carry a decision.
+    pub(crate) outputs: OutputHeaders,
+    /// What to do on a sidecar's inbound listener.
+    pub(crate) inbound: Inbound,
+}
+
+impl Rules {
+    /// The rollouts, sorted by name.
+    pub fn rollouts(&self) -> impl ExactSizeIterator<Item = &Rollout> {
+        self.rollouts.iter().map(|rollout| &**rollout)
+    }
+
+    /// The headers that carry a decision.
+    pub fn outputs(&self) -> &OutputHeaders {
+        &self.outputs
+    }
+
+    /// What to do on a sidecar's inbound listener.
+    pub fn inbound(&self) -> Inbound {
+        self.inbound
+    }
+}
+
+/// One named experiment.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    pub(crate) name: String,
+    /// An OR; empty means that nothing matches, which only a broken rollout can have.
+    pub(crate) matches: Vec<MatchEntry>,
+    pub(crate) plan: Plan,
+}
+
+/// What a rollout does with the requests that it covers.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// Its document was wrong and there is no earlier form of it: everybody gets stable.
+    Broken(Version),
+    /// It shares its traffic among its versions.
+    Share(Shared),
+}
+
+/// A rollout that shares its traffic.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) stable: VersionId,
+    /// Sorted by name.
+    pub(crate) versions: Vec<Version>,
+    pub(crate) intervals: Intervals,
+    pub(crate) key: SlotKey,
+    pub(crate) overrides: Overrides,
+    pub(crate) sticky: Sticky,
+    pub(crate) mark_stable: bool,
+}
+
+impl Rollout {
+    /// The name, `[a-z0-9-]{1,63}`; `invalid` for a broken rollout whose name does not fit.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The versions, sorted by name; of a broken rollout only stable.
+    pub fn versions(&self) -> &[Version] {
+        match &self.plan {
+            Plan::Broken(stable) => std::slice::from_ref(stable),
+            Plan::Share(shared) => &shared.versions,
+        }
+    }
+
+    /// The share of the slots that each version owns; `None` for a broken rollout, whose traffic all goes to stable.
+    pub fn intervals(&self) -> Option<&Intervals> {
+        match &self.plan {
+            Plan::Broken(_) => None,
+            Plan::Share(shared) => Some(&shared.intervals),
+        }
+    }
+
+    /// The key that puts units into slots; `None` for a broken rollout.
+    pub fn slot_key(&self) -> Option<&SlotKey> {
+        match &self.plan {
+            Plan::Broken(_) => None,
+            Plan::Share(shared) => Some(&shared.key),
+        }
+    }
+
+    /// The id of the version with this name.
+    pub fn version_named(&self, name: &[u8]) -> Option<VersionId> {
+        let index = self.versions().binary_search_by(|version| version.name.as_bytes().cmp(name)).ok()?;
+        u8::try_from(index).ok().map(VersionId)
+    }
+
+    /// A version of this rollout.
+    pub(crate) fn version(&self, id: VersionId) -> Option<&Version> {
+        self.versions().get(usize::from(id.0))
+    }
+}
+
+/// A version's index among its rollout's versions; a rollout has at most 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionId(pub(crate) u8);
+
+impl VersionId {
+    /// The index into [`Rollout::versions`].
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One deployable variant.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub(crate) name: String,
+    /// The Envoy cluster, without which only the version header can steer.
+    pub(crate) cluster: Option<String>,
+    /// The kill switch: this version is nobody's answer in any layer.
+    pub(crate) off: bool,
+}
+
+impl Version {
+    /// The name, `[A-Za-z0-9_-]{1,63}`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Envoy cluster, if the document names one.
+    pub fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+
+    /// Whether the kill switch is set.
+    pub fn is_off(&self) -> bool {
+        self.off
+    }
+}
+
+/// An AND of conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MatchEntry {
+    /// An OR; empty means every host.
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) path: PathPattern,
+}
+
+/// A host to match, in lower case and without a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HostPattern {
+    Exact(String),
+    /// The rest behind `*`, with its leading dot: `.example.com` stands for one or more labels before it.
+    Suffix(String),
+}
+
+/// A path to match; the query string is never part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PathPattern {
+    Any,
+    Exact(String),
+    /// Whole segments, without a trailing slash.
+    Prefix(String),
+}
+
+/// Where a request may name its version itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) header: Option<HeaderName>,
+    pub(crate) query: Option<String>,
+    pub(crate) cookie: Option<String>,
+    /// Other names for versions.
+    pub(crate) aliases: Vec<(String, VersionId)>,
+}
+
+/// What keeps a unit on its version.
+#[derive(Clone, Debug)]
+pub(crate) struct Sticky {
+    /// Ids that requests carry; the first that is present and not empty counts.
+    pub(crate) units: Vec<UnitSource>,
+    pub(crate) prefer: Prefer,
+    pub(crate) hold: Hold,
+    pub(crate) first: First,
+}
+
+impl Default for Sticky {
+    fn default() -> Self {
+        Self { units: Vec::new(), prefer: Prefer::Visitor, hold: Hold::Slot, first: First::Draw }
+    }
+}
+
+/// Where an id stands in a request.
+#[derive(Clone, Debug)]
+pub(crate) enum UnitSource {
+    Header(HeaderName),
+    Cookie(String),
+}
+
+/// Which of visitor number and id wins where a request has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prefer {
+    Visitor,
+    Unit,
+}
+
+/// What is kept of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// The visitor number alone, so that the version follows the weights.
+    Slot,
+    /// Nothing: every request draws anew.
+    None,
+}
+
+/// Who serves a unit that carries nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Whoever its new visitor number draws.
+    Draw,
+    /// Stable.
+    Stable,
+}
+
+/// What to do on a sidecar's inbound listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// Nothing: the client's sidecar or the gateway has decided.
+    Skip,
+    /// Decide there (waypoints).
+    Decide,
+}
+
+/// The names of the headers that carry a decision; `None` is not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputHeaders {
+    /// Request header with the version's name.
+    pub version: Option<HeaderName>,
+    /// Request header with the version's cluster.
+    pub cluster: Option<HeaderName>,
+    /// Request header with the slot's number.
+    pub slot: Option<HeaderName>,
+    /// Request header with the reason.
+    pub reason: Option<HeaderName>,
+    /// Response header with rollout/version/reason.
+    pub answer: Option<HeaderName>,
+}
+
+impl OutputHeaders {
+    /// The request headers among them, which never come in from a client.
+    pub fn on_request(&self) -> impl Iterator<Item = &HeaderName> {
+        [&self.version, &self.cluster, &self.slot, &self.reason].into_iter().flatten()
+    }
+}
+
+impl Default for OutputHeaders {
+    fn default() -> Self {
+        Self { version: Some(HeaderName::X_CANARY_VERSION), cluster: None, slot: None, reason: None, answer: None }
+    }
+}

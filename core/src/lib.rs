@@ -1,1 +1,64 @@
-//! Being built.
+//! The decision of Serin, canary routing inside Envoy: which version serves a request, and why.
+//!
+//! ```text
+//! document ──Rules::parse→ Rules ──┐
+//!                                  ├─decide→ Decision ─Effects::of→ Effects
+//! request headers ───────→ Facts ──┘
+//! ```
+//!
+//! Pure and total: no clock, no randomness, no log, no I/O. Time and random bits come in as arguments; headers come in
+//! through [`Source`]. Nothing here knows proxy-wasm or Envoy.
+//!
+//! ```
+//! use serin_core::{Day, Effects, Facts, Rules, Source, decide};
+//!
+//! struct Headers(Vec<(&'static str, &'static str)>);
+//!
+//! impl Source for Headers {
+//!     fn header(&self, name: &str) -> Option<Vec<u8>> {
+//!         self.headers(name).into_iter().next()
+//!     }
+//!     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+//!         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
+//!     }
+//! }
+//!
+//! let document = br#"{"rollouts": {"shop": {
+//!     "stable": "v1",
+//!     "versions": {"v1": {}, "v2": {"weight": 10}},
+//!     "override": {"header": "x-canary"}
+//! }}}"#;
+//! let rules = Rules::parse(document, None).rules.expect("the document is sound");
+//! let facts = Facts::new(Headers(vec![(":authority", "shop.example.com"), ("x-canary", "v2")]));
+//!
+//! let decision = decide(&rules, &facts, Day::from_unix_seconds(1_800_000_000), || 0).expect("every request is covered");
+//! let effects = Effects::of(&rules, Some(&decision), &facts);
+//!
+//! assert_eq!(decision.reason.as_str(), "override");
+//! assert_eq!(effects.set, [("x-canary-version", "v2".to_owned())]);
+//! ```
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cookie;
+mod cover;
+mod decide;
+mod document;
+mod effects;
+mod error;
+mod facts;
+mod header;
+mod node;
+mod rules;
+mod slot;
+
+pub use cookie::{Visitor, VisitorCookie, VisitorNumber};
+pub use decide::{Decision, Reason, decide};
+pub use document::Parsed;
+pub use effects::Effects;
+pub use error::ConfigError;
+pub use facts::{Day, Facts, Source};
+pub use header::HeaderName;
+pub use node::{Node, SyntaxError};
+pub use rules::{Inbound, OutputHeaders, Rollout, Rules, Version, VersionId};
+pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};

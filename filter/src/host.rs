@@ -1,0 +1,251 @@
+//! Every host call that the module makes, and the only file that makes any.
+//!
+//! The SDK's own wrappers panic on a header byte from 0x80 on and on any status they do not expect, and a panic kills
+//! the VM of a whole worker. So the calls are declared here, statuses are read as numbers, and whatever is not what was
+//! hoped for becomes `None` or nothing. The post-link step keeps the imports that are declared here and no others.
+//!
+//! ABI: proxy-wasm 0.2.1 (`proxy-wasm/spec`, `abi-versions/v0.2.1`), and WASI preview 1 for entropy.
+
+#![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
+
+use serin_core::Source;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, message_size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, most: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn random_get(buffer: *mut u8, size: usize) -> u32;
+}
+
+/// The status of a call that worked; whatever the others mean, the answer to them is the same.
+const OK: u32 = 0;
+
+/// The maps of headers, by their numbers in the ABI.
+#[derive(Clone, Copy)]
+enum Map {
+    Request = 0,
+    Response = 2,
+}
+
+/// The request of the current stream. Only meaningful while its request headers are handled.
+pub(crate) struct Request;
+
+impl Source for Request {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        header(Map::Request, name)
+    }
+
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        // SAFETY: `taken` passes pointers that are good for the call.
+        let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
+        pairs.map(|pairs| values_named(&pairs, name.as_bytes())).unwrap_or_default()
+    }
+}
+
+/// Sets a request header, replacing every other of its name. Envoy matches its routes again.
+pub(crate) fn set_request_header(name: &str, value: &str) {
+    replace(Map::Request, name, value);
+}
+
+/// Removes a request header. Envoy matches its routes again, so this is for headers that are there.
+pub(crate) fn remove_request_header(name: &str) {
+    // SAFETY: the pointer and size are those of a live string.
+    let _ = unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) };
+}
+
+/// Sets a response header, replacing every other of its name.
+pub(crate) fn set_response_header(name: &str, value: &str) {
+    replace(Map::Response, name, value);
+}
+
+/// Adds a response header beside others of its name.
+pub(crate) fn add_response_header(name: &str, value: &str) {
+    let (name_size, value_size) = (name.len(), value.len());
+    // SAFETY: the pointers and sizes are those of live strings.
+    let _ = unsafe {
+        proxy_add_header_map_value(Map::Response as u32, name.as_ptr(), name_size, value.as_ptr(), value_size)
+    };
+}
+
+/// Whether the response is a server error. Only meaningful while response headers are handled.
+pub(crate) fn response_is_5xx() -> bool {
+    header(Map::Response, ":status").is_some_and(|status| status.starts_with(b"5"))
+}
+
+/// The document. Only meaningful inside `on_configure`.
+pub(crate) fn configuration() -> Vec<u8> {
+    const PLUGIN_CONFIGURATION: u32 = 7;
+    // SAFETY: `taken` passes pointers that are good for the call.
+    taken(|data, size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) })
+        .unwrap_or_default()
+}
+
+/// The name that the plugin has in Envoy's configuration; with Istio `namespace.name`.
+pub(crate) fn plugin_name() -> Option<String> {
+    String::from_utf8(property(b"plugin_name")?).ok()
+}
+
+/// Whether the listener is a sidecar's inbound one (`core.v3.TrafficDirection.INBOUND` is 1).
+pub(crate) fn is_inbound() -> bool {
+    property(b"xds\0listener_direction").is_some_and(|value| value.first() == Some(&1))
+}
+
+/// The wall clock, in nanoseconds since 1970-01-01 UTC.
+pub(crate) fn now_nanoseconds() -> u64 {
+    let mut now = 0;
+    // SAFETY: the host writes eight bytes at a live u64.
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut now) };
+    if status == OK { now } else { 0 }
+}
+
+/// Calls `on_tick` of the current root every so many milliseconds; 0 stops.
+pub(crate) fn set_tick_period(milliseconds: u32) {
+    // SAFETY: no pointers.
+    let _ = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+}
+
+/// 64 random bits from the host, if it gives any.
+pub(crate) fn entropy() -> Option<u64> {
+    let mut bytes = [0; 8];
+    // SAFETY: the host writes as many bytes as the live buffer has.
+    let status = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+    (status == OK).then(|| u64::from_le_bytes(bytes))
+}
+
+/// One line in Envoy's log, at error level.
+pub(crate) fn log_error(message: &str) {
+    const ERROR: u32 = 4;
+    // SAFETY: the pointer and size are those of a live string.
+    let _ = unsafe { proxy_log(ERROR, message.as_ptr(), message.len()) };
+}
+
+/// A counter or gauge, by the id that the host gave it.
+#[derive(Clone, Copy)]
+pub(crate) struct Metric(u32);
+
+/// What a metric is, by its number in the ABI.
+#[derive(Clone, Copy)]
+pub(crate) enum MetricKind {
+    Counter = 0,
+    Gauge = 1,
+}
+
+impl Metric {
+    /// Defines a metric. Every call makes a new id, so the caller keeps it.
+    pub(crate) fn define(kind: MetricKind, name: &str) -> Option<Self> {
+        let mut id = 0;
+        // SAFETY: the name is a live string, and the host writes four bytes at a live u32.
+        let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
+        (status == OK).then_some(Self(id))
+    }
+
+    /// Adds to a counter.
+    pub(crate) fn add(self, count: u32) {
+        // SAFETY: no pointers.
+        let _ = unsafe { proxy_increment_metric(self.0, i64::from(count)) };
+    }
+
+    /// Sets a gauge.
+    pub(crate) fn set(self, value: u32) {
+        // SAFETY: no pointers.
+        let _ = unsafe { proxy_record_metric(self.0, u64::from(value)) };
+    }
+}
+
+fn header(map: Map, name: &str) -> Option<Vec<u8>> {
+    // SAFETY: the name is a live string; `taken` passes pointers that are good for the call.
+    taken(|data, size| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) })
+}
+
+fn replace(map: Map, name: &str, value: &str) {
+    let (name_size, value_size) = (name.len(), value.len());
+    // SAFETY: the pointers and sizes are those of live strings.
+    let _ =
+        unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };
+}
+
+/// A property, by its path with NUL between the parts.
+fn property(path: &[u8]) -> Option<Vec<u8>> {
+    // SAFETY: the path is a live slice; `taken` passes pointers that are good for the call.
+    taken(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// Makes a call that returns bytes, and takes them over.
+fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (std::ptr::null_mut(), 0);
+    let status = call(&raw mut data, &raw mut size);
+    if status != OK {
+        return None;
+    }
+    if data.is_null() || size == 0 {
+        return Some(Vec::new());
+    }
+    // SAFETY: the host put the bytes where the SDK's `proxy_on_memory_allocate` told it to: into a `Vec` of this very
+    // capacity, which was forgotten there.
+    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// The values of one name in a serialised map: a count, then name and value sizes of each pair, then the pairs
+/// themselves, each part closed by a NUL; numbers are 32 bits, little-endian.
+fn values_named(pairs: &[u8], wanted: &[u8]) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    let mut sizes = pairs;
+    let count = take_size(&mut sizes).unwrap_or(0);
+    let mut rest = count.checked_mul(8).and_then(|bytes| sizes.get(bytes..)).unwrap_or_default();
+    for _ in 0..count {
+        let pair = take_size(&mut sizes).zip(take_size(&mut sizes));
+        let Some(pair) = pair.and_then(|(name, value)| take_part(&mut rest, name).zip(take_part(&mut rest, value)))
+        else {
+            break;
+        };
+        if pair.0 == wanted {
+            values.push(pair.1.to_vec());
+        }
+    }
+    values
+}
+
+fn take_size(bytes: &mut &[u8]) -> Option<usize> {
+    let (size, rest) = bytes.split_first_chunk::<4>()?;
+    *bytes = rest;
+    usize::try_from(u32::from_le_bytes(*size)).ok()
+}
+
+fn take_part<'a>(bytes: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
+    let (part, rest) = bytes.split_at_checked(size)?;
+    *bytes = rest.get(1..)?;
+    Some(part)
+}

@@ -1,0 +1,151 @@
+//! One configuration of the plugin: the document read, or what stands in for one that could not be.
+//!
+//! `on_configure` is always true: false at a cold start would mean errors for everybody, and false on a worker alone a
+//! filter that is silently skipped.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use serin_core::{ConfigError, Day, Decision, Inbound, OutputHeaders, Rules};
+
+use crate::host;
+use crate::http::Stream;
+use crate::metrics::Counts;
+use crate::vm;
+
+/// Counters are flushed and the date is looked at once a second.
+const TICK_MILLISECONDS: u32 = 1_000;
+/// Lines of errors that one document may put into the log of one VM.
+const MOST_LOGGED: usize = 100;
+
+/// A root context: lives from one configuration to the end of its last stream.
+pub(crate) struct Root {
+    id: u32,
+    plugin: String,
+    configured: Rc<Configured>,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, plugin: String::new(), configured: Rc::new(Configured::new(Mode::Inert(OutputHeaders::default()))) }
+    }
+
+    /// What the document, and what was in force before it, make of this root.
+    fn read(&self, document: &[u8]) -> Mode {
+        let last_good = vm::last_good(&self.plugin, self.id);
+        let parsed = Rules::parse(document, last_good.as_ref().map(|(rules, _)| &**rules));
+        self.report(&parsed.errors);
+        let fingerprint = vm::fingerprint(document);
+        let in_force = match (parsed.rules, last_good) {
+            (Some(rules), None) => Some((Rc::new(rules), fingerprint)),
+            // What a broken rollout kept depends on the earlier document as well.
+            (Some(rules), Some((_, earlier))) if !parsed.errors.is_empty() => Some((Rc::new(rules), fingerprint ^ earlier)),
+            (Some(rules), Some(_)) => Some((Rc::new(rules), fingerprint)),
+            (None, last_good) => last_good,
+        };
+        let Some((rules, fingerprint)) = in_force else { return Mode::Inert(parsed.outputs) };
+        vm::put_in_force(&self.plugin, self.id, Rc::clone(&rules), fingerprint);
+        Mode::Active(rules)
+    }
+
+    /// One line an error, and the two metrics that tell whether the document was sound.
+    fn report(&self, errors: &[ConfigError]) {
+        for error in errors.iter().take(MOST_LOGGED) {
+            host::log_error(&format!("serin {}: {error}", self.plugin));
+        }
+        if let Some(more) = errors.len().checked_sub(MOST_LOGGED).filter(|more| *more > 0) {
+            host::log_error(&format!("serin {}: and {more} more errors", self.plugin));
+        }
+        crate::metrics::report_configuration(&self.plugin, errors.is_empty());
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        self.plugin = host::plugin_name().unwrap_or_default();
+        let mode = self.read(&host::configuration());
+        self.configured = Rc::new(Configured::new(mode));
+        self.configured.look_at_the_clock();
+        host::set_tick_period(TICK_MILLISECONDS);
+        true
+    }
+
+    fn on_tick(&mut self) {
+        self.configured.look_at_the_clock();
+        self.configured.flush();
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(Rc::clone(&self.configured))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Drop for Root {
+    /// Envoy keeps a timer running for a root that is gone, so it is stopped here.
+    fn drop(&mut self) {
+        self.configured.flush();
+        host::set_tick_period(0);
+        vm::forget(&self.plugin, self.id);
+    }
+}
+
+/// What a root and its streams share.
+pub(crate) struct Configured {
+    pub(crate) mode: Mode,
+    /// As of the last tick, so that requests need not ask for the time.
+    today: Cell<Day>,
+    /// Known from the first request on: the listener cannot be asked for at configuration.
+    inbound: OnceCell<bool>,
+    counts: RefCell<Counts>,
+}
+
+/// What to do with requests.
+pub(crate) enum Mode {
+    /// There are no rules: remove a client's copies of our headers, and nothing else.
+    Inert(OutputHeaders),
+    /// Decide.
+    Active(Rc<Rules>),
+}
+
+impl Configured {
+    fn new(mode: Mode) -> Self {
+        let counts = match &mode {
+            Mode::Inert(_) => Counts::default(),
+            Mode::Active(rules) => Counts::new(rules),
+        };
+        let today = Cell::new(Day::from_unix_seconds(0));
+        Self { mode, today, inbound: OnceCell::new(), counts: RefCell::new(counts) }
+    }
+
+    /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
+    pub(crate) fn skips(&self) -> bool {
+        let decides = matches!(&self.mode, Mode::Active(rules) if rules.inbound() == Inbound::Decide);
+        !decides && *self.inbound.get_or_init(host::is_inbound)
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        self.today.get()
+    }
+
+    pub(crate) fn count(&self, decision: &Decision<'_>) {
+        self.counts.borrow_mut().add(decision);
+    }
+
+    fn look_at_the_clock(&self) {
+        self.today.set(Day::from_unix_seconds(host::now_nanoseconds() / 1_000_000_000));
+    }
+
+    fn flush(&self) {
+        if let Mode::Active(rules) = &self.mode {
+            self.counts.borrow_mut().flush(rules);
+        }
+    }
+}

@@ -24,7 +24,9 @@ pub(crate) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// The values of the cookies with this name, in their order, without those that hold control characters.
 pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    pairs(line).filter(move |(found, value)| *found == name.as_bytes() && !value.iter().any(u8::is_ascii_control)).map(|(_, value)| value)
+    pairs(line)
+        .filter(move |(found, value)| *found == name.as_bytes() && !value.iter().any(u8::is_ascii_control))
+        .map(|(_, value)| value)
 }
 
 /// Trims SP and HTAB, and nothing else.

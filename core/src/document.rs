@@ -27,11 +27,20 @@ const MOST_ROLLOUTS: usize = 10_000;
 pub struct Parsed {
     /// The rules to use from now on; `None` if the document as a whole is spoiled.
     pub rules: Option<Rules>,
-    /// Every mistake, in the order of the document.
+    /// The mistakes: those of the top level, then by rollout. At most a thousand are kept.
     pub errors: Vec<ConfigError>,
+    /// How many mistakes there are beside those in `errors`.
+    pub more_errors: usize,
     /// The output headers: those of the document if its `headers` could be read, else the default ones. A filter without
     /// rules removes a client's copies of them.
     pub outputs: OutputHeaders,
+}
+
+impl Parsed {
+    /// A document that is not even read.
+    fn spoiled(report: Report<'_>) -> Self {
+        Self { rules: None, errors: report.errors, more_errors: 0, outputs: OutputHeaders::default() }
+    }
 }
 
 impl Rules {
@@ -41,18 +50,18 @@ impl Rules {
     /// Deterministic: the same bytes and the same `last_good` give the same outcome.
     pub fn parse(document: &[u8], last_good: Option<&Self>) -> Parsed {
         let mut report = Report::default();
-        if document.len() > MOST_BYTES {
-            let kind = Kind::Limit { found: document.len(), most: MOST_BYTES, what: "bytes" };
-            return spoiled(report, kind);
+        if report.limit(&Path::ROOT, document.len(), MOST_BYTES, "bytes") {
+            return Parsed::spoiled(report);
         }
         if document.iter().all(u8::is_ascii_whitespace) {
-            return spoiled(report, Kind::Missing { expected: "an object with rollouts".into() });
+            report.add(&Path::ROOT, Kind::Missing { expected: "an object with rollouts".into() });
+            return Parsed::spoiled(report);
         }
         match Node::from_bytes(document) {
             Ok(node) => Self::from_node(&node, last_good),
             Err(error) => {
-                report.errors.clear();
-                spoiled(report, Kind::Syntax(error.to_string()))
+                report.add(&Path::ROOT, Kind::Syntax(error.to_string()));
+                Parsed::spoiled(report)
             }
         }
     }
@@ -62,21 +71,15 @@ impl Rules {
         let mut report = Report::default();
         let draft = read_document(node, last_good, &mut report);
         let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
-        let spoiled = report.errors.iter().any(|error| error.rollout().is_none());
-        let rules = draft.filter(|_| !spoiled).map(|draft| Self {
+        let rules = draft.filter(|_| !report.spoiled).map(|draft| Self {
             cover: Cover::new(&draft.rollouts),
             rollouts: draft.rollouts,
             cookie: draft.cookie,
             outputs: outputs.clone(),
             inbound: draft.inbound,
         });
-        Parsed { rules, errors: report.errors, outputs }
+        Parsed { rules, more_errors: report.count - report.errors.len(), errors: report.errors, outputs }
     }
-}
-
-fn spoiled(mut report: Report<'_>, kind: Kind) -> Parsed {
-    report.add(&Path::ROOT, kind);
-    Parsed { rules: None, errors: report.errors, outputs: OutputHeaders::default() }
 }
 
 /// The parts of a document, some of which may be spoiled.
@@ -99,15 +102,18 @@ fn read_document<'a>(node: &'a Node, last_good: Option<&Rules>, report: &mut Rep
     Some(Draft { rollouts, cookie, outputs, inbound })
 }
 
-fn read_rollouts<'a>(object: &Object<'a>, context: &rollout::Context<'_>, report: &mut Report<'a>) -> Vec<Arc<Rollout>> {
+fn read_rollouts<'a>(
+    object: &Object<'a>,
+    context: &rollout::Context<'_>,
+    report: &mut Report<'a>,
+) -> Vec<Arc<Rollout>> {
     let path = object.field("rollouts");
     let Some(node) = object.get("rollouts") else {
         report.add(&path, Kind::Missing { expected: "an object of rollouts by name".into() });
         return Vec::new();
     };
     let entries = reader::entries(node, &path, "an object of rollouts by name", report).unwrap_or_default();
-    if entries.len() > MOST_ROLLOUTS {
-        report.add(&path, Kind::Limit { found: entries.len(), most: MOST_ROLLOUTS, what: "rollouts" });
+    if report.limit(&path, entries.len(), MOST_ROLLOUTS, "rollouts") {
         return Vec::new();
     }
     // Sorted without regard to the order of the document; of two with one name, both are mistakes and one form is kept.

@@ -38,7 +38,8 @@ impl<'r, S: Source> Facts<'r, S> {
     pub fn header(&self, name: &'r str) -> Option<&[u8]> {
         let mut link = &self.reads;
         loop {
-            let read = link.get_or_init(|| Box::new(Read { name, value: self.source.header(name), next: OnceCell::new() }));
+            let read =
+                link.get_or_init(|| Box::new(Read { name, value: self.source.header(name), next: OnceCell::new() }));
             if read.name == name {
                 return read.value.as_deref();
             }

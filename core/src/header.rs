@@ -25,8 +25,21 @@ impl HeaderName {
     /// Whether HTTP itself gives the header a meaning that no filter may overwrite or remove.
     pub(crate) fn is_reserved(&self) -> bool {
         const RESERVED: [&str; 15] = [
-            "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "host",
-            "keep-alive", "proxy-connection", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "x-request-id",
+            "authorization",
+            "connection",
+            "content-encoding",
+            "content-length",
+            "content-type",
+            "cookie",
+            "host",
+            "keep-alive",
+            "proxy-connection",
+            "set-cookie",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "x-request-id",
         ];
         RESERVED.contains(&self.as_str())
     }

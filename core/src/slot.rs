@@ -49,6 +49,11 @@ impl SlotKey {
         Self(hasher.finish128().as_bytes())
     }
 
+    /// The 16 bytes of the key.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The slot of a unit, by SipHash-1-3 over the unit's bytes.
     pub fn slot(&self, unit: &[u8]) -> Slot {
         Slot::from_bits(SipHasher13::new_with_key(&self.0).hash(unit))
@@ -127,7 +132,12 @@ impl Intervals {
     /// How many slots a version owns.
     pub fn width(&self, version: VersionId) -> u32 {
         let starts = std::iter::once(0).chain(self.parts.iter().map(|part| part.end));
-        self.parts.iter().zip(starts).filter(|(part, _)| part.version == version).map(|(part, start)| part.end - start).sum()
+        self.parts
+            .iter()
+            .zip(starts)
+            .filter(|(part, _)| part.version == version)
+            .map(|(part, start)| part.end - start)
+            .sum()
     }
 }
 

@@ -3,7 +3,8 @@ use super::*;
 #[track_caller]
 fn check_pairs(line: &str, expected: &[(&str, &str)]) {
     let found: Vec<(&[u8], &[u8])> = pairs(line.as_bytes()).collect();
-    let expected: Vec<(&[u8], &[u8])> = expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let expected: Vec<(&[u8], &[u8])> =
+        expected.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     assert_eq!(found, expected, "{line:?}");
 }
 
@@ -87,7 +88,9 @@ fn ages() {
         };
         assert_eq!(found, expected, "{age} days old, kept for {} s", cookie.max_age);
     }
-    for (age, expected) in [(0, "fresh"), (7, "fresh"), (8, "due"), (30, "due"), (31, "refused"), (-1, "fresh"), (-2, "due")] {
+    for (age, expected) in
+        [(0, "fresh"), (7, "fresh"), (8, "due"), (30, "due"), (31, "refused"), (-1, "fresh"), (-2, "due")]
+    {
         check(&cookie(30), age, expected);
     }
     for (age, expected) in [(0, "fresh"), (1, "due"), (2, "refused")] {

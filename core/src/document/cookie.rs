@@ -47,20 +47,31 @@ fn check(cookie: &VisitorCookie, object: &Object<'_>, report: &mut Report<'_>) {
     if lower.starts_with("__secure-") && cookie.secure != Secure::Always {
         report.conflict(&object.field("secure"), "a cookie named __Secure- needs secure: true");
     }
-    if lower.starts_with("__host-") && (cookie.secure != Secure::Always || cookie.path != "/" || cookie.domain.is_some()) {
+    if lower.starts_with("__host-")
+        && (cookie.secure != Secure::Always || cookie.path != "/" || cookie.domain.is_some())
+    {
         report.conflict(&object.field("name"), "a cookie named __Host- needs secure: true, path: / and no domain");
     }
     if lower.starts_with("__http-") || lower.starts_with("__host-http-") {
         let sound = cookie.http_only && cookie.secure == Secure::Always;
         if !sound {
-            report.conflict(&object.field("name"), "a cookie named __Http- or __Host-Http- needs secure: true and http_only: true");
+            report.conflict(
+                &object.field("name"),
+                "a cookie named __Http- or __Host-Http- needs secure: true and http_only: true",
+            );
         }
     }
     if cookie.same_site == SameSite::None && never_secure {
-        report.conflict(&object.field("same_site"), "same_site: none needs a secure cookie; expected secure: true or auto");
+        report.conflict(
+            &object.field("same_site"),
+            "same_site: none needs a secure cookie; expected secure: true or auto",
+        );
     }
     if cookie.partitioned && never_secure {
-        report.conflict(&object.field("partitioned"), "a partitioned cookie needs a secure one; expected secure: true or auto");
+        report.conflict(
+            &object.field("partitioned"),
+            "a partitioned cookie needs a secure one; expected secure: true or auto",
+        );
     }
 }
 
@@ -80,7 +91,9 @@ fn max_age(text: &str) -> Option<u32> {
 }
 
 fn cookie_path(text: &str) -> Option<String> {
-    let sound = text.starts_with('/') && text.len() <= 1024 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';');
+    let sound = text.starts_with('/')
+        && text.len() <= 1024
+        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';');
     sound.then(|| text.to_owned())
 }
 

@@ -11,7 +11,7 @@ const OUTPUT: &str = "the name of a header that HTTP does not reserve, or \"\" f
 /// The output headers; `None` if there is a mistake among them.
 pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<OutputHeaders> {
     let Some(node) = document.get("headers") else { return Some(OutputHeaders::default()) };
-    let before = report.errors.len();
+    let before = report.count;
     let path = document.field("headers");
     let names = ["version", "cluster", "slot", "reason", "answer"];
     let object = Object::read(node, path, &names, report)?;
@@ -26,10 +26,13 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Out
     let named: Vec<&HeaderName> = outputs.on_request().chain(&outputs.answer).collect();
     for (index, name) in named.iter().enumerate() {
         if named.iter().take(index).any(|earlier| earlier == name) {
-            report.conflict(&object.path, format!("two of them are named \"{}\"; expected different names", name.as_str()));
+            report.conflict(
+                &object.path,
+                format!("two of them are named \"{}\"; expected different names", name.as_str()),
+            );
         }
     }
-    (report.errors.len() == before).then_some(outputs)
+    (report.count == before).then_some(outputs)
 }
 
 /// `Some(None)` for `""`: not written.
@@ -46,10 +49,16 @@ fn read_name(object: &Object<'_>, field: &str, report: &mut Report<'_>) -> Optio
 }
 
 /// A header that a request is asked for, which must not be one of our own: those never come in.
-pub(super) fn read_input(node: &Node, path: &Path<'_>, outputs: &OutputHeaders, report: &mut Report<'_>) -> Option<HeaderName> {
+pub(super) fn read_input(
+    node: &Node,
+    path: &Path<'_>,
+    outputs: &OutputHeaders,
+    report: &mut Report<'_>,
+) -> Option<HeaderName> {
     let name = super::reader::text(node, path, HEADER, HeaderName::new, report)?;
     if outputs.on_request().any(|output| *output == name) {
-        let text = format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
+        let text =
+            format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
         report.conflict(path, text + "; expected another header");
         return None;
     }

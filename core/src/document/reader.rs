@@ -49,16 +49,35 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// So many mistakes of a document are told; of more, only the number.
+const MOST_ERRORS: usize = 1_000;
+
 /// The mistakes found so far, and the rollout that new ones are confined to.
 #[derive(Default)]
 pub(super) struct Report<'a> {
     pub(super) errors: Vec<ConfigError>,
+    /// All mistakes, also those that are not in `errors`.
+    pub(super) count: usize,
+    /// Whether one of them is confined to no rollout.
+    pub(super) spoiled: bool,
     pub(super) rollout: Option<&'a str>,
 }
 
 impl Report<'_> {
     pub(super) fn add(&mut self, path: &Path<'_>, kind: Kind) {
-        self.errors.push(ConfigError::new(path.to_string(), self.rollout, kind));
+        self.count += 1;
+        self.spoiled |= self.rollout.is_none();
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(ConfigError::new(path.to_string(), self.rollout, kind));
+        }
+    }
+
+    /// Reports more than `most` of something; whether there were.
+    pub(super) fn limit(&mut self, path: &Path<'_>, found: usize, most: usize, what: &'static str) -> bool {
+        if found > most {
+            self.add(path, Kind::Limit { found, most, what });
+        }
+        found > most
     }
 
     pub(super) fn wrong(&mut self, path: &Path<'_>, node: &Node, expected: &str) {
@@ -89,7 +108,8 @@ impl<'a> Object<'a> {
         };
         for (index, (name, _)) in entries.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let kind = Kind::UnknownField { nearest: nearest(name, known.iter().copied()), known: known.join(", ") };
+                let kind =
+                    Kind::UnknownField { nearest: nearest(name, known.iter().copied()), known: known.join(", ") };
                 report.add(&path.field(name), kind);
             } else if entries.iter().take(index).any(|(earlier, _)| earlier == name) {
                 report.add(&path.field(name), Kind::DuplicateField);

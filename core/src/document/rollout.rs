@@ -12,8 +12,8 @@ use crate::error::{Kind, nearest};
 use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
-    First, Hold, MatchEntry, OutputHeaders, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky, UnitSource, Version,
-    VersionId,
+    First, Hold, MatchEntry, OutputHeaders, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky, UnitSource,
+    Version, VersionId,
 };
 use crate::slot::{Intervals, SlotKey};
 use versions::Listed;
@@ -27,6 +27,9 @@ pub(super) struct Context<'a> {
 const FIELDS: [&str; 9] =
     ["match", "stable", "versions", "total", "release", "cohort", "override", "sticky", "mark_stable"];
 
+const MOST_ALIASES: usize = 256;
+const MOST_UNITS: usize = 16;
+
 /// The rollout, or, if there is a mistake in it, its last good form, or a form that covers its match with stable.
 pub(super) fn read(
     name: &str,
@@ -36,7 +39,7 @@ pub(super) fn read(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Arc<Rollout> {
-    let before = report.errors.len();
+    let before = report.count;
     let path = rollouts.field(name);
     if repeated {
         report.add(&path, Kind::DuplicateField);
@@ -45,8 +48,9 @@ pub(super) fn read(
         report.conflict(&path, format!("the name does not fit; expected {}", values::ROLLOUT_NAME));
     }
     let draft = Object::read(node, path, &FIELDS, report).map(|object| Draft::read(&object, name, context, report));
-    let (matches, stable, shared) = draft.map_or_else(Default::default, |draft| (draft.matches, draft.stable, draft.shared));
-    if let (Some(shared), true) = (shared, report.errors.len() == before) {
+    let (matches, stable, shared) =
+        draft.map_or_else(Default::default, |draft| (draft.matches, draft.stable, draft.shared));
+    if let (Some(shared), true) = (shared, report.count == before) {
         return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(shared) });
     }
     let last_good = context.last_good.and_then(|rules| rules.rollouts.iter().find(|rollout| rollout.name == name));
@@ -70,9 +74,8 @@ impl Draft {
     fn read(object: &Object<'_>, name: &str, context: &Context<'_>, report: &mut Report<'_>) -> Self {
         let matches = matching::read(object, report);
         let total = object.whole("total", 1..=1_000_000, report).unwrap_or(100);
-        let label = |field, report: &mut Report<'_>| {
-            object.text(field, values::VERSION_NAME, values::version_name, report)
-        };
+        let label =
+            |field, report: &mut Report<'_>| object.text(field, values::VERSION_NAME, values::version_name, report);
         let release = label("release", report).unwrap_or_default();
         let cohort = label("cohort", report).unwrap_or_else(|| name.to_owned());
         let stable = label("stable", report);
@@ -111,7 +114,9 @@ fn read_overrides(
         header: object.with("header", |node, path| read_input(node, path, &context.outputs, report)),
         query: object.text("query", "the name of a query parameter", values::query_name, report),
         cookie: object.text("cookie", "the name of a cookie", values::cookie_name, report),
-        aliases: object.with("aliases", |node, path| Some(read_aliases(node, path, listed, report))).unwrap_or_default(),
+        aliases: object
+            .with("aliases", |node, path| Some(read_aliases(node, path, listed, report)))
+            .unwrap_or_default(),
     }
 }
 
@@ -123,7 +128,11 @@ fn read_aliases(
     report: &mut Report<'_>,
 ) -> Vec<(String, VersionId)> {
     let mut aliases: Vec<(String, VersionId)> = Vec::new();
-    for (name, target) in entries(node, path, "an object of version names by alias", report).unwrap_or_default() {
+    let entries = entries(node, path, "an object of version names by alias", report).unwrap_or_default();
+    if report.limit(path, entries.len(), MOST_ALIASES, "aliases") {
+        return aliases;
+    }
+    for (name, target) in entries {
         let path = path.field(name);
         if values::version_name(name).is_none() {
             report.conflict(&path, format!("the alias does not fit; expected {}", values::VERSION_NAME));
@@ -177,14 +186,20 @@ fn read_sticky(rollout: &Object<'_>, context: &Context<'_>, report: &mut Report<
 
 fn read_units(node: &Node, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
     const UNITS: &str = "a list such as [{header: x-user-id}, {cookie: sid}]";
-    let items = items(node, path, UNITS, report).iter().enumerate();
+    let items = items(node, path, UNITS, report);
+    if report.limit(path, items.len(), MOST_UNITS, "units") {
+        return Vec::new();
+    }
+    let items = items.iter().enumerate();
     items.filter_map(|(index, node)| read_unit(node, path.item(index), context, report)).collect()
 }
 
 fn read_unit(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<UnitSource> {
     let object = Object::read(node, path, &["header", "cookie"], report)?;
-    let header: Option<HeaderName> = object.with("header", |node, path| read_input(node, path, &context.outputs, report));
-    let cookie = object.with("cookie", |node, path| text(node, path, "the name of a cookie", values::cookie_name, report));
+    let header: Option<HeaderName> =
+        object.with("header", |node, path| read_input(node, path, &context.outputs, report));
+    let cookie =
+        object.with("cookie", |node, path| text(node, path, "the name of a cookie", values::cookie_name, report));
     match (object.get("header"), object.get("cookie")) {
         (Some(_), None) => header.map(UnitSource::Header),
         (None, Some(_)) => cookie.map(UnitSource::Cookie),

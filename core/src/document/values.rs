@@ -25,7 +25,8 @@ fn name(text: &str, allowed: impl Fn(u8) -> bool) -> Option<String> {
 pub(super) fn host(text: &str) -> Option<HostPattern> {
     let lower = text.to_ascii_lowercase();
     if let Some(rest) = lower.strip_prefix('*') {
-        return (rest.len() > 1 && rest.starts_with('.') && is_host(&rest[1..])).then(|| HostPattern::Suffix(rest.into()));
+        return (rest.len() > 1 && rest.starts_with('.') && is_host(&rest[1..]))
+            .then(|| HostPattern::Suffix(rest.into()));
     }
     let address = lower.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let sound = address.map_or_else(|| is_host(&lower), |inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
@@ -34,7 +35,8 @@ pub(super) fn host(text: &str) -> Option<HostPattern> {
 
 fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
-        matches!(label.len(), 1..=63) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        matches!(label.len(), 1..=63)
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     text.len() <= 253 && text.split('.').all(is_label)
 }
@@ -50,7 +52,9 @@ pub(super) fn prefix_path(text: &str) -> Option<PathPattern> {
 }
 
 fn is_path(text: &str) -> bool {
-    text.starts_with('/') && text.len() <= 8192 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
+    text.starts_with('/')
+        && text.len() <= 8192
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
 }
 
 /// Printable ASCII without spaces, so that it can stand in a header.

@@ -1,4 +1,4 @@
-//! JSON text to [`Node`], by serde_json, with duplicate keys kept.
+//! JSON text to [`Node`], by `serde_json`, with duplicate keys kept.
 
 use std::fmt;
 

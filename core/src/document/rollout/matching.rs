@@ -15,18 +15,21 @@ pub(super) fn read(rollout: &Object<'_>, report: &mut Report<'_>) -> Vec<MatchEn
     let path = rollout.field("match");
     let entries = items(node, &path, LIST, report);
     if matches!(node, Node::List(entries) if entries.is_empty()) {
-        report.conflict(&path, "found an empty list, which matches nothing; expected an entry, or no match for every request");
+        report.conflict(
+            &path,
+            "found an empty list, which matches nothing; expected an entry, or no match for every request",
+        );
     }
     let read = entries.iter().enumerate().filter_map(|(index, entry)| read_entry(entry, path.item(index), report));
     read.collect()
 }
 
 fn read_entry(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<MatchEntry> {
-    let before = report.errors.len();
+    let before = report.count;
     let object = Object::read(node, path, &["hosts", "path"], report)?;
     let hosts = object.with("hosts", |node, path| Some(read_hosts(node, path, report))).unwrap_or_default();
     let path = object.with("path", |node, path| read_path(node, *path, report)).unwrap_or(PathPattern::Any);
-    (report.errors.len() == before).then_some(MatchEntry { hosts, path })
+    (report.count == before).then_some(MatchEntry { hosts, path })
 }
 
 fn read_hosts(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Vec<HostPattern> {

@@ -33,15 +33,14 @@ pub(super) fn read(
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
 ) -> Option<Listed> {
-    let before = report.errors.len();
+    let before = report.count;
     let path = rollout.field("versions");
     let Some(node) = rollout.get("versions") else {
         report.add(&path, Kind::Missing { expected: "an object of versions by name".into() });
         return None;
     };
     let entries = entries(node, &path, "an object of versions by name", report)?;
-    if entries.len() > MOST_VERSIONS {
-        report.add(&path, Kind::Limit { found: entries.len(), most: MOST_VERSIONS, what: "versions" });
+    if report.limit(&path, entries.len(), MOST_VERSIONS, "versions") {
         return None;
     }
     let mut drafts: Vec<Draft> = Vec::with_capacity(entries.len());
@@ -57,7 +56,7 @@ pub(super) fn read(
     check_weights(&path, &drafts, stable, total, report);
     check_places(&path, &drafts, stable, report);
     check_stable_and_clusters(&path, &drafts, stable, outputs, report);
-    if report.errors.len() > before {
+    if report.count > before {
         return None;
     }
     let shares = others(&drafts, stable).map(|(version, draft)| Share {
@@ -136,7 +135,8 @@ fn check_weights(path: &Path<'_>, drafts: &[Draft], stable: VersionId, total: u3
         report.conflict(path, format!("the weights add up to {canaries}; expected at most the total, {total}"));
     } else if let Some(weight) = of_stable.filter(|weight| weight + canaries != u64::from(total)) {
         let sum = weight + canaries;
-        report.conflict(path, format!("with stable's the weights add up to {sum}; expected exactly the total, {total}"));
+        report
+            .conflict(path, format!("with stable's the weights add up to {sum}; expected exactly the total, {total}"));
     }
 }
 

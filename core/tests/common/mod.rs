@@ -1,0 +1,91 @@
+//! What the tests of the decision share: requests as tables of headers, documents as JSON.
+
+#![allow(dead_code)] // Each test file uses its part.
+
+use serin_core::{Day, Effects, Facts, Rules, Source, decide};
+
+/// A day in November 2026.
+pub(crate) const TODAY: u64 = 20_778 * 86_400;
+
+/// A request as its headers.
+#[derive(Clone, Default)]
+pub(crate) struct Request(Vec<(String, Vec<u8>)>);
+
+impl Request {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A request to a host and path.
+    pub(crate) fn to(host: &str, path: &str) -> Self {
+        Self::new().with(":authority", host).with(":path", path)
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.0.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+}
+
+impl Source for &Request {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+    }
+
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+    }
+}
+
+/// The rules of a sound document.
+#[track_caller]
+pub(crate) fn rules(document: &str) -> Rules {
+    let parsed = Rules::parse(document.as_bytes(), None);
+    assert!(parsed.errors.is_empty(), "{:?}", parsed.errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+    parsed.rules.expect("a document without errors has rules")
+}
+
+/// A document whose only rollout is `r` with these fields.
+pub(crate) fn rollout(fields: &str) -> String {
+    format!(r#"{{"rollouts": {{"r": {{{fields}}}}}}}"#)
+}
+
+/// What came of one request, in words.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    /// `rollout/version/reason`, or nothing if no rollout covers the request.
+    pub(crate) answer: String,
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) set_cookie: Option<String>,
+    pub(crate) slot: Option<u32>,
+}
+
+impl Outcome {
+    /// The value of the cookie that is to be written.
+    pub(crate) fn cookie_value(&self) -> Option<&str> {
+        self.set_cookie.as_deref()?.split(['=', ';']).nth(1)
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        self.answer.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+/// Decides on day [`TODAY`], with the given random bits.
+pub(crate) fn outcome(rules: &Rules, request: &Request, bits: u64) -> Outcome {
+    let facts = Facts::new(request);
+    let decision = decide(rules, &facts, Day::from_unix_seconds(TODAY), || bits);
+    let effects = Effects::of(rules, decision.as_ref(), &facts);
+    let answer = decision.as_ref().map_or_else(String::new, |decision| {
+        let version = decision.version().expect("every decision has a version");
+        format!("{}/{}/{}", decision.rollout.name(), version.name(), decision.reason.as_str())
+    });
+    Outcome {
+        answer,
+        set: effects.set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        removed: effects.remove.into_iter().map(str::to_owned).collect(),
+        set_cookie: effects.set_cookie,
+        slot: decision.and_then(|decision| decision.slot).map(|slot| slot.number()),
+    }
+}

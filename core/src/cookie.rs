@@ -12,6 +12,7 @@ const LONGEST_PAIR: usize = 4096;
 
 /// The cookies of a `Cookie` header, in its order: pairs without a name or without `=`, with control characters, or
 /// longer than a browser would send are left out.
+#[inline]
 pub(crate) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     line.split(|byte| *byte == b';').filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -23,6 +24,7 @@ pub(crate) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The values of the cookies with this name, in their order, without those that hold control characters.
+#[inline]
 pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     pairs(line)
         .filter(move |(found, value)| *found == name.as_bytes() && !value.iter().any(u8::is_ascii_control))
@@ -30,6 +32,7 @@ pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a
 }
 
 /// Trims SP and HTAB, and nothing else.
+#[inline]
 pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -44,6 +47,7 @@ pub struct VisitorNumber([u8; 10]);
 
 impl VisitorNumber {
     /// The number of the lower 60 bits, the most significant first.
+    #[inline]
     pub fn from_bits(bits: u64) -> Self {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let mut characters = [b'A'; 10];
@@ -55,6 +59,7 @@ impl VisitorNumber {
     }
 
     /// The number that these ten base64url characters spell.
+    #[inline]
     pub fn from_text(text: &[u8]) -> Option<Self> {
         let characters = <[u8; 10]>::try_from(text).ok()?;
         let valid = characters.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
@@ -62,6 +67,7 @@ impl VisitorNumber {
     }
 
     /// The ten characters: what the cookie holds, and what is hashed.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -84,6 +90,7 @@ pub struct Visitor {
 impl Visitor {
     /// Reads `n<10 base64url characters>` and `d<issue day>`, joined by dots, in any order. Unknown fields are skipped; a
     /// known field twice makes the value invalid.
+    #[inline]
     pub fn from_value(value: &[u8]) -> Option<Self> {
         let (mut number, mut issued) = (None, None);
         for field in value.split(|byte| *byte == b'.') {
@@ -155,12 +162,14 @@ const SECONDS_A_DAY: u32 = 86_400;
 
 impl VisitorCookie {
     /// The first valid visitor cookie of a `Cookie` header that is not past its age.
+    #[inline]
     pub fn read(&self, line: &[u8], today: Day) -> Option<Visitor> {
         values(line, &self.name).filter_map(Visitor::from_value).find(|visitor| !self.is_past(*visitor, today))
     }
 
     /// Whether the cookie has to be written again: past a quarter of its age, or dated after tomorrow, so that a proxy
     /// whose clock runs ahead cannot make a cookie last for ever.
+    #[inline]
     pub fn is_due(&self, visitor: Visitor, today: Day) -> bool {
         let days = today.days_since(visitor.issued);
         let ahead = visitor.issued.days_since(today) > 1;
@@ -168,6 +177,7 @@ impl VisitorCookie {
     }
 
     /// Days are whole, so a cookie counts as past its age only once that is certain.
+    #[inline]
     fn is_past(&self, visitor: Visitor, today: Day) -> bool {
         let surely = today.days_since(visitor.issued).saturating_sub(1);
         u64::from(surely) * u64::from(SECONDS_A_DAY) >= u64::from(self.max_age)

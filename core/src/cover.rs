@@ -101,6 +101,7 @@ impl Paths {
     }
 
     /// Tries the path and, from the back, everything before one of its slashes.
+    #[inline]
     fn find_prefix(&self, path: &[u8]) -> Option<usize> {
         let longest = path.get(..=self.longest_prefix).unwrap_or(path);
         let slashes = longest.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
@@ -110,6 +111,7 @@ impl Paths {
 }
 
 /// A host in lower case and without its port.
+#[inline]
 pub(crate) fn normal_host(host: &[u8]) -> Cow<'_, [u8]> {
     let name = match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
         Some(colon) if host.get(colon) == Some(&b':') => host.get(..colon).unwrap_or(host),

@@ -31,6 +31,7 @@ impl Decision<'_> {
     }
 
     /// Whether stable serves the request.
+    #[inline]
     pub fn is_stable(&self) -> bool {
         match &self.rollout.plan {
             Plan::Broken(_) => true,

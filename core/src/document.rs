@@ -9,6 +9,7 @@ mod reader;
 mod rollout;
 mod values;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::cookie::VisitorCookie;
@@ -116,14 +117,15 @@ fn read_rollouts<'a>(
     if report.limit(&path, entries.len(), MOST_ROLLOUTS, "rollouts") {
         return Vec::new();
     }
-    // Sorted without regard to the order of the document; of two with one name, both are mistakes and one form is kept.
-    let mut sorted: Vec<&'a (String, Node)> = entries.iter().filter(|(_, node)| *node != Node::Null).collect();
-    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut rollouts: Vec<Arc<Rollout>> = Vec::with_capacity(sorted.len());
-    for same_name in sorted.chunk_by(|(a, _), (b, _)| a == b) {
-        let Some((name, node)) = same_name.first() else { continue };
+    // By name, without regard to the order of the document. A name that stands there twice is a mistake.
+    let mut by_name: BTreeMap<&'a str, (&'a Node, bool)> = BTreeMap::new();
+    for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
+        by_name.entry(name).and_modify(|(_, repeated)| *repeated = true).or_insert((node, false));
+    }
+    let mut rollouts: Vec<Arc<Rollout>> = Vec::with_capacity(by_name.len());
+    for (name, (node, repeated)) in by_name {
         report.rollout = Some(name);
-        rollouts.push(rollout::read(name, node, same_name.len() > 1, &path, context, report));
+        rollouts.push(rollout::read(name, node, repeated, &path, context, report));
     }
     report.rollout = None;
     rollouts

@@ -82,6 +82,7 @@ impl Day {
     }
 
     /// The day with up to seven decimal digits, as cookies hold it.
+    #[inline]
     pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
         let sound = matches!(text.len(), 1..=7) && text.iter().all(u8::is_ascii_digit);
         sound.then(|| Self(text.iter().fold(0, |day, digit| day * 10 + u32::from(digit - b'0'))))
@@ -93,6 +94,7 @@ impl Day {
     }
 
     /// Whole days from `earlier` to this day; 0 if it is not earlier.
+    #[inline]
     pub fn days_since(self, earlier: Self) -> u32 {
         self.0.saturating_sub(earlier.0)
     }

@@ -38,11 +38,27 @@ impl Node {
         match self {
             Self::Null => "null".into(),
             Self::Bool(value) => value.to_string(),
-            Self::Number(value) => value.to_string(),
+            Self::Number(value) => number(*value),
             Self::String(text) => quote(text),
             Self::List(_) => "a list".into(),
             Self::Map(_) => "an object".into(),
         }
+    }
+}
+
+/// A number to three decimals. The standard library's exact form would be a tenth of the module.
+#[allow(clippy::cast_possible_truncation)] // Bounded first.
+fn number(value: f64) -> String {
+    const LARGEST: f64 = 1e15;
+    if value.abs() > LARGEST {
+        return "a number beyond 10^15".into();
+    }
+    let thousandths = (value.abs() * 1000.0).round() as u64;
+    let sign = if value < 0.0 { "-" } else { "" };
+    match (thousandths / 1000, thousandths % 1000) {
+        (0, 0) if value != 0.0 => "a number close to 0".into(),
+        (whole, 0) if value.trunc() == value => format!("{sign}{whole}"),
+        (whole, decimals) => format!("{sign}{whole}.{}", format!("{decimals:03}").trim_end_matches('0')),
     }
 }
 
@@ -154,6 +170,9 @@ mod tests {
         assert_eq!(Node::String("a\n\"é".into()).describe(), r#""a\u{a}\"\u{e9}""#);
         assert!(Node::String("x".repeat(1000)).describe().len() < 80);
         assert_eq!(Node::Number(10.0).describe(), "10");
-        assert_eq!(Node::Number(0.5).describe(), "0.5");
+        assert_eq!(Node::Number(-0.5).describe(), "-0.5");
+        assert_eq!(Node::Number(99.125).describe(), "99.125");
+        assert_eq!(Node::Number(1e300).describe(), "a number beyond 10^15");
+        assert_eq!(Node::Number(1e-9).describe(), "a number close to 0");
     }
 }

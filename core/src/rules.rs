@@ -79,6 +79,7 @@ impl Rollout {
     }
 
     /// The versions, sorted by name; of a broken rollout only stable.
+    #[inline]
     pub fn versions(&self) -> &[Version] {
         match &self.plan {
             Plan::Broken(stable) => std::slice::from_ref(stable),
@@ -103,12 +104,14 @@ impl Rollout {
     }
 
     /// The id of the version with this name.
+    #[inline]
     pub fn version_named(&self, name: &[u8]) -> Option<VersionId> {
         let index = self.versions().binary_search_by(|version| version.name.as_bytes().cmp(name)).ok()?;
         u8::try_from(index).ok().map(VersionId)
     }
 
     /// A version of this rollout.
+    #[inline]
     pub(crate) fn version(&self, id: VersionId) -> Option<&Version> {
         self.versions().get(usize::from(id.0))
     }

@@ -5,6 +5,7 @@
 
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher13x128};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use crate::rules::VersionId;
@@ -23,6 +24,7 @@ impl Slot {
     }
 
     /// The slot of 64 hashed or random bits: their upper half, multiplied and shifted down, so without a modulo's bias.
+    #[inline]
     pub fn from_bits(bits: u64) -> Self {
         let scaled = ((bits >> 32) * u64::from(SLOTS)) >> 32;
         Self(u32::try_from(scaled).unwrap_or_default())
@@ -55,6 +57,7 @@ impl SlotKey {
     }
 
     /// The slot of a unit, by SipHash-1-3 over the unit's bytes.
+    #[inline]
     pub fn slot(&self, unit: &[u8]) -> Slot {
         Slot::from_bits(SipHasher13::new_with_key(&self.0).hash(unit))
     }
@@ -104,20 +107,21 @@ impl Intervals {
     ///
     /// `total` is at least 1 and the weights add up to at most `total`; the document's reader has checked both.
     pub fn new(total: u32, stable: VersionId, shares: &[Share]) -> Self {
-        let mut low: Vec<Share> = shares.iter().copied().filter(|s| s.weight > 0 && s.place >= Place::LOW).collect();
-        let mut high: Vec<Share> = shares.iter().copied().filter(|s| s.weight > 0 && s.place < Place::LOW).collect();
-        low.sort_by_key(|share| share.place);
-        high.sort_by_key(|share| share.place);
-
-        let mut parts = Vec::with_capacity(low.len() + high.len() + 1);
+        // Inserted one by one: collecting would sort first, and a sort would be some kilobytes of the module.
+        let mut by_place = BTreeMap::new();
+        for share in shares.iter().filter(|share| share.weight > 0) {
+            by_place.insert(share.place, share);
+        }
+        let mut parts = Vec::with_capacity(by_place.len() + 1);
         let mut below = 0;
-        for share in &low {
+        for share in by_place.range(Place::LOW..).map(|(_, share)| share) {
             below += u64::from(share.weight);
             parts.push(Interval { end: edge(below, total), version: share.version });
         }
-        let mut above: u64 = high.iter().map(|share| u64::from(share.weight)).sum();
+        let high = || by_place.range(..Place::LOW).map(|(_, share)| share);
+        let mut above: u64 = high().map(|share| u64::from(share.weight)).sum();
         parts.push(Interval { end: edge(u64::from(total).saturating_sub(above), total), version: stable });
-        for share in &high {
+        for share in high() {
             above -= u64::from(share.weight);
             parts.push(Interval { end: edge(u64::from(total).saturating_sub(above), total), version: share.version });
         }
@@ -125,6 +129,7 @@ impl Intervals {
     }
 
     /// The version that owns a slot.
+    #[inline]
     pub fn at(&self, slot: Slot) -> VersionId {
         self.parts.iter().find(|part| slot.number() < part.end).map_or(self.stable, |part| part.version)
     }

@@ -1,6 +1,6 @@
 //! The published vectors of slots, intervals and visitor numbers.
 //!
-//! They come from an implementation of SipHash that shares nothing with this one, so that both check each other. Other
+//! They come from an implementation of `SipHash` that shares nothing with this one, so that both check each other. Other
 //! implementations can read `vectors.json`.
 
 mod common;

@@ -29,8 +29,15 @@ pub(super) fn host(text: &str) -> Option<HostPattern> {
             .then(|| HostPattern::Suffix(rest.into()));
     }
     let address = lower.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let sound = address.map_or_else(|| is_host(&lower), |inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+    let sound = address.map_or_else(|| is_host(&lower), is_ipv6);
     sound.then_some(HostPattern::Exact(lower))
+}
+
+/// What an IPv6 address is made of; one that is none simply never comes in.
+fn is_ipv6(text: &str) -> bool {
+    text.contains(':')
+        && text.len() <= 45
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
 }
 
 fn is_host(text: &str) -> bool {

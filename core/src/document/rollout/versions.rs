@@ -46,12 +46,15 @@ pub(super) fn read(
     let mut drafts: Vec<Draft> = Vec::with_capacity(entries.len());
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         let path = path.field(name);
-        if drafts.iter().any(|draft| draft.version.name == *name) {
+        // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
+        let at = drafts.partition_point(|draft| draft.version.name < *name);
+        if drafts.get(at).is_some_and(|draft| draft.version.name == *name) {
             report.add(&path, Kind::DuplicateField);
         }
-        drafts.extend(Draft::read(name, node, path, report));
+        if let Some(draft) = Draft::read(name, node, path, report) {
+            drafts.insert(at, draft);
+        }
     }
-    drafts.sort_by(|a, b| a.version.name.cmp(&b.version.name));
     let stable = find_stable(rollout, stable, &drafts, report)?;
     check_weights(&path, &drafts, stable, total, report);
     check_places(&path, &drafts, stable, report);

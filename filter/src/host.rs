@@ -193,8 +193,7 @@ fn header(map: Map, name: &str) -> Option<Vec<u8>> {
 fn replace(map: Map, name: &str, value: &str) {
     let (name_size, value_size) = (name.len(), value.len());
     // SAFETY: the pointers and sizes are those of live strings.
-    let _ =
-        unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };
+    let _ = unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };
 }
 
 /// A property, by its path with NUL between the parts.

@@ -71,11 +71,14 @@ impl RolloutCounts {
 
 /// Counts a document that had an error, and shows whether the one in hand is sound.
 pub(crate) fn report_configuration(plugin: &str, sound: bool) {
-    let plugin: String = plugin.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let plugin: String =
+        plugin.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     if let Some(gauge) = vm::metric(MetricKind::Gauge, &format!("serin_config_ok.plugin.{plugin}")) {
         gauge.set(u32::from(sound));
     }
-    add(u32::from(!sound), &format!("serin_config_rejected.plugin.{plugin}"), || "serin_config_rejected.plugin.other".into());
+    add(u32::from(!sound), &format!("serin_config_rejected.plugin.{plugin}"), || {
+        "serin_config_rejected.plugin.other".into()
+    });
 }
 
 /// Adds to a counter, or to the one for what is past the limit on series.

@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use serin_core::{ConfigError, Day, Decision, Inbound, OutputHeaders, Rules};
+use serin_core::{Day, Decision, Inbound, OutputHeaders, Parsed, Rules};
 
 use crate::host;
 use crate::http::Stream;
 use crate::metrics::Counts;
-use crate::vm;
+use crate::vm::{self, InForce};
 
 /// Counters are flushed and the date is looked at once a second.
 const TICK_MILLISECONDS: u32 = 1_000;
@@ -35,27 +35,26 @@ impl Root {
     /// What the document, and what was in force before it, make of this root.
     fn read(&self, document: &[u8]) -> Mode {
         let last_good = vm::last_good(&self.plugin, self.id);
-        let parsed = Rules::parse(document, last_good.as_ref().map(|(rules, _)| &**rules));
-        self.report(&parsed.errors);
-        let fingerprint = vm::fingerprint(document);
-        let in_force = match (parsed.rules, last_good) {
-            (Some(rules), None) => Some((Rc::new(rules), fingerprint)),
-            // What a broken rollout kept depends on the earlier document as well.
-            (Some(rules), Some((_, earlier))) if !parsed.errors.is_empty() => Some((Rc::new(rules), fingerprint ^ earlier)),
-            (Some(rules), Some(_)) => Some((Rc::new(rules), fingerprint)),
-            (None, last_good) => last_good,
-        };
-        let Some((rules, fingerprint)) = in_force else { return Mode::Inert(parsed.outputs) };
-        vm::put_in_force(&self.plugin, self.id, Rc::clone(&rules), fingerprint);
+        let parsed = Rules::parse(document, last_good.as_ref().map(|in_force| &*in_force.rules));
+        self.report(&parsed);
+        // What a broken rollout kept depends on the rules before as well.
+        let before = last_good.as_ref().filter(|_| !parsed.errors.is_empty()).map_or(0, |before| before.fingerprint);
+        let fingerprint = vm::fingerprint(document) ^ before;
+        let adopted = parsed.rules.map(|rules| InForce { rules: Rc::new(rules), fingerprint });
+        let Some(in_force) = adopted.or(last_good) else { return Mode::Inert(parsed.outputs) };
+        let rules = Rc::clone(&in_force.rules);
+        vm::put_in_force(&self.plugin, self.id, in_force);
         Mode::Active(rules)
     }
 
     /// One line an error, and the two metrics that tell whether the document was sound.
-    fn report(&self, errors: &[ConfigError]) {
+    fn report(&self, parsed: &Parsed) {
+        let errors = &parsed.errors;
         for error in errors.iter().take(MOST_LOGGED) {
             host::log_error(&format!("serin {}: {error}", self.plugin));
         }
-        if let Some(more) = errors.len().checked_sub(MOST_LOGGED).filter(|more| *more > 0) {
+        let more = errors.len().saturating_sub(MOST_LOGGED) + parsed.more_errors;
+        if more > 0 {
             host::log_error(&format!("serin {}: and {more} more errors", self.plugin));
         }
         crate::metrics::report_configuration(&self.plugin, errors.is_empty());

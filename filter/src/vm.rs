@@ -15,46 +15,59 @@ use crate::host::{self, Metric, MetricKind};
 const MOST_SERIES: usize = 5_000;
 
 thread_local! {
-    static PLUGINS: RefCell<HashMap<String, Plugin>> = RefCell::default();
+    static PLUGINS: RefCell<Vec<Plugin>> = RefCell::default();
     static RANDOM: RefCell<fastrand::Rng> = RefCell::new(seeded());
     static METRICS: RefCell<HashMap<String, Metric>> = RefCell::default();
 }
 
-/// A plugin by its name.
-struct Plugin {
-    last_good: (Rc<Rules>, u64),
-    /// The live roots with rules, and the fingerprint of what each has in force.
-    live: HashMap<u32, u64>,
+/// Rules, and a number that tells them apart from others, the same in every VM.
+#[derive(Clone)]
+pub(crate) struct InForce {
+    pub(crate) rules: Rc<Rules>,
+    pub(crate) fingerprint: u64,
 }
 
-/// The rules that a broken document of this plugin leaves in force, and their fingerprint.
+/// A plugin by its name. A VM has few of them, and a plugin has few live roots.
+struct Plugin {
+    name: String,
+    last_good: InForce,
+    /// The live roots with rules, and what each works by.
+    live: Vec<(u32, InForce)>,
+}
+
+/// The rules that a broken document of this plugin leaves in force: those of the live roots, or the last ones there were.
 ///
-/// None where other live roots of the name have different rules: it cannot be known then which of them the new root
-/// is to follow, and in doubt stable serves.
-pub(crate) fn last_good(plugin: &str, root: u32) -> Option<(Rc<Rules>, u64)> {
+/// None where live roots of the name have different rules: it cannot be known then which of them the new root is to
+/// follow, and in doubt stable serves.
+pub(crate) fn last_good(plugin: &str, root: u32) -> Option<InForce> {
     PLUGINS.with_borrow(|plugins| {
-        let plugin = plugins.get(plugin)?;
-        let mut others = plugin.live.iter().filter(|(id, _)| **id != root).map(|(_, fingerprint)| fingerprint);
-        let first = others.next();
-        others.all(|other| Some(other) == first).then(|| plugin.last_good.clone())
+        let plugin = plugins.iter().find(|known| known.name == plugin)?;
+        let mut others = plugin.live.iter().filter(|(id, _)| *id != root).map(|(_, in_force)| in_force);
+        let Some(first) = others.next() else { return Some(plugin.last_good.clone()) };
+        others.all(|other| other.fingerprint == first.fingerprint).then(|| first.clone())
     })
 }
 
 /// Notes that a root now works by these rules.
-pub(crate) fn put_in_force(plugin: &str, root: u32, rules: Rc<Rules>, fingerprint: u64) {
+pub(crate) fn put_in_force(plugin: &str, root: u32, in_force: InForce) {
     PLUGINS.with_borrow_mut(|plugins| {
-        let last_good = (rules, fingerprint);
-        let plugin = plugins
-            .entry(plugin.to_owned())
-            .and_modify(|plugin| plugin.last_good = last_good.clone())
-            .or_insert_with(|| Plugin { last_good, live: HashMap::new() });
-        plugin.live.insert(root, fingerprint);
+        let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) else {
+            let (last_good, live) = (in_force.clone(), vec![(root, in_force)]);
+            return plugins.push(Plugin { name: plugin.to_owned(), last_good, live });
+        };
+        plugin.last_good = in_force.clone();
+        plugin.live.retain(|(id, _)| *id != root);
+        plugin.live.push((root, in_force));
     });
 }
 
 /// Notes that a root has ended. The last good rules stay.
 pub(crate) fn forget(plugin: &str, root: u32) {
-    PLUGINS.with_borrow_mut(|plugins| plugins.get_mut(plugin).map(|plugin| plugin.live.remove(&root)));
+    PLUGINS.with_borrow_mut(|plugins| {
+        if let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) {
+            plugin.live.retain(|(id, _)| *id != root);
+        }
+    });
 }
 
 /// A number that tells documents apart, the same in every VM.

@@ -25,7 +25,7 @@ fn decisions(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let facts = Facts::new(black_box(&request));
                     let decision = decide(&rules, &facts, today, || 1 << 63);
-                    Effects::of(&rules, decision.as_ref(), &facts).set.len()
+                    Effects::of(&rules, decision.as_ref(), &facts).set().count()
                 });
             });
         }

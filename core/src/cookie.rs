@@ -3,38 +3,60 @@
 //! Reading follows RFC 6265bis on the server's side: split on `;`, trim SP and HTAB only, no unquoting, no
 //! percent-decoding, names case-sensitive. The visitor cookie's form is spelled out in `docs/formats.md`.
 
-use std::fmt::Write;
+use memchr::memchr;
 
 use crate::facts::Day;
 
 /// A cookie's name and value that no browser sends: RFC 6265bis §5.6 drops pairs of more than 4096 octets.
 const LONGEST_PAIR: usize = 4096;
 
-/// The cookies of a `Cookie` header, in its order: pairs without a name or without `=`, with control characters, or
-/// longer than a browser would send are left out.
+/// The values of the cookies with this name, in their order, but those of pairs that are longer than a browser sends.
 #[inline]
-pub(crate) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    line.split(|byte| *byte == b';').filter_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
-        let (name, value) = pair.split_at_checked(equals)?;
-        let (name, value) = (trim(name), trim(value.get(1..)?));
-        let sound = !name.is_empty() && pair.len() <= LONGEST_PAIR;
-        sound.then_some((name, value))
+pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    segments(line).filter_map(move |segment| {
+        let value = trim(segment.strip_prefix(name.as_bytes())?).strip_prefix(b"=").map(trim)?;
+        (segment.len() <= LONGEST_PAIR).then_some(value)
     })
 }
 
-/// The values of the cookies with this name, in their order, without those that hold control characters.
+/// Whether a value is without the control characters that no browser sends.
+pub(crate) fn is_clean(value: &[u8]) -> bool {
+    !value.iter().any(u8::is_ascii_control)
+}
+
+/// The names of the cookies in a `Cookie` header, in its order. What has no `=` has no name.
+pub(crate) fn names(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    segments(line).filter_map(|segment| Some(trim(segment.get(..memchr(b'=', segment)?)?)))
+}
+
+/// What stands between the semicolons, without SP and HTAB before it.
 #[inline]
-pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    pairs(line)
-        .filter(move |(found, value)| *found == name.as_bytes() && !value.iter().any(u8::is_ascii_control))
-        .map(|(_, value)| value)
+fn segments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let all = rest.take()?;
+        let (segment, after) = match memchr(b';', all) {
+            Some(at) => (all.get(..at)?, all.get(at + 1..)),
+            None => (all, None),
+        };
+        rest = after;
+        Some(trim_start(segment))
+    })
+}
+
+#[inline]
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 /// Trims SP and HTAB, and nothing else.
 #[inline]
 pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+    bytes = trim_start(bytes);
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
     bytes
@@ -62,8 +84,7 @@ impl VisitorNumber {
     #[inline]
     pub fn from_text(text: &[u8]) -> Option<Self> {
         let characters = <[u8; 10]>::try_from(text).ok()?;
-        let valid = characters.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
-        valid.then_some(Self(characters))
+        characters.iter().all(|character| is_base64url(*character)).then_some(Self(characters))
     }
 
     /// The ten characters: what the cookie holds, and what is hashed.
@@ -89,9 +110,21 @@ pub struct Visitor {
 
 impl Visitor {
     /// Reads `n<10 base64url characters>` and `d<issue day>`, joined by dots, in any order. Unknown fields are skipped; a
-    /// known field twice makes the value invalid.
+    /// known field twice, or a control character, makes the value invalid.
     #[inline]
     pub fn from_value(value: &[u8]) -> Option<Self> {
+        Self::as_written(value).or_else(|| Self::in_any_order(value))
+    }
+
+    /// The form that [`Visitor::to_value`] gives, which nearly all requests have.
+    #[inline]
+    fn as_written(value: &[u8]) -> Option<Self> {
+        let (number, day) = value.strip_prefix(b"n")?.split_first_chunk::<10>()?;
+        let issued = Day::from_text(day.strip_prefix(b".d")?)?;
+        Some(Self { number: VisitorNumber::from_text(number)?, issued })
+    }
+
+    fn in_any_order(value: &[u8]) -> Option<Self> {
         let (mut number, mut issued) = (None, None);
         for field in value.split(|byte| *byte == b'.') {
             let twice = match field.split_first() {
@@ -103,12 +136,22 @@ impl Visitor {
                 return None;
             }
         }
-        Some(Self { number: number?, issued: issued? })
+        is_clean(value).then_some(Self { number: number?, issued: issued? })
+    }
+
+    /// Appends the cookie's value, `n….d…`.
+    fn write(self, text: &mut String) {
+        text.push('n');
+        text.push_str(self.number.as_str());
+        text.push_str(".d");
+        text.push_str(&self.issued.number().to_string());
     }
 
     /// The cookie's value, `n….d…`.
     pub fn to_value(self) -> String {
-        format!("n{}.d{}", self.number.as_str(), self.issued.number())
+        let mut text = String::new();
+        self.write(&mut text);
+        text
     }
 }
 
@@ -124,6 +167,8 @@ pub struct VisitorCookie {
     pub(crate) secure: Secure,
     pub(crate) http_only: bool,
     pub(crate) partitioned: bool,
+    /// All attributes but `Secure`, as they stand in the header.
+    pub(crate) attributes: String,
 }
 
 /// The `SameSite` attribute.
@@ -154,7 +199,9 @@ impl Default for VisitorCookie {
             secure: Secure::Auto,
             http_only: true,
             partitioned: false,
+            attributes: String::new(),
         }
+        .spelled_out()
     }
 }
 
@@ -185,32 +232,45 @@ impl VisitorCookie {
 
     /// The value of a `Set-Cookie` header (RFC 6265bis §4.1). `https` is the scheme of the request.
     pub fn write(&self, visitor: Visitor, https: bool) -> String {
-        let mut text = format!("{}={}; Max-Age={}; Path={}", self.name, visitor.to_value(), self.max_age, self.path);
-        if let Some(domain) = &self.domain {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "; Domain={domain}");
-        }
+        const ROOM: usize = "=n0123456789.d1234567; Secure".len();
+        let mut text = String::with_capacity(self.name.len() + self.attributes.len() + ROOM);
+        text.push_str(&self.name);
+        text.push('=');
+        visitor.write(&mut text);
+        text.push_str(&self.attributes);
         if self.secure == Secure::Always || (self.secure == Secure::Auto && https) {
             text.push_str("; Secure");
         }
-        if self.http_only {
-            text.push_str("; HttpOnly");
-        }
-        text.push_str(match self.same_site {
-            SameSite::Strict => "; SameSite=Strict",
-            SameSite::Lax => "; SameSite=Lax",
-            SameSite::None => "; SameSite=None",
-        });
-        if self.partitioned {
-            text.push_str("; Partitioned");
-        }
         text
+    }
+
+    /// The same cookie with its attributes spelled out, once and not for every visitor.
+    #[must_use]
+    pub(crate) fn spelled_out(mut self) -> Self {
+        let same_site = match self.same_site {
+            SameSite::Strict => "Strict",
+            SameSite::Lax => "Lax",
+            SameSite::None => "None",
+        };
+        let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        let http_only = if self.http_only { "; HttpOnly" } else { "" };
+        let partitioned = if self.partitioned { "; Partitioned" } else { "" };
+        let (max_age, path) = (self.max_age, &self.path);
+        self.attributes =
+            format!("; Max-Age={max_age}; Path={path}{domain}{http_only}; SameSite={same_site}{partitioned}");
+        self
     }
 
     /// Whether writing depends on the request's scheme.
     pub(crate) fn needs_scheme(&self) -> bool {
         self.secure == Secure::Auto
     }
+}
+
+/// A character of base64url (RFC 4648 §5).
+#[inline]
+fn is_base64url(character: u8) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, b'-' | b'_')
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@
 //! host, any host; then an exact path, the longest prefix, any path; last the rollout's name.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
+use memchr::memrchr;
 
 use crate::facts::{Facts, Source};
 use crate::rules::{HostPattern, PathPattern, Rollout};
 
-/// The index. Values are indices into the list of rollouts that it was built from.
+/// The index. A fast hash is enough: what a client sends is only looked up and never put into a table. Values are indices into the list of rollouts that it was built from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cover {
     exact: HashMap<Box<[u8]>, Paths>,
@@ -113,9 +115,7 @@ impl Paths {
 /// A host in lower case and without its port.
 #[inline]
 pub(crate) fn normal_host(host: &[u8]) -> Cow<'_, [u8]> {
-    let name = match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
-        Some(colon) if host.get(colon) == Some(&b':') => host.get(..colon).unwrap_or(host),
-        _ => host,
-    };
+    let port = memrchr(b':', host).filter(|_| host.last() != Some(&b']'));
+    let name = port.and_then(|colon| host.get(..colon)).unwrap_or(host);
     if name.iter().any(u8::is_ascii_uppercase) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
 }

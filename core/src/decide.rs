@@ -1,6 +1,6 @@
 //! The decision for one request: which rollout covers it, which version it gets, and why.
 
-use crate::cookie::{Visitor, VisitorNumber, trim};
+use crate::cookie::{Visitor, VisitorNumber, is_clean, trim};
 use crate::facts::{Day, Facts, Source};
 use crate::rules::{First, Hold, Plan, Prefer, Rollout, Rules, Shared, UnitSource, Version, VersionId};
 use crate::slot::Slot;
@@ -24,9 +24,9 @@ pub struct Decision<'r> {
     pub override_ignored: bool,
 }
 
-impl Decision<'_> {
+impl<'r> Decision<'r> {
     /// The version that serves the request.
-    pub fn version(&self) -> Option<&Version> {
+    pub fn version(&self) -> Option<&'r Version> {
         self.rollout.version(self.version)
     }
 
@@ -89,28 +89,33 @@ pub fn decide<'r, S: Source>(
 ) -> Option<Decision<'r>> {
     let index = rules.cover.find(facts)?;
     let rollout = rules.rollouts.get(index)?;
-    let answer = |version, reason| Decision {
-        rollout,
-        index,
-        version,
-        reason,
-        slot: None,
-        write: None,
-        override_ignored: false,
-    };
-    let shared = match &rollout.plan {
-        Plan::Broken(_) => return Some(answer(VersionId(0), Reason::Broken)),
-        Plan::Share(shared) => shared,
-    };
-    let request = Request { rules, rollout, shared, facts, today };
-    Some(match request.override_version() {
-        Override::Version(version) => answer(version, Reason::Override),
-        Override::None => request.by_unit(answer(shared.stable, Reason::Slot), draw),
-        Override::Ignored => {
-            let open = Decision { override_ignored: true, ..answer(shared.stable, Reason::Slot) };
-            request.by_unit(open, draw)
+    let mut override_ignored = false;
+    let answer = match &rollout.plan {
+        Plan::Broken(_) => Answer::new(VersionId(0), Reason::Broken),
+        Plan::Share(shared) => {
+            let request = Request { rules, rollout, shared, facts, today };
+            match request.override_version(&mut override_ignored) {
+                Some(version) => Answer::new(version, Reason::Override),
+                None => request.by_unit(draw),
+            }
         }
-    })
+    };
+    let Answer { version, reason, slot, write } = answer;
+    Some(Decision { rollout, index, version, reason, slot, write, override_ignored })
+}
+
+/// What a layer answers.
+struct Answer {
+    version: VersionId,
+    reason: Reason,
+    slot: Option<Slot>,
+    write: Option<Visitor>,
+}
+
+impl Answer {
+    fn new(version: VersionId, reason: Reason) -> Self {
+        Self { version, reason, slot: None, write: None }
+    }
 }
 
 /// One request and the rollout that covers it.
@@ -122,13 +127,6 @@ struct Request<'a, 'r, S> {
     today: Day,
 }
 
-/// What a request says of its version itself.
-enum Override {
-    None,
-    Version(VersionId),
-    Ignored,
-}
-
 /// What keeps a request on its version.
 enum Unit<'a> {
     Visitor(Visitor),
@@ -137,20 +135,20 @@ enum Unit<'a> {
 
 impl<'a, 'r, S: Source> Request<'a, 'r, S> {
     /// Header, query, cookie: the first that names a version which is not off.
-    fn override_version(&self) -> Override {
+    fn override_version(&self, ignored: &mut bool) -> Option<VersionId> {
         let overrides = &self.shared.overrides;
-        let mut outcome = Override::None;
-        let header = || self.facts.header(overrides.header.as_ref()?.as_str()).map(trim);
-        let query = || self.facts.query(overrides.query.as_ref()?);
-        let cookie = || self.cookie(overrides.cookie.as_ref()?).find(|value| self.is_override(value));
-        let sources: [&dyn Fn() -> Option<&'a [u8]>; 3] = [&header, &query, &cookie];
-        for value in sources.iter().filter_map(|source| source()).filter(|value| !value.is_empty()) {
-            match self.version_or_alias(value) {
-                Some(version) => return Override::Version(version),
-                None => outcome = Override::Ignored,
-            }
-        }
-        outcome
+        let mut named = |value: Option<&[u8]>| {
+            let value = value.filter(|value| !value.is_empty())?;
+            let version = self.version_or_alias(value);
+            *ignored |= version.is_none();
+            version
+        };
+        let header = overrides.header.as_ref().and_then(|name| named(self.facts.header(name.as_str()).map(trim)));
+        // The visitor cookie may have the name of the override cookie.
+        let is_override = |value: &[u8]| Visitor::from_value(value).is_none();
+        header
+            .or_else(|| named(self.facts.query(overrides.query.as_ref()?)))
+            .or_else(|| named(self.cookie(overrides.cookie.as_ref()?, is_override)))
     }
 
     /// The version that a value names, unless that version is off.
@@ -160,53 +158,45 @@ impl<'a, 'r, S: Source> Request<'a, 'r, S> {
         (!self.shared.versions.get(version.index())?.off).then_some(version)
     }
 
-    /// Whether a cookie's value is meant as an override: the visitor cookie may have the same name.
-    fn is_override(&self, value: &[u8]) -> bool {
-        Visitor::from_value(value).is_none()
-    }
-
     /// The last layer: the slot of the request's unit, or of a new visitor, or a draw.
-    fn by_unit(&self, open: Decision<'r>, draw: impl FnOnce() -> u64) -> Decision<'r> {
-        let sticky = &self.shared.sticky;
-        if sticky.hold == Hold::None {
-            return self.in_slot(open, Slot::from_bits(draw()), Reason::Random);
+    fn by_unit(&self, draw: impl FnOnce() -> u64) -> Answer {
+        if self.shared.sticky.hold == Hold::None {
+            return self.in_slot(Slot::from_bits(draw()), Reason::Random);
         }
         match self.unit() {
-            Some(Unit::Id(id)) => self.in_slot(open, self.shared.key.slot(id), Reason::Slot),
+            Some(Unit::Id(id)) => self.in_slot(self.shared.key.slot(id), Reason::Slot),
             Some(Unit::Visitor(visitor)) => {
                 let due = self.rules.cookie.as_ref().is_some_and(|cookie| cookie.is_due(visitor, self.today));
                 let write = due.then_some(Visitor { issued: self.today, ..visitor });
-                let slot = self.shared.key.slot(visitor.number.as_bytes());
-                self.in_slot(Decision { write, ..open }, slot, Reason::Slot)
+                Answer { write, ..self.in_slot(self.shared.key.slot(visitor.number.as_bytes()), Reason::Slot) }
             }
-            None => self.for_new_visitor(open, draw),
+            None => self.for_new_visitor(draw),
         }
     }
 
     /// The first answer is the stored answer: the new number decides, and exactly it goes into the cookie.
-    fn for_new_visitor(&self, open: Decision<'r>, draw: impl FnOnce() -> u64) -> Decision<'r> {
+    fn for_new_visitor(&self, draw: impl FnOnce() -> u64) -> Answer {
         let stable_first = self.shared.sticky.first == First::Stable;
-        if self.rules.cookie.is_none() {
-            return if stable_first {
-                Decision { reason: Reason::First, ..open }
-            } else {
-                self.in_slot(open, Slot::from_bits(draw()), Reason::Random)
-            };
+        let keeps_number = self.rules.cookie.is_some();
+        if !keeps_number && !stable_first {
+            return self.in_slot(Slot::from_bits(draw()), Reason::Random);
         }
         let number = VisitorNumber::from_bits(draw());
-        let open = Decision { write: Some(Visitor { number, issued: self.today }), ..open };
-        if stable_first {
-            return Decision { reason: Reason::First, ..open };
-        }
-        self.in_slot(open, self.shared.key.slot(number.as_bytes()), Reason::Slot)
+        let write = keeps_number.then_some(Visitor { number, issued: self.today });
+        let answer = if stable_first {
+            Answer::new(self.shared.stable, Reason::First)
+        } else {
+            self.in_slot(self.shared.key.slot(number.as_bytes()), Reason::Slot)
+        };
+        Answer { write, ..answer }
     }
 
     /// The version that owns the slot; stable where that version is off.
-    fn in_slot(&self, open: Decision<'r>, slot: Slot, reason: Reason) -> Decision<'r> {
+    fn in_slot(&self, slot: Slot, reason: Reason) -> Answer {
         let owner = self.shared.intervals.at(slot);
         let is_off = self.shared.versions.get(owner.index()).is_none_or(|version| version.off);
         let version = if is_off { self.shared.stable } else { owner };
-        Decision { version, reason, slot: Some(slot), ..open }
+        Answer { slot: Some(slot), ..Answer::new(version, reason) }
     }
 
     fn unit(&self) -> Option<Unit<'a>> {
@@ -218,28 +208,29 @@ impl<'a, 'r, S: Source> Request<'a, 'r, S> {
 
     fn visitor(&self) -> Option<Visitor> {
         let cookie = self.rules.cookie.as_ref()?;
-        cookie.read(self.cookies(), self.today)
+        self.facts.in_cookies(|line| cookie.read(line, self.today), |name| self.is_ours(name))
     }
 
     /// The first id that is present and not empty.
     fn id(&self) -> Option<&'a [u8]> {
         self.shared.sticky.units.iter().find_map(|source| match source {
             UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(|id| !id.is_empty()),
-            UnitSource::Cookie(name) => self.cookie(name).find(|id| !id.is_empty()),
+            UnitSource::Cookie(name) => self.cookie(name, |id| !id.is_empty()),
         })
     }
 
-    fn cookie(&self, name: &'r str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'r, S> {
-        crate::cookie::values(self.cookies(), name)
+    /// The first cookie of this name whose value is `wanted`.
+    fn cookie(&self, name: &str, wanted: impl Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
+        let find = |line| crate::cookie::values(line, name).find(|value| is_clean(value) && wanted(value));
+        self.facts.in_cookies(find, |name| self.is_ours(name))
     }
 
-    fn cookies(&self) -> &'a [u8] {
-        let overrides = self.shared.overrides.cookie.as_deref();
-        let visitor = self.rules.cookie.as_ref().map(|cookie| cookie.name.as_str());
-        self.facts.cookies(|name| {
-            let is = |ours: &str| ours.as_bytes() == name;
-            let is_unit = |unit: &UnitSource| matches!(unit, UnitSource::Cookie(ours) if is(ours));
-            overrides.is_some_and(is) || visitor.is_some_and(is) || self.shared.sticky.units.iter().any(is_unit)
-        })
+    /// Whether a cookie means anything to this rollout.
+    fn is_ours(&self, name: &[u8]) -> bool {
+        let is = |ours: &str| ours.as_bytes() == name;
+        let is_unit = |unit: &UnitSource| matches!(unit, UnitSource::Cookie(ours) if is(ours));
+        self.shared.overrides.cookie.as_deref().is_some_and(is)
+            || self.rules.cookie.as_ref().is_some_and(|cookie| is(&cookie.name))
+            || self.shared.sticky.units.iter().any(is_unit)
     }
 }

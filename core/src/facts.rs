@@ -14,37 +14,51 @@ pub trait Source {
 /// What is known of one request.
 pub struct Facts<'r, S> {
     source: S,
-    /// A chain of what was read so far; it only grows, so that references into it stay good.
-    reads: Link<'r>,
+    reads: Reads<'r>,
     /// All `Cookie` lines joined, if the first one was not enough.
     all_cookies: OnceCell<Vec<u8>>,
 }
 
-type Link<'r> = OnceCell<Box<Read<'r>>>;
+/// What was read so far: a list that only grows, so that references into it stay good. Few requests need more than the
+/// first cells, which cost no allocation.
+#[derive(Default)]
+struct Reads<'r> {
+    cells: [OnceCell<Read<'r>>; 3],
+    more: OnceCell<Box<Reads<'r>>>,
+}
 
 struct Read<'r> {
     name: &'r str,
     value: Option<Vec<u8>>,
-    next: Link<'r>,
 }
 
 impl<'r, S: Source> Facts<'r, S> {
     /// Facts of the request behind `source`. Reads nothing yet.
     pub fn new(source: S) -> Self {
-        Self { source, reads: OnceCell::new(), all_cookies: OnceCell::new() }
+        Self { source, reads: Reads::default(), all_cookies: OnceCell::new() }
     }
 
     /// The first header with this (lower-case) name.
     pub fn header(&self, name: &'r str) -> Option<&[u8]> {
-        let mut link = &self.reads;
+        let mut reads = &self.reads;
         loop {
-            let read =
-                link.get_or_init(|| Box::new(Read { name, value: self.source.header(name), next: OnceCell::new() }));
-            if read.name == name {
-                return read.value.as_deref();
+            for cell in &reads.cells {
+                match cell.get() {
+                    Some(read) if read.name == name => return read.value.as_deref(),
+                    Some(_) => {}
+                    None => {
+                        let read = || Read { name, value: self.source.header(name) };
+                        return cell.get_or_init(read).value.as_deref();
+                    }
+                }
             }
-            link = &read.next;
+            reads = reads.more.get_or_init(Box::default);
         }
+    }
+
+    /// Whether there is a header with this name. Not remembered: nobody asks twice.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.source.header(name).is_some()
     }
 
     /// The path without its query string.
@@ -60,14 +74,19 @@ impl<'r, S: Source> Facts<'r, S> {
         parameters.filter_map(|parameter| parameter.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()
     }
 
-    /// A `Cookie` line to look into. Envoy gives the first line of an HTTP/1 request; if that one has no cookie that
-    /// `is_ours`, all lines are read and joined, once.
-    pub(crate) fn cookies(&self, is_ours: impl Fn(&[u8]) -> bool) -> &[u8] {
-        let Some(first) = self.header("cookie") else { return &[] };
-        if crate::cookie::pairs(first).any(|(name, _)| is_ours(name)) {
-            return first;
+    /// What `find` finds in a `Cookie` line. Envoy gives the first line of an HTTP/1 request; if there is nothing in it,
+    /// and no cookie that `is_ours` either, all lines are read and joined, once.
+    pub(crate) fn in_cookies<'a, T>(
+        &'a self,
+        find: impl Fn(&'a [u8]) -> Option<T>,
+        is_ours: impl Fn(&[u8]) -> bool,
+    ) -> Option<T> {
+        let first = self.header("cookie")?;
+        let found = find(first);
+        if found.is_some() || crate::cookie::names(first).any(is_ours) {
+            return found;
         }
-        self.all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice()))
+        find(self.all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice())))
     }
 }
 

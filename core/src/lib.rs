@@ -35,7 +35,7 @@
 //! let effects = Effects::of(&rules, Some(&decision), &facts);
 //!
 //! assert_eq!(decision.reason.as_str(), "override");
-//! assert_eq!(effects.set, [("x-canary-version", "v2".to_owned())]);
+//! assert!(effects.set().eq([("x-canary-version", "v2".into())]));
 //! ```
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -60,5 +60,5 @@ pub use error::ConfigError;
 pub use facts::{Day, Facts, Source};
 pub use header::HeaderName;
 pub use node::{Node, SyntaxError};
-pub use rules::{Inbound, OutputHeaders, Rollout, Rules, Version, VersionId};
+pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};

@@ -247,30 +247,57 @@ pub enum Inbound {
     Decide,
 }
 
-/// The names of the headers that carry a decision; `None` is not written.
+/// The headers that carry a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputHeaders {
-    /// Request header with the version's name.
-    pub version: Option<HeaderName>,
-    /// Request header with the version's cluster.
-    pub cluster: Option<HeaderName>,
-    /// Request header with the slot's number.
-    pub slot: Option<HeaderName>,
-    /// Request header with the reason.
-    pub reason: Option<HeaderName>,
-    /// Response header with rollout/version/reason.
-    pub answer: Option<HeaderName>,
+    pub(crate) on_request: Vec<Output>,
+    pub(crate) answer: Option<HeaderName>,
 }
 
 impl OutputHeaders {
-    /// The request headers among them, which never come in from a client.
-    pub fn on_request(&self) -> impl Iterator<Item = &HeaderName> {
-        [&self.version, &self.cluster, &self.slot, &self.reason].into_iter().flatten()
+    /// Those of the request, which never come in from a client.
+    pub fn on_request(&self) -> &[Output] {
+        &self.on_request
     }
+
+    /// The response header with rollout/version/reason.
+    pub fn answer(&self) -> Option<&HeaderName> {
+        self.answer.as_ref()
+    }
+
+    /// The request header that carries this part.
+    pub(crate) fn carrying(&self, kind: OutputKind) -> Option<&HeaderName> {
+        self.on_request.iter().find(|output| output.kind == kind).map(|output| &output.name)
+    }
+}
+
+/// A request header that carries a part of the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Which part.
+    pub kind: OutputKind,
+    /// The header's name.
+    pub name: HeaderName,
+}
+
+/// The parts of a decision that a request header may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputKind {
+    /// The version's name.
+    Version,
+    /// The version's cluster.
+    Cluster,
+    /// The slot's number.
+    Slot,
+    /// The reason.
+    Reason,
 }
 
 impl Default for OutputHeaders {
     fn default() -> Self {
-        Self { version: Some(HeaderName::X_CANARY_VERSION), cluster: None, slot: None, reason: None, answer: None }
+        Self {
+            on_request: vec![Output { kind: OutputKind::Version, name: HeaderName::X_CANARY_VERSION }],
+            answer: None,
+        }
     }
 }

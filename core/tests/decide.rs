@@ -40,7 +40,7 @@ fn overrides_name_a_version() {
     check(&shop(""), request(), "r/v3/override");
     check(&shop(""), request().with("x-canary", "v2"), "r/v2/override");
     check(&shop(""), Request::new().with("cookie", "canary=v3"), "r/v3/override");
-    check(&shop(""), Request::new().with("cookie", format!("{ON_STABLE}; canary=v3")), "r/v3/override");
+    check(&shop(""), Request::new().with("cookie", format!("{ON_STABLE}; canary=v3\r; canary=v3")), "r/v3/override");
 }
 
 #[test]

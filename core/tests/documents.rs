@@ -499,7 +499,7 @@ fn what_a_filter_without_rules_removes() {
     fn check(document: &str, expected: &[&str]) {
         let parsed = Rules::parse(document.as_bytes(), None);
         assert!(parsed.rules.is_none());
-        let names: Vec<&str> = parsed.outputs.on_request().map(serin_core::HeaderName::as_str).collect();
+        let names: Vec<&str> = parsed.outputs.on_request().iter().map(|output| output.name.as_str()).collect();
         assert_eq!(names, expected, "{document}");
     }
     check("nonsense", &["x-canary-version"]);

@@ -26,42 +26,43 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let configured = Rc::clone(&self.configured);
+        let Self { configured, set_cookie, answer } = self;
         if configured.skips() {
             return Action::Continue;
         }
         let facts = Facts::new(host::Request);
+        let decision;
         let effects = match &configured.mode {
             Mode::Inert(outputs) => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
-                let decision = serin_core::decide(rules, &facts, configured.today(), crate::vm::draw);
+                decision = serin_core::decide(rules, &facts, configured.today(), crate::vm::draw);
                 if let Some(decision) = &decision {
                     configured.count(decision);
                 }
                 Effects::of(rules, decision.as_ref(), &facts)
             }
         };
-        for name in effects.remove {
+        for name in &effects.remove {
             host::remove_request_header(name);
         }
-        for (name, value) in effects.set {
+        for (name, value) in effects.set() {
             host::set_request_header(name, &value);
         }
-        self.set_cookie = effects.set_cookie;
-        self.answer = effects.answer.map(|(_, value)| value);
+        *set_cookie = effects.set_cookie;
+        *answer = effects.answer;
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let (Some(value), Mode::Active(rules)) = (self.answer.take(), &self.configured.mode)
-            && let Some(name) = &rules.outputs().answer
+        if let (Some(value), Mode::Active(rules)) = (&self.answer, &self.configured.mode)
+            && let Some(name) = rules.outputs().answer()
         {
-            host::set_response_header(name.as_str(), &value);
+            host::set_response_header(name.as_str(), value);
         }
-        if let Some(cookie) = self.set_cookie.take()
+        if let Some(cookie) = &self.set_cookie
             && !host::response_is_5xx()
         {
-            host::add_response_header("set-cookie", &cookie);
+            host::add_response_header("set-cookie", cookie);
         }
         Action::Continue
     }

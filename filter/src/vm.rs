@@ -3,11 +3,11 @@
 //! One VM may serve several plugins (Istio gives all of them the same `vm_id`), hence the names.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use serin_core::Rules;
+use siphasher::sip::SipHasher13;
 
 use crate::host::{self, Metric, MetricKind};
 
@@ -72,9 +72,7 @@ pub(crate) fn forget(plugin: &str, root: u32) {
 
 /// A number that tells documents apart, the same in every VM.
 pub(crate) fn fingerprint(document: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    document.hash(&mut hasher);
-    hasher.finish()
+    SipHasher13::new().hash(document)
 }
 
 /// 64 random bits.

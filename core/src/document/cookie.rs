@@ -35,9 +35,10 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Vis
         secure: read_secure(&object, report).unwrap_or(default.secure),
         http_only: object.bool("http_only", report).unwrap_or(default.http_only),
         partitioned: object.bool("partitioned", report).unwrap_or(default.partitioned),
+        attributes: String::new(),
     };
     check(&cookie, &object, report);
-    Some(cookie)
+    Some(cookie.spelled_out())
 }
 
 /// What browsers refuse (RFC 6265bis §5.7): such a cookie would never come back, and nobody would stick.

@@ -3,7 +3,7 @@
 use super::reader::{Object, Path, Report};
 use crate::header::HeaderName;
 use crate::node::Node;
-use crate::rules::OutputHeaders;
+use crate::rules::{Output, OutputHeaders, OutputKind};
 
 pub(super) const HEADER: &str = "the name of a header";
 const OUTPUT: &str = "the name of a header that HTTP does not reserve, or \"\" for none";
@@ -15,15 +15,22 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Out
     let path = document.field("headers");
     let names = ["version", "cluster", "slot", "reason", "answer"];
     let object = Object::read(node, path, &names, report)?;
+    let kinds = [
+        ("version", OutputKind::Version),
+        ("cluster", OutputKind::Cluster),
+        ("slot", OutputKind::Slot),
+        ("reason", OutputKind::Reason),
+    ];
     let default = OutputHeaders::default();
-    let outputs = OutputHeaders {
-        version: read_name(&object, "version", report).unwrap_or(default.version),
-        cluster: read_name(&object, "cluster", report).unwrap_or(default.cluster),
-        slot: read_name(&object, "slot", report).unwrap_or(default.slot),
-        reason: read_name(&object, "reason", report).unwrap_or(default.reason),
-        answer: read_name(&object, "answer", report).unwrap_or(default.answer),
+    let name_of = |(field, kind), report: &mut Report<'_>| {
+        let name = read_name(&object, field, report).unwrap_or_else(|| default.carrying(kind).cloned())?;
+        Some(Output { kind, name })
     };
-    let named: Vec<&HeaderName> = outputs.on_request().chain(&outputs.answer).collect();
+    let outputs = OutputHeaders {
+        on_request: kinds.into_iter().filter_map(|part| name_of(part, report)).collect(),
+        answer: read_name(&object, "answer", report).unwrap_or(default.answer.clone()),
+    };
+    let named: Vec<&HeaderName> = outputs.on_request.iter().map(|output| &output.name).chain(&outputs.answer).collect();
     for (index, name) in named.iter().enumerate() {
         if named.iter().take(index).any(|earlier| earlier == name) {
             report.conflict(
@@ -56,7 +63,7 @@ pub(super) fn read_input(
     report: &mut Report<'_>,
 ) -> Option<HeaderName> {
     let name = super::reader::text(node, path, HEADER, HeaderName::new, report)?;
-    if outputs.on_request().any(|output| *output == name) {
+    if outputs.on_request.iter().any(|output| output.name == name) {
         let text =
             format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
         report.conflict(path, text + "; expected another header");

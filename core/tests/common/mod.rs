@@ -83,7 +83,7 @@ pub(crate) fn outcome(rules: &Rules, request: &Request, bits: u64) -> Outcome {
     });
     Outcome {
         answer,
-        set: effects.set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        set: effects.set().map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
         removed: effects.remove.into_iter().map(str::to_owned).collect(),
         set_cookie: effects.set_cookie,
         slot: decision.and_then(|decision| decision.slot).map(serin_core::Slot::number),

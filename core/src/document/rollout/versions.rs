@@ -4,7 +4,7 @@ use super::super::reader::{Object, Path, Report, entries, whole};
 use super::super::values;
 use crate::error::{Kind, nearest};
 use crate::node::Node;
-use crate::rules::{OutputHeaders, Version, VersionId};
+use crate::rules::{OutputHeaders, OutputKind, Version, VersionId};
 use crate::slot::{Place, Share};
 
 const MOST_VERSIONS: usize = 64;
@@ -178,7 +178,7 @@ fn check_stable_and_clusters(
         }
     }
     for (_, draft) in others(drafts, stable) {
-        if let (Some(header), None) = (&outputs.cluster, &draft.version.cluster) {
+        if let (Some(header), None) = (outputs.carrying(OutputKind::Cluster), &draft.version.cluster) {
             let expected = format!("the name of an Envoy cluster, which headers.cluster ({}) carries", header.as_str());
             report.add(&path.field(&draft.version.name).field("cluster"), Kind::Missing { expected });
         }

@@ -1,0 +1,35 @@
+//! A plugin as a proxy's configuration gives it: one root context in each VM.
+
+use std::collections::BTreeMap;
+
+/// A property's path, its parts joined by NUL as they come from the guest.
+pub(crate) type PropertyPath = Vec<u8>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) root_id: String,
+    pub(crate) vm_id: String,
+    pub(crate) configuration: Vec<u8>,
+    /// Readable in every context.
+    pub(crate) properties: BTreeMap<PropertyPath, Vec<u8>>,
+    /// Readable in streams only: what Envoy takes from the stream's listener, connection or route.
+    pub(crate) stream_properties: BTreeMap<PropertyPath, Vec<u8>>,
+}
+
+impl Plugin {
+    /// A property that every context of the plugin can read.
+    pub(crate) fn property(&self, path: &[u8]) -> Option<&[u8]> {
+        match path {
+            b"plugin_name" => Some(self.name.as_bytes()),
+            b"plugin_root_id" => Some(self.root_id.as_bytes()),
+            b"plugin_vm_id" => Some(self.vm_id.as_bytes()),
+            _ => self.properties.get(path).map(Vec::as_slice),
+        }
+    }
+}
+
+/// `xds.node.id` as the guest sends it.
+pub(crate) fn property_path(dotted: &str) -> PropertyPath {
+    dotted.replace('.', "\0").into_bytes()
+}

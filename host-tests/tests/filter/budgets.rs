@@ -1,0 +1,135 @@
+//! What a request costs: host calls and bytes copied, exactly as in a checked file; fuel near what it holds; memory.
+//!
+//! `SERIN_RECORD=1 cargo test -p serin-host --test filter budgets` writes the file anew, for a change that is meant.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use serin_host::{Exchange, Request, Usage};
+
+use crate::site::{module, proxy, shop, shop_with, visitor_on};
+
+/// Fuel differs a little with the compiler that built the module.
+const FUEL_TOLERANCE: f64 = 0.03;
+
+/// What a request through a document with this match costs, and an override header, for a visitor who holds this
+/// version; a visitor without a cookie is a new one.
+fn cost(entry: &Value, held: Option<&str>, change: impl Fn(Request) -> Request) -> Usage {
+    cost_with(&json!({"match": [entry], "override": {"header": "x-canary"}}), held, change)
+}
+
+fn cost_with(fields: &Value, held: Option<&str>, change: impl Fn(Request) -> Request) -> Usage {
+    let worker = proxy(&shop_with(30, fields)).worker(0);
+    // Every rollout of one name and release has the same slots, whatever it covers.
+    let cookie = held.map(|version| visitor_on(&proxy(&shop(30)).worker(0), version));
+    let request = || {
+        let request = worker.get("/cart").header("accept", "text/html").header("user-agent", "a browser");
+        cookie.iter().fold(request, |request, cookie| request.header("cookie", cookie))
+    };
+    // The first requests grow what is kept for good, so the third is the one that counts.
+    let exchanges: Vec<Exchange> = (0..3).map(|_| change(request()).send().unwrap()).collect();
+    exchanges[2].usage.clone()
+}
+
+/// All scenarios by name.
+fn measured() -> BTreeMap<&'static str, Usage> {
+    let all = json!({});
+    let hosts = json!({"hosts": ["example.com"]});
+    let paths = json!({"hosts": ["example.com"], "path": {"prefix": "/cart"}});
+    let by_id = json!({"sticky": {"unit": [{"header": "x-user-id"}], "prefer": "unit"}});
+    let same = |request| request;
+    BTreeMap::from([
+        ("cookie holds stable, match-all", cost(&all, Some("v1"), same)),
+        ("cookie holds stable, hosts", cost(&hosts, Some("v1"), same)),
+        ("cookie holds stable, hosts and paths", cost(&paths, Some("v1"), same)),
+        ("cookie holds canary, match-all", cost(&all, Some("v2"), same)),
+        ("new visitor, match-all", cost(&all, None, same)),
+        ("user id, match-all", cost_with(&by_id, None, |request| request.header("x-user-id", "alice"))),
+        ("override, match-all", cost(&all, None, |request| request.header("x-canary", "v2"))),
+        ("no rollout covers it", cost(&json!({"hosts": ["other.example.com"]}), None, same)),
+    ])
+}
+
+#[test]
+fn a_request_costs_what_the_file_says() {
+    let measured: BTreeMap<_, _> = measured().into_iter().map(|(name, usage)| (name.to_owned(), row(&usage))).collect();
+    if std::env::var_os("SERIN_RECORD").is_some() {
+        let text = serde_json::to_string_pretty(&measured).unwrap();
+        std::fs::write(file(), text + "\n").unwrap();
+    }
+    let text = std::fs::read_to_string(file()).unwrap();
+    let recorded: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(measured.keys().collect::<Vec<_>>(), recorded.keys().collect::<Vec<_>>());
+    for (name, now) in &measured {
+        let before = &recorded[name];
+        for exact in ["host_calls", "bytes_in", "bytes_out"] {
+            assert_eq!(now[exact], before[exact], "{name}: {exact}; if it is meant, record it anew");
+        }
+        let (now, before) = (now["fuel"].as_f64().unwrap(), before["fuel"].as_f64().unwrap());
+        assert!((now / before - 1.0).abs() <= FUEL_TOLERANCE, "{name}: fuel was {before}, is {now}");
+    }
+}
+
+fn row(usage: &Usage) -> Value {
+    json!({
+        "host_calls": usage.host_calls, "bytes_in": usage.bytes_in, "bytes_out": usage.bytes_out, "fuel": usage.fuel,
+    })
+}
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filter/budgets.json")
+}
+
+#[test]
+fn the_budgets_are_kept() {
+    let measured = measured();
+    let host_calls = [
+        ("cookie holds stable, match-all", 3),
+        ("cookie holds stable, hosts", 4),
+        ("cookie holds stable, hosts and paths", 5),
+        ("cookie holds canary, match-all", 5),
+    ];
+    let fuel = [
+        ("cookie holds stable, match-all", 5_000),
+        ("cookie holds canary, match-all", 5_000),
+        ("new visitor, match-all", 5_000),
+        ("user id, match-all", 3_000),
+        ("override, match-all", 2_600),
+    ];
+    let over = |budgets: &[(&'static str, u64)], cost: fn(&Usage) -> u64| {
+        let spent = budgets.iter().map(|(name, budget)| (*name, cost(&measured[name]), *budget));
+        spent.filter(|(_, spent, budget)| spent > budget).collect::<Vec<_>>()
+    };
+    assert_eq!(over(&host_calls, Usage::total_host_calls), [], "host calls: name, spent, budget");
+    assert_eq!(over(&fuel, |usage| usage.fuel), [], "fuel: name, spent, budget");
+}
+
+#[test]
+fn memory_is_small_from_the_start() {
+    assert_eq!(module().initial_pages(), 2);
+    let proxy = proxy(&shop_with(30, &json!({"override": {"header": "x-canary"}})));
+    for worker in proxy.workers() {
+        visitor_on(&worker, "v2");
+        assert!(worker.pages() <= 4, "{}", worker.pages());
+    }
+}
+
+#[test]
+fn only_the_callbacks_that_are_used_are_exported() {
+    let callbacks: Vec<_> = module().exports().into_iter().filter(|name| name.starts_with("proxy_on_")).collect();
+    for unused in ["body", "trailers", "log", "done", "data", "grpc", "queue", "foreign", "http_call", "connection"] {
+        assert!(!callbacks.iter().any(|name| name.contains(unused)), "{callbacks:?}");
+    }
+    assert!(module().exports().len() <= 11, "{:?}", module().exports());
+}
+
+#[test]
+fn nothing_is_imported_but_proxy_functions_and_five_of_wasi() {
+    const WASI: [&str; 5] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+    let imports = module().imports();
+    let others = imports.iter().filter(|name| !name.starts_with("proxy_") && !WASI.contains(&name.as_str()));
+    assert_eq!(others.count(), 0, "{imports:?}");
+    let called = ["proxy_get_header_map_value", "proxy_replace_header_map_value", "proxy_get_property", "random_get"];
+    assert!(called.iter().all(|name| imports.iter().any(|import| import == name)), "{imports:?}");
+}

@@ -1,0 +1,11 @@
+//! The built module in the host: what requests, visitors and configuration pushes get from it.
+
+mod budgets;
+mod bytes;
+mod lifecycle;
+mod parity;
+mod pushes;
+mod routing;
+mod site;
+mod sticky;
+mod wire;

@@ -1,0 +1,57 @@
+//! Envoy's admin interface: readiness, the port it took, statistics.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail};
+use hyper::Request;
+use serde_json::Value;
+
+use crate::client::Connection;
+
+/// Asks one Envoy; every question is a connection of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admin {
+    pub(crate) address: SocketAddr,
+}
+
+impl Admin {
+    /// Whether Envoy takes traffic. An Envoy that does not answer yet does not.
+    pub(crate) async fn is_ready(self) -> bool {
+        self.get("/ready").await.is_ok()
+    }
+
+    /// The address that the listener `name` is bound to.
+    pub(crate) async fn listener(self, name: &str) -> Result<SocketAddr> {
+        let listeners: Value = serde_json::from_str(&self.get("/listeners?format=json").await?)?;
+        let all = listeners["listener_statuses"].as_array().context("Envoy lists no listeners")?;
+        let listener = all.iter().find(|listener| listener["name"] == name);
+        let socket =
+            &listener.with_context(|| format!("Envoy has no listener {name:?}"))?["local_address"]["socket_address"];
+        let host = socket["address"].as_str().context("the listener has no address")?;
+        let port = socket["port_value"].as_u64().context("the listener has no port")?;
+        Ok(SocketAddr::new(host.parse()?, u16::try_from(port)?))
+    }
+
+    /// The sum of the counters and gauges whose full name matches the regular expression; 0 if there is none.
+    pub(crate) async fn sum(self, pattern: &str) -> Result<u64> {
+        let query: String = url::form_urlencoded::byte_serialize(pattern.as_bytes()).collect();
+        let stats: Value = serde_json::from_str(&self.get(&format!("/stats?format=json&filter={query}")).await?)?;
+        let stats = stats["stats"].as_array().context("Envoy lists no statistics")?;
+        Ok(stats.iter().filter_map(|stat| stat["value"].as_u64()).sum())
+    }
+
+    /// The lines of the Prometheus page whose metric is called `metric`, without comments.
+    pub(crate) async fn prometheus(self, metric: &str) -> Result<Vec<String>> {
+        let page = self.get("/stats/prometheus").await?;
+        let wanted = |line: &&str| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        Ok(page.lines().filter(wanted).map(str::to_owned).collect())
+    }
+
+    async fn get(self, path: &str) -> Result<String> {
+        let reply = Connection::to(self.address).get(Request::get(path)).await?;
+        if reply.status != 200 {
+            bail!("Envoy's admin interface answered {path} with {}: {}", reply.status, reply.text());
+        }
+        Ok(reply.text())
+    }
+}

@@ -1,0 +1,119 @@
+//! Small HTTP servers that stand for the versions of a site.
+//!
+//! Each answers every request with its own name. `/headers` answers with the request's headers as a JSON array of
+//! `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db` for a
+//! cookie of the application.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderMap, SET_COOKIE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// The running servers; they stop when this is dropped.
+#[derive(Debug)]
+pub struct Upstreams {
+    servers: BTreeMap<String, Server>,
+    _tasks: JoinSet<()>,
+}
+
+impl Upstreams {
+    /// Starts one server per name, each on a free port of 127.0.0.1, inside the current tokio runtime.
+    ///
+    /// # Errors
+    /// If no port can be had.
+    pub async fn start(names: &[&str]) -> Result<Self> {
+        let mut servers = BTreeMap::new();
+        let mut tasks = JoinSet::new();
+        for &name in names {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port on 127.0.0.1")?;
+            let server = Server { address: listener.local_addr()?, requests: Arc::default() };
+            tasks.spawn(serve(listener, Arc::from(name), Arc::clone(&server.requests)));
+            servers.insert(name.to_owned(), server);
+        }
+        Ok(Self { servers, _tasks: tasks })
+    }
+
+    /// How many requests the server `name` has answered; 0 for a name that there is not.
+    pub fn requests(&self, name: &str) -> u64 {
+        self.servers.get(name).map_or(0, |server| server.requests.load(Ordering::Relaxed))
+    }
+
+    /// All names and addresses, by name.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.servers.iter().map(|(name, server)| (name.as_str(), server.address))
+    }
+}
+
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    requests: Arc<AtomicU64>,
+}
+
+async fn serve(listener: TcpListener, name: Arc<str>, requests: Arc<AtomicU64>) {
+    let mut connections = JoinSet::new();
+    // A listener on loopback fails only for want of file descriptors, which the client sees as a failed request.
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(answer_all(stream, Arc::clone(&name), Arc::clone(&requests)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn answer_all(stream: TcpStream, name: Arc<str>, requests: Arc<AtomicU64>) {
+    stream.set_nodelay(true).ok();
+    let service = service_fn(|request| {
+        requests.fetch_add(1, Ordering::Relaxed);
+        let answer = answer(&name, &request);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    // Envoy closes its connections as it likes; that is no event here.
+    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+}
+
+fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let body = match request.uri().path() {
+        "/headers" => headers_as_json(request.headers()),
+        _ => format!("{name}\n"),
+    };
+    let mut response = Response::new(Full::from(body));
+    for (key, value) in url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
+        match key.as_ref() {
+            "status" => set_status(&mut response, &value),
+            "set-cookie" => add_cookie(&mut response, &value),
+            _ => {}
+        }
+    }
+    response
+}
+
+fn set_status<B>(response: &mut Response<B>, value: &str) {
+    if let Ok(status) = value.parse() {
+        *response.status_mut() = status;
+    }
+}
+
+fn add_cookie<B>(response: &mut Response<B>, value: &str) {
+    if let Ok(cookie) = value.parse() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+}
+
+/// Bytes that are no UTF-8 are shown with replacement characters.
+fn headers_as_json(headers: &HeaderMap) -> String {
+    let pairs = headers
+        .iter()
+        .map(|(name, value)| serde_json::json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]));
+    serde_json::Value::Array(pairs.collect()).to_string()
+}

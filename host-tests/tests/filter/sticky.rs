@@ -144,7 +144,7 @@ fn the_visitors_cookie_is_written_as_the_document_says() {
         json!({"name": "__Secure-lane", "max_age": "2d", "path": "/shop", "domain": "example.com", "same_site": "none",
             "secure": true, "http_only": false, "partitioned": true}),
         "http",
-        "__Secure-lane; Max-Age=172800; Path=/shop; Domain=example.com; Secure; SameSite=None; Partitioned",
+        "__Secure-lane; Max-Age=172800; Path=/shop; Domain=example.com; SameSite=None; Partitioned; Secure",
     );
 }
 

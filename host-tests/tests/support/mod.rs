@@ -1,0 +1,75 @@
+//! What the tests with a real Envoy share: a started site, rules for it, and waiting for something to become true.
+
+#![allow(dead_code, reason = "every test binary takes what it needs")]
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use serin_envoy::{Configuration, Connection, Envoy, Reply, Setup, Upstreams, Visitor, manifest};
+use tokio::time::{Instant, sleep};
+
+/// The visitors' site.
+pub(crate) const HOST: &str = "shop.example.com";
+
+/// A running site: upstreams `v1` (stable) and `v2`, with Envoy in front of them.
+pub(crate) struct Site {
+    pub(crate) envoy: Envoy,
+    pub(crate) upstreams: Upstreams,
+}
+
+impl Site {
+    pub(crate) async fn start(setup: &Setup, rules: impl Into<Configuration>) -> Result<Self> {
+        let upstreams = Upstreams::start(&["v1", "v2"]).await?;
+        let envoy = setup.start(&upstreams, rules).await?;
+        Ok(Self { envoy, upstreams })
+    }
+
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::to(self.envoy.address())
+    }
+
+    /// A request of somebody who was never here before.
+    pub(crate) async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Result<Reply> {
+        Visitor::of(HOST)?.get(&mut self.connection(), path, headers).await
+    }
+}
+
+/// The document of `manifests/envoy` with other fields for `v2`.
+pub(crate) fn with_v2(fields: &Value) -> Result<Value> {
+    let mut document = manifest::document()?;
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        document["rollouts"]["shop"]["versions"]["v2"][name] = value.clone();
+    }
+    Ok(document)
+}
+
+/// That document with a weight for `v2`.
+pub(crate) fn weight(weight: u32) -> Result<Value> {
+    with_v2(&json!({ "weight": weight }))
+}
+
+/// Whether a share is one that chance gives: within 4.5 standard deviations.
+#[track_caller]
+pub(crate) fn assert_share(measured: f64, expected: f64, visitors: u32) {
+    let tolerance = 4.5 * (expected * (1.0 - expected) / f64::from(visitors)).sqrt();
+    assert!((measured - expected).abs() <= tolerance, "{measured} is not {expected} ± {tolerance}");
+}
+
+/// Asks until the answer is `wanted`, for ten seconds at most.
+pub(crate) async fn eventually<T: PartialEq + std::fmt::Debug>(
+    wanted: T,
+    ask: impl AsyncFn() -> Result<T>,
+) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let found = ask().await?;
+        if found == wanted {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            bail!("still {found:?} after ten seconds, not {wanted:?}");
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}

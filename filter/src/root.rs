@@ -51,11 +51,11 @@ impl Root {
     fn report(&self, parsed: &Parsed) {
         let errors = &parsed.errors;
         for error in errors.iter().take(MOST_LOGGED) {
-            host::log_error(&format!("serin {}: {error}", self.plugin));
+            host::log_error(&format!("serin: {error}"));
         }
         let more = errors.len().saturating_sub(MOST_LOGGED) + parsed.more_errors;
         if more > 0 {
-            host::log_error(&format!("serin {}: and {more} more errors", self.plugin));
+            host::log_error(&format!("serin: and {more} more errors"));
         }
         crate::metrics::report_configuration(&self.plugin, errors.is_empty());
     }

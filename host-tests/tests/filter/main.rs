@@ -3,6 +3,7 @@
 mod budgets;
 mod bytes;
 mod lifecycle;
+mod mistakes;
 mod parity;
 mod pushes;
 mod routing;

@@ -1,0 +1,45 @@
+//! Every bad document that the core's tests know, at a cold start and pushed over a good one: traffic goes on.
+
+use serde_json::Value;
+
+use crate::site::{PLUGIN, builder, proxy, shop, version, version_for};
+
+/// The documents, each with whether a mistake lies outside the rollouts and so spoils the whole.
+fn bad_documents() -> Vec<(String, bool)> {
+    let table: Vec<Value> = serde_json::from_str(include_str!("../../../core/tests/bad-documents.json")).unwrap();
+    let case = |case: Value| {
+        let errors = case["errors"].as_array().unwrap().clone();
+        let mut messages = errors.iter().filter_map(Value::as_str);
+        let spoiled = messages.any(|error| !error.starts_with("rollouts.") && !error.starts_with("rollouts["));
+        (case["document"].as_str().unwrap().to_owned(), spoiled)
+    };
+    let documents: Vec<(String, bool)> = table.into_iter().map(case).collect();
+    assert!(documents.len() > 100, "{} documents", documents.len());
+    documents
+}
+
+#[test]
+fn at_a_cold_start_everybody_gets_stable() {
+    for (document, _) in bad_documents() {
+        let proxy = builder().start(document.as_bytes()).expect("a bad document is no reason not to start");
+        for worker in proxy.workers() {
+            let exchange = worker.get("/").header("x-canary", "v2").header("x-canary-version", "v2").send().unwrap();
+            assert_eq!(version(&exchange), "v1", "{document}");
+        }
+        assert_eq!(proxy.gauge(&format!("serin_config_ok.plugin.{PLUGIN}")), Some(0), "{document}");
+    }
+}
+
+#[test]
+fn pushed_over_a_good_document_they_stop_nobody() {
+    for (document, spoiled) in bad_documents() {
+        let mut proxy = proxy(&shop(100));
+        proxy.push(document.as_bytes()).expect("a bad document is no reason to refuse an update");
+        let expected = if spoiled { "v2" } else { "v1" };
+        for worker in proxy.workers() {
+            assert_eq!(version_for(worker.get("/")), expected, "{document}");
+        }
+        proxy.push(shop(100).to_string()).unwrap();
+        assert_eq!(version_for(proxy.worker(0).get("/")), "v2", "the next good document after {document}");
+    }
+}

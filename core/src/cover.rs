@@ -18,15 +18,16 @@ pub(crate) struct Cover {
     exact: HashMap<Box<[u8]>, Paths>,
     /// By the rest behind `*`, leading dot included.
     suffix: HashMap<Box<[u8]>, Paths>,
+    longest_suffix: usize,
     any: Paths,
 }
 
 /// The rollouts of one host, by path.
 #[derive(Clone, Debug, Default)]
 struct Paths {
-    exact: HashMap<Box<[u8]>, usize>,
+    exact: HashMap<Arc<[u8]>, usize>,
     /// Without a trailing slash.
-    prefix: HashMap<Box<[u8]>, usize>,
+    prefix: HashMap<Arc<[u8]>, usize>,
     longest_prefix: usize,
     any: Option<usize>,
 }
@@ -41,6 +42,9 @@ impl Cover {
                     cover.any.insert(&entry.path, index);
                 }
                 for host in &entry.hosts {
+                    if let HostPattern::Suffix(rest) = host {
+                        cover.longest_suffix = cover.longest_suffix.max(rest.len());
+                    }
                     let (table, key) = match host {
                         HostPattern::Exact(name) => (&mut cover.exact, name),
                         HostPattern::Suffix(rest) => (&mut cover.suffix, rest),
@@ -71,8 +75,10 @@ impl Cover {
         if self.suffix.is_empty() {
             return None;
         }
-        // A wildcard stands for at least one byte, so a leading dot does not count.
-        let dots = host.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'.');
+        // A wildcard stands for at least one byte, so a leading dot does not count. Longer rests than the longest wildcard
+        // are not tried: a hostile host may be thousands of dots.
+        let first = host.len().saturating_sub(self.longest_suffix).max(1);
+        let dots = host.iter().enumerate().skip(first).filter(|(_, byte)| **byte == b'.');
         dots.filter_map(|(at, _)| self.suffix.get(host.get(at..)?)).find_map(|paths| paths.find(facts))
     }
 }
@@ -85,11 +91,11 @@ impl Paths {
                 self.any.get_or_insert(rollout);
             }
             PathPattern::Exact(path) => {
-                self.exact.entry(path.as_bytes().into()).or_insert(rollout);
+                self.exact.entry(Arc::clone(path)).or_insert(rollout);
             }
             PathPattern::Prefix(prefix) => {
                 self.longest_prefix = self.longest_prefix.max(prefix.len());
-                self.prefix.entry(prefix.as_bytes().into()).or_insert(rollout);
+                self.prefix.entry(Arc::clone(prefix)).or_insert(rollout);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The decision for one request: which rollout covers it, which version it gets, and why.
 
+use std::cell::Cell;
+
 use crate::cookie::{Visitor, VisitorNumber, is_clean, trim};
 use crate::facts::{Day, Facts, Source};
 use crate::rules::{First, Hold, Plan, Prefer, Rollout, Rules, Shared, UnitSource, Version, VersionId};
@@ -89,19 +91,19 @@ pub fn decide<'r, S: Source>(
 ) -> Option<Decision<'r>> {
     let index = rules.cover.find(facts)?;
     let rollout = rules.rollouts.get(index)?;
-    let mut override_ignored = false;
+    let ignored = Cell::new(false);
     let answer = match &rollout.plan {
         Plan::Broken(_) => Answer::new(VersionId(0), Reason::Broken),
         Plan::Share(shared) => {
             let request = Request { rules, rollout, shared, facts, today };
-            match request.override_version(&mut override_ignored) {
+            match request.override_version(&ignored) {
                 Some(version) => Answer::new(version, Reason::Override),
                 None => request.by_unit(draw),
             }
         }
     };
     let Answer { version, reason, slot, write } = answer;
-    Some(Decision { rollout, index, version, reason, slot, write, override_ignored })
+    Some(Decision { rollout, index, version, reason, slot, write, override_ignored: ignored.get() })
 }
 
 /// What a layer answers.
@@ -134,21 +136,19 @@ enum Unit<'a> {
 }
 
 impl<'a, 'r, S: Source> Request<'a, 'r, S> {
-    /// Header, query, cookie: the first that names a version which is not off.
-    fn override_version(&self, ignored: &mut bool) -> Option<VersionId> {
+    /// Header, query, cookie: the first value that names a version which is not off.
+    fn override_version(&self, ignored: &Cell<bool>) -> Option<VersionId> {
         let overrides = &self.shared.overrides;
-        let mut named = |value: Option<&[u8]>| {
-            let value = value.filter(|value| !value.is_empty())?;
+        let named = |value: &[u8]| {
             let version = self.version_or_alias(value);
-            *ignored |= version.is_none();
+            ignored.set(ignored.get() || (version.is_none() && !value.is_empty()));
             version
         };
-        let header = overrides.header.as_ref().and_then(|name| named(self.facts.header(name.as_str()).map(trim)));
+        let header = || named(trim(self.facts.header(overrides.header.as_ref()?.as_str())?));
+        let query = || self.facts.query(overrides.query.as_ref()?).find_map(named);
         // The visitor cookie may have the name of the override cookie.
-        let is_override = |value: &[u8]| Visitor::from_value(value).is_none();
-        header
-            .or_else(|| named(self.facts.query(overrides.query.as_ref()?)))
-            .or_else(|| named(self.cookie(overrides.cookie.as_ref()?, is_override)))
+        let override_cookie = |value| if Visitor::from_value(value).is_some() { None } else { named(value) };
+        header().or_else(query).or_else(|| self.cookie(overrides.cookie.as_ref()?, override_cookie))
     }
 
     /// The version that a value names, unless that version is off.
@@ -215,13 +215,13 @@ impl<'a, 'r, S: Source> Request<'a, 'r, S> {
     fn id(&self) -> Option<&'a [u8]> {
         self.shared.sticky.units.iter().find_map(|source| match source {
             UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(|id| !id.is_empty()),
-            UnitSource::Cookie(name) => self.cookie(name, |id| !id.is_empty()),
+            UnitSource::Cookie(name) => self.cookie(name, |id| (!id.is_empty()).then_some(id)),
         })
     }
 
-    /// The first cookie of this name whose value is `wanted`.
-    fn cookie(&self, name: &str, wanted: impl Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
-        let find = |line| crate::cookie::values(line, name).find(|value| is_clean(value) && wanted(value));
+    /// What the first cookie of this name that `wanted` takes comes to.
+    fn cookie<T>(&self, name: &str, wanted: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
+        let find = |line| crate::cookie::values(line, name).filter(|value| is_clean(value)).find_map(&wanted);
         self.facts.in_cookies(find, |name| self.is_ours(name))
     }
 

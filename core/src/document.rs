@@ -19,8 +19,6 @@ use crate::node::Node;
 use crate::rules::{Inbound, OutputHeaders, Rollout, Rules};
 use reader::{Object, Path, Report};
 
-/// The longest document, in bytes.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
 const MOST_ROLLOUTS: usize = 10_000;
 
 /// What became of a document.
@@ -32,26 +30,32 @@ pub struct Parsed {
     pub errors: Vec<ConfigError>,
     /// How many mistakes there are beside those in `errors`.
     pub more_errors: usize,
-    /// The output headers: those of the document if its `headers` could be read, else the default ones. A filter without
-    /// rules removes a client's copies of them.
+    /// What a filter without rules removes of a request: the default output headers, and those of the document if its
+    /// `headers` could be read.
     pub outputs: OutputHeaders,
+    /// What a filter without rules does on a sidecar's inbound listener, as far as the document could be read.
+    pub inbound: Inbound,
 }
 
 impl Parsed {
     /// A document that is not even read.
     fn spoiled(report: Report<'_>) -> Self {
-        Self { rules: None, errors: report.errors, more_errors: 0, outputs: OutputHeaders::default() }
+        let (outputs, inbound) = (OutputHeaders::default(), Inbound::Skip);
+        Self { rules: None, errors: report.errors, more_errors: 0, outputs, inbound }
     }
 }
 
 impl Rules {
+    /// The longest document, in bytes.
+    pub const MOST_BYTES: usize = 8 * 1024 * 1024;
+
     /// Reads a document as Envoy hands it over: JSON text, or the wire form of a `google.protobuf.Struct`.
     ///
     /// A rollout with a mistake is taken over from `last_good` by its name, or else covers its match with stable.
     /// Deterministic: the same bytes and the same `last_good` give the same outcome.
     pub fn parse(document: &[u8], last_good: Option<&Self>) -> Parsed {
         let mut report = Report::default();
-        if report.limit(&Path::ROOT, document.len(), MOST_BYTES, "bytes") {
+        if report.limit(&Path::ROOT, document.len(), Self::MOST_BYTES, "bytes") {
             return Parsed::spoiled(report);
         }
         if document.iter().all(u8::is_ascii_whitespace) {
@@ -72,14 +76,16 @@ impl Rules {
         let mut report = Report::default();
         let draft = read_document(node, last_good, &mut report);
         let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
+        let inbound = draft.as_ref().map_or(Inbound::Skip, |draft| draft.inbound);
         let rules = draft.filter(|_| !report.spoiled).map(|draft| Self {
             cover: Cover::new(&draft.rollouts),
             rollouts: draft.rollouts,
             cookie: draft.cookie,
             outputs: outputs.clone(),
-            inbound: draft.inbound,
+            inbound,
         });
-        Parsed { rules, more_errors: report.count - report.errors.len(), errors: report.errors, outputs }
+        let more_errors = report.count - report.errors.len();
+        Parsed { rules, more_errors, errors: report.errors, outputs: outputs.with_defaults(), inbound }
     }
 }
 
@@ -98,7 +104,7 @@ fn read_document<'a>(node: &'a Node, last_good: Option<&Rules>, report: &mut Rep
     let cookie = cookie::read(&object, report);
     let inbound = [("skip", Inbound::Skip), ("decide", Inbound::Decide)];
     let inbound = object.choice("inbound", &inbound, report).unwrap_or(Inbound::Skip);
-    let context = rollout::Context { outputs: outputs.clone().unwrap_or_default(), last_good };
+    let context = rollout::Context::new(outputs.clone().unwrap_or_default(), last_good);
     let rollouts = read_rollouts(&object, &context, report);
     Some(Draft { rollouts, cookie, outputs, inbound })
 }

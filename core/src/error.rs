@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::node::LONGEST_SHOWN;
+
 /// One mistake in a document.
 ///
 /// Shown as one line, for example
@@ -72,13 +74,14 @@ impl std::error::Error for ConfigError {}
 
 /// The known name that is nearest to what was written, if any is near enough to be what was meant.
 pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    const LONGEST: usize = 64;
-    if written.len() > LONGEST {
+    let comparable = |name: &str| name.len() <= LONGEST_SHOWN;
+    if !comparable(written) {
         return None;
     }
     let written = written.to_ascii_lowercase();
     known
         .into_iter()
+        .filter(|name| comparable(name))
         .map(|name| (strsim::osa_distance(&written, &name.to_ascii_lowercase()), name))
         .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4)
         .min_by_key(|(distance, _)| *distance)

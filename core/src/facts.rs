@@ -66,12 +66,13 @@ impl<'r, S: Source> Facts<'r, S> {
         self.header(":path")?.split(|byte| matches!(byte, b'?' | b'#')).next()
     }
 
-    /// The value of the first query parameter with this name, as it stands in the URL.
-    pub(crate) fn query(&self, name: &str) -> Option<&[u8]> {
-        let path = self.header(":path")?.split(|byte| *byte == b'#').next()?;
-        let question = path.iter().position(|byte| *byte == b'?')?;
-        let parameters = path.get(question + 1..)?.split(|byte| *byte == b'&');
-        parameters.filter_map(|parameter| parameter.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()
+    /// The values of the query parameters with this name, in their order and as they stand in the URL.
+    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let path = self.header(":path").and_then(|path| path.split(|byte| *byte == b'#').next()).unwrap_or_default();
+        let question = path.iter().position(|byte| *byte == b'?');
+        let parameters = question.and_then(|question| path.get(question + 1..)).unwrap_or_default();
+        let parameters = parameters.split(|byte| *byte == b'&');
+        parameters.filter_map(|parameter| parameter.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
     }
 
     /// What `find` finds in a `Cookie` line. Envoy gives the first line of an HTTP/1 request; if there is nothing in it,

@@ -24,24 +24,34 @@ impl HeaderName {
 
     /// Whether HTTP itself gives the header a meaning that no filter may overwrite or remove.
     pub(crate) fn is_reserved(&self) -> bool {
-        const RESERVED: [&str; 15] = [
+        const RESERVED: [&str; 25] = [
             "authorization",
+            "cache-control",
             "connection",
             "content-encoding",
             "content-length",
             "content-type",
             "cookie",
+            "date",
+            "forwarded",
             "host",
             "keep-alive",
+            "location",
             "proxy-connection",
             "set-cookie",
             "te",
             "trailer",
             "transfer-encoding",
             "upgrade",
+            "vary",
+            "via",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-proto",
             "x-request-id",
         ];
-        RESERVED.contains(&self.as_str())
+        RESERVED.contains(&self.as_str()) || self.as_str().starts_with("x-envoy-")
     }
 }
 

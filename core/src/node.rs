@@ -1,4 +1,4 @@
-//! The tree that every form of a document fills: JSON, the wire form of `google.protobuf.Struct`, and YAML.
+//! The tree that every form of a document fills: JSON, and the wire form of `google.protobuf.Struct`.
 //!
 //! It keeps duplicate keys, which a map would swallow, so that the reader can report them.
 
@@ -50,6 +50,9 @@ impl Node {
 #[allow(clippy::cast_possible_truncation)] // Bounded first.
 fn number(value: f64) -> String {
     const LARGEST: f64 = 1e15;
+    if value.is_nan() {
+        return "no number (NaN)".into();
+    }
     if value.abs() > LARGEST {
         return "a number beyond 10^15".into();
     }
@@ -58,16 +61,19 @@ fn number(value: f64) -> String {
     match (thousandths / 1000, thousandths % 1000) {
         (0, 0) if value != 0.0 => "a number close to 0".into(),
         (whole, 0) if value.trunc() == value => format!("{sign}{whole}"),
+        (whole, 0) => format!("about {sign}{whole}"),
         (whole, decimals) => format!("{sign}{whole}.{}", format!("{decimals:03}").trim_end_matches('0')),
     }
 }
 
+/// So many characters of a text are shown in an error.
+pub(crate) const LONGEST_SHOWN: usize = 64;
+
 /// Text in double quotes, escaped to printable ASCII and cut to 64 characters, so that it can stand in a log line.
 pub(crate) fn quote(text: &str) -> String {
-    const LONGEST: usize = 64;
     let mut quoted = String::from("\"");
     for (count, character) in text.chars().enumerate() {
-        if count == LONGEST {
+        if count == LONGEST_SHOWN {
             quoted.push('…');
             break;
         }
@@ -174,5 +180,7 @@ mod tests {
         assert_eq!(Node::Number(99.125).describe(), "99.125");
         assert_eq!(Node::Number(1e300).describe(), "a number beyond 10^15");
         assert_eq!(Node::Number(1e-9).describe(), "a number close to 0");
+        assert_eq!(Node::Number(10.0001).describe(), "about 10");
+        assert_eq!(Node::Number(f64::NAN).describe(), "no number (NaN)");
     }
 }

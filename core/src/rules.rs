@@ -12,7 +12,7 @@ use crate::slot::{Intervals, SlotKey};
 /// Everything that a document says, ready to decide with.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Sorted by name. Shared, since a rollout may outlive the document that it came in (see [`Rules::parse`]).
+    /// In the order of their names in the document. Shared, since a rollout may outlive the document that it came in (see [`Rules::parse`]).
     pub(crate) rollouts: Vec<Arc<Rollout>>,
     /// Which rollout covers a request.
     pub(crate) cover: Cover,
@@ -25,9 +25,14 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rollouts, sorted by name.
+    /// The rollouts, in the order of their names in the document.
     pub fn rollouts(&self) -> impl ExactSizeIterator<Item = &Rollout> {
         self.rollouts.iter().map(|rollout| &**rollout)
+    }
+
+    /// The rollout at this place of [`Rules::rollouts`].
+    pub fn rollout(&self, index: usize) -> Option<&Rollout> {
+        self.rollouts.get(index).map(|rollout| &**rollout)
     }
 
     /// The headers that carry a decision.
@@ -175,9 +180,9 @@ pub(crate) enum HostPattern {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathPattern {
     Any,
-    Exact(String),
+    Exact(Arc<[u8]>),
     /// Whole segments, without a trailing slash.
-    Prefix(String),
+    Prefix(Arc<[u8]>),
 }
 
 /// Where a request may name its version itself.
@@ -263,6 +268,21 @@ impl OutputHeaders {
     /// The response header with rollout/version/reason.
     pub fn answer(&self) -> Option<&HeaderName> {
         self.answer.as_ref()
+    }
+
+    /// Whether a request header of this name carries a part.
+    pub(crate) fn has(&self, name: &HeaderName) -> bool {
+        self.on_request.iter().any(|output| output.name == *name)
+    }
+
+    /// These, and the default ones that are not among them.
+    pub(crate) fn with_defaults(mut self) -> Self {
+        for output in Self::default().on_request {
+            if !self.has(&output.name) {
+                self.on_request.push(output);
+            }
+        }
+        self
     }
 
     /// The request header that carries this part.

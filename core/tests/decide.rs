@@ -61,9 +61,30 @@ fn overrides_that_do_not_count_change_nothing() {
 }
 
 #[test]
-fn an_override_writes_no_cookie_and_nobody_else_is_counted_as_ignored() {
+fn an_override_writes_no_cookie() {
     let overridden = outcome(&rules(&shop("")), &Request::new().with("x-canary", "v3"), 0);
     assert_eq!((overridden.set_cookie, overridden.slot), (None, None));
+}
+
+#[test]
+fn the_first_value_that_names_an_open_version_counts() {
+    check(&shop(""), Request::to("shop", "/?canary=junk&canary=&canary=v4&canary=v3"), "r/v3/override");
+    check(&shop(""), Request::new().with("cookie", "canary=junk; canary=; canary=v3; canary=v2"), "r/v3/override");
+    check(&shop(""), Request::to("shop", "/?canary=junk").with("cookie", "canary=v3"), "r/v3/override");
+}
+
+#[test]
+fn what_is_ignored_is_told() {
+    #[track_caller]
+    fn ignored(request: Request, expected: bool) {
+        assert_eq!(outcome(&rules(&shop("")), &request, 0).override_ignored, expected);
+    }
+    ignored(Request::new(), false);
+    ignored(Request::new().with("x-canary", ""), false);
+    ignored(Request::new().with("x-canary", "v9"), true);
+    ignored(Request::to("shop", "/?canary=v4"), true);
+    ignored(Request::new().with("cookie", "canary=v9"), true);
+    ignored(Request::new().with("cookie", ON_STABLE), false);
 }
 
 #[test]

@@ -105,12 +105,11 @@ pub(crate) fn response_is_5xx() -> bool {
     header(Map::Response, ":status").is_some_and(|status| status.starts_with(b"5"))
 }
 
-/// The document. Only meaningful inside `on_configure`.
-pub(crate) fn configuration() -> Vec<u8> {
+/// The document, or so many bytes of it. Only meaningful inside `on_configure`.
+pub(crate) fn configuration(most: usize) -> Vec<u8> {
     const PLUGIN_CONFIGURATION: u32 = 7;
     // SAFETY: `taken` passes pointers that are good for the call.
-    taken(|data, size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) })
-        .unwrap_or_default()
+    taken(|data, size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, most, data, size) }).unwrap_or_default()
 }
 
 /// The name that the plugin has in Envoy's configuration; with Istio `namespace.name`.

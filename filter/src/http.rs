@@ -33,7 +33,7 @@ impl HttpContext for Stream {
         let facts = Facts::new(host::Request);
         let decision;
         let effects = match &configured.mode {
-            Mode::Inert(outputs) => Effects::inert(outputs, &facts),
+            Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
                 decision = serin_core::decide(rules, &facts, configured.today(), crate::vm::draw);
                 if let Some(decision) = &decision {

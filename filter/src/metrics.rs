@@ -45,7 +45,7 @@ impl Counts {
     /// Hands everything counted so far to Envoy's counters.
     pub(crate) fn flush(&mut self, rules: &Rules) {
         for index in self.touched.drain(..) {
-            let (Some(counts), Some(rollout)) = (self.rollouts.get_mut(index), rules.rollouts().nth(index)) else {
+            let (Some(counts), Some(rollout)) = (self.rollouts.get_mut(index), rules.rollout(index)) else {
                 continue;
             };
             std::mem::take(counts).flush(rollout);

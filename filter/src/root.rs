@@ -29,21 +29,27 @@ pub(crate) struct Root {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, plugin: String::new(), configured: Rc::new(Configured::new(Mode::Inert(OutputHeaders::default()))) }
+        let inert = Mode::Inert { outputs: OutputHeaders::default(), inbound: Inbound::Skip };
+        Self { id, plugin: String::new(), configured: Rc::new(Configured::new(inert)) }
     }
 
     /// What the document, and what was in force before it, make of this root.
     fn read(&self, document: &[u8]) -> Mode {
-        let last_good = vm::last_good(&self.plugin, self.id);
+        // Another root may carry this very document already: a sidecar's inbound and outbound listeners do.
+        let same = vm::same_document(&self.plugin, self.id, document);
+        let last_good = same.clone().or_else(|| vm::last_good(&self.plugin, self.id));
         let parsed = Rules::parse(document, last_good.as_ref().map(|in_force| &*in_force.rules));
         self.report(&parsed);
-        // What a broken rollout kept depends on the rules before as well.
-        let before = last_good.as_ref().filter(|_| !parsed.errors.is_empty()).map_or(0, |before| before.fingerprint);
-        let fingerprint = vm::fingerprint(document) ^ before;
-        let adopted = parsed.rules.map(|rules| InForce { rules: Rc::new(rules), fingerprint });
-        let Some(in_force) = adopted.or(last_good) else { return Mode::Inert(parsed.outputs) };
+        let adopted = parsed.rules.map(|rules| {
+            // What a broken rollout kept depends on the rules before as well.
+            let before = last_good.as_ref().filter(|_| !parsed.errors.is_empty());
+            InForce { rules: Rc::new(rules), fingerprint: vm::fingerprint(document, before) }
+        });
+        let Some(in_force) = same.or(adopted).or(last_good) else {
+            return Mode::Inert { outputs: parsed.outputs, inbound: parsed.inbound };
+        };
         let rules = Rc::clone(&in_force.rules);
-        vm::put_in_force(&self.plugin, self.id, in_force);
+        vm::put_in_force(&self.plugin, self.id, document, in_force);
         Mode::Active(rules)
     }
 
@@ -66,7 +72,7 @@ impl Context for Root {}
 impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
         self.plugin = host::plugin_name().unwrap_or_default();
-        let mode = self.read(&host::configuration());
+        let mode = self.read(&host::configuration(Rules::MOST_BYTES + 1));
         self.configured = Rc::new(Configured::new(mode));
         self.configured.look_at_the_clock();
         host::set_tick_period(TICK_MILLISECONDS);
@@ -109,7 +115,7 @@ pub(crate) struct Configured {
 /// What to do with requests.
 pub(crate) enum Mode {
     /// There are no rules: remove a client's copies of our headers, and nothing else.
-    Inert(OutputHeaders),
+    Inert { outputs: OutputHeaders, inbound: Inbound },
     /// Decide.
     Active(Rc<Rules>),
 }
@@ -117,7 +123,7 @@ pub(crate) enum Mode {
 impl Configured {
     fn new(mode: Mode) -> Self {
         let counts = match &mode {
-            Mode::Inert(_) => Counts::default(),
+            Mode::Inert { .. } => Counts::default(),
             Mode::Active(rules) => Counts::new(rules),
         };
         let today = Cell::new(Day::from_unix_seconds(0));
@@ -126,8 +132,11 @@ impl Configured {
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
     pub(crate) fn skips(&self) -> bool {
-        let decides = matches!(&self.mode, Mode::Active(rules) if rules.inbound() == Inbound::Decide);
-        !decides && *self.inbound.get_or_init(host::is_inbound)
+        let inbound = match &self.mode {
+            Mode::Inert { inbound, .. } => *inbound,
+            Mode::Active(rules) => rules.inbound(),
+        };
+        inbound == Inbound::Skip && *self.inbound.get_or_init(host::is_inbound)
     }
 
     pub(crate) fn today(&self) -> Day {

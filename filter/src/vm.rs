@@ -27,12 +27,32 @@ pub(crate) struct InForce {
     pub(crate) fingerprint: u64,
 }
 
+/// So many plugin names are remembered while no root of theirs is live.
+const MOST_ENDED: usize = 16;
+
 /// A plugin by its name. A VM has few of them, and a plugin has few live roots.
 struct Plugin {
     name: String,
     last_good: InForce,
-    /// The live roots with rules, and what each works by.
-    live: Vec<(u32, InForce)>,
+    /// The live roots with rules.
+    live: Vec<Live>,
+}
+
+/// A live root: the document that it was given, and what it works by.
+struct Live {
+    root: u32,
+    document: u64,
+    in_force: InForce,
+}
+
+/// What another live root of this plugin works by that was given the very same document.
+pub(crate) fn same_document(plugin: &str, root: u32, document: &[u8]) -> Option<InForce> {
+    let document = fingerprint(document, None);
+    PLUGINS.with_borrow(|plugins| {
+        let plugin = plugins.iter().find(|known| known.name == plugin)?;
+        let same = plugin.live.iter().find(|live| live.root != root && live.document == document);
+        same.map(|live| live.in_force.clone())
+    })
 }
 
 /// The rules that a broken document of this plugin leaves in force: those of the live roots, or the last ones there were.
@@ -42,22 +62,27 @@ struct Plugin {
 pub(crate) fn last_good(plugin: &str, root: u32) -> Option<InForce> {
     PLUGINS.with_borrow(|plugins| {
         let plugin = plugins.iter().find(|known| known.name == plugin)?;
-        let mut others = plugin.live.iter().filter(|(id, _)| *id != root).map(|(_, in_force)| in_force);
+        let mut others = plugin.live.iter().filter(|live| live.root != root).map(|live| &live.in_force);
         let Some(first) = others.next() else { return Some(plugin.last_good.clone()) };
         others.all(|other| other.fingerprint == first.fingerprint).then(|| first.clone())
     })
 }
 
-/// Notes that a root now works by these rules.
-pub(crate) fn put_in_force(plugin: &str, root: u32, in_force: InForce) {
+/// Notes that a root was given this document and now works by these rules.
+pub(crate) fn put_in_force(plugin: &str, root: u32, document: &[u8], in_force: InForce) {
+    let last_good = in_force.clone();
+    let live = Live { root, document: fingerprint(document, None), in_force };
     PLUGINS.with_borrow_mut(|plugins| {
         let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) else {
-            let (last_good, live) = (in_force.clone(), vec![(root, in_force)]);
-            return plugins.push(Plugin { name: plugin.to_owned(), last_good, live });
+            let ended = plugins.iter().filter(|plugin| plugin.live.is_empty()).count();
+            if let (MOST_ENDED.., Some(oldest)) = (ended, plugins.iter().position(|plugin| plugin.live.is_empty())) {
+                plugins.remove(oldest);
+            }
+            return plugins.push(Plugin { name: plugin.to_owned(), last_good, live: vec![live] });
         };
-        plugin.last_good = in_force.clone();
-        plugin.live.retain(|(id, _)| *id != root);
-        plugin.live.push((root, in_force));
+        plugin.last_good = last_good;
+        plugin.live.retain(|live| live.root != root);
+        plugin.live.push(live);
     });
 }
 
@@ -65,14 +90,14 @@ pub(crate) fn put_in_force(plugin: &str, root: u32, in_force: InForce) {
 pub(crate) fn forget(plugin: &str, root: u32) {
     PLUGINS.with_borrow_mut(|plugins| {
         if let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) {
-            plugin.live.retain(|(id, _)| *id != root);
+            plugin.live.retain(|live| live.root != root);
         }
     });
 }
 
-/// A number that tells documents apart, the same in every VM.
-pub(crate) fn fingerprint(document: &[u8]) -> u64 {
-    SipHasher13::new().hash(document)
+/// A number that tells documents apart, and what they built on; the same in every VM.
+pub(crate) fn fingerprint(document: &[u8], before: Option<&InForce>) -> u64 {
+    SipHasher13::new_with_keys(0, before.map_or(0, |before| before.fingerprint)).hash(document)
 }
 
 /// 64 random bits.

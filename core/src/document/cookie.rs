@@ -6,7 +6,7 @@ use crate::cookie::{SameSite, Secure, VisitorCookie};
 use crate::node::Node;
 
 const MAX_AGE: &str = "a duration of whole days from 1d to 400d";
-const COOKIE_PATH: &str = "a path that begins with / and has no ; or control character";
+const COOKIE_PATH: &str = "a path of at most 1024 characters that begins with / and has no ; or control character";
 const DOMAIN: &str = "a domain such as example.com";
 const EXPECTED: &str = "false or an object";
 
@@ -27,7 +27,7 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Vis
     let object = Object::read(node, path, &known, report)?;
     let same_site = [("strict", SameSite::Strict), ("lax", SameSite::Lax), ("none", SameSite::None)];
     let cookie = VisitorCookie {
-        name: object.text("name", "the name of a cookie", values::cookie_name, report).unwrap_or(default.name),
+        name: object.text("name", values::COOKIE_NAME, values::cookie_name, report).unwrap_or(default.name),
         max_age: object.text("max_age", MAX_AGE, max_age, report).unwrap_or(default.max_age),
         path: object.text("path", COOKIE_PATH, cookie_path, report).unwrap_or(default.path),
         domain: object.text("domain", DOMAIN, domain, report).flatten(),

@@ -5,7 +5,7 @@ use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{Output, OutputHeaders, OutputKind};
 
-pub(super) const HEADER: &str = "the name of a header";
+const HEADER: &str = "the name of a header: a token of at most 256 characters";
 const OUTPUT: &str = "the name of a header that HTTP does not reserve, or \"\" for none";
 
 /// The output headers; `None` if there is a mistake among them.
@@ -30,7 +30,7 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Out
         on_request: kinds.into_iter().filter_map(|part| name_of(part, report)).collect(),
         answer: read_name(&object, "answer", report).unwrap_or(default.answer.clone()),
     };
-    let named: Vec<&HeaderName> = outputs.on_request.iter().map(|output| &output.name).chain(&outputs.answer).collect();
+    let named: Vec<&HeaderName> = outputs.on_request.iter().map(|output| &output.name).collect();
     for (index, name) in named.iter().enumerate() {
         if named.iter().take(index).any(|earlier| earlier == name) {
             report.conflict(
@@ -63,7 +63,7 @@ pub(super) fn read_input(
     report: &mut Report<'_>,
 ) -> Option<HeaderName> {
     let name = super::reader::text(node, path, HEADER, HeaderName::new, report)?;
-    if outputs.on_request.iter().any(|output| output.name == name) {
+    if outputs.has(&name) {
         let text =
             format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
         report.conflict(path, text + "; expected another header");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::error::{ConfigError, Kind, nearest};
-use crate::node::{Node, quote};
+use crate::node::{LONGEST_SHOWN, Node, quote};
 
 /// The way from the document's root to a value. Lives on the stack; turned into text only for an error.
 #[derive(Clone, Copy)]
@@ -42,8 +42,9 @@ impl fmt::Display for Path<'_> {
             Step::Item(index) => write!(f, "[{index}]"),
             Step::Field(name) => {
                 let dot = if self.parent.is_some_and(|parent| parent.parent.is_some()) { "." } else { "" };
-                let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-                if plain && !name.is_empty() { write!(f, "{dot}{name}") } else { write!(f, "[{}]", quote(name)) }
+                let short = (1..=LONGEST_SHOWN).contains(&name.len());
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                if short && name.bytes().all(plain) { write!(f, "{dot}{name}") } else { write!(f, "[{}]", quote(name)) }
             }
         }
     }
@@ -61,14 +62,23 @@ pub(super) struct Report<'a> {
     /// Whether one of them is confined to no rollout.
     pub(super) spoiled: bool,
     pub(super) rollout: Option<&'a str>,
+    /// Hosts, and entries without hosts, so far: all rollouts together.
+    pub(super) hosts: usize,
 }
 
 impl Report<'_> {
     pub(super) fn add(&mut self, path: &Path<'_>, kind: Kind) {
+        self.add_with(path, || kind);
+    }
+
+    /// As [`Report::add`], for what is not worth working out when it is not kept.
+    pub(super) fn add_with(&mut self, path: &Path<'_>, kind: impl FnOnce() -> Kind) {
         self.count += 1;
         self.spoiled |= self.rollout.is_none();
         if self.errors.len() < MOST_ERRORS {
-            self.errors.push(ConfigError::new(path.to_string(), self.rollout, kind));
+            // A name that is too long is wrong anyway, and is not repeated in every error.
+            let rollout = self.rollout.map(|name| if name.len() > LONGEST_SHOWN { "(a long name)" } else { name });
+            self.errors.push(ConfigError::new(path.to_string(), rollout, kind()));
         }
     }
 
@@ -106,13 +116,15 @@ impl<'a> Object<'a> {
             report.wrong(&path, node, "an object");
             return None;
         };
-        for (index, (name, _)) in entries.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let kind =
-                    Kind::UnknownField { nearest: nearest(name, known.iter().copied()), known: known.join(", ") };
-                report.add(&path.field(name), kind);
-            } else if entries.iter().take(index).any(|(earlier, _)| earlier == name) {
-                report.add(&path.field(name), Kind::DuplicateField);
+        let mut seen = vec![false; known.len()];
+        for (name, _) in entries {
+            match known.iter().zip(&mut seen).find(|(known, _)| *known == name) {
+                Some((_, seen)) if *seen => report.add(&path.field(name), Kind::DuplicateField),
+                Some((_, seen)) => *seen = true,
+                None => report.add_with(&path.field(name), || Kind::UnknownField {
+                    nearest: nearest(name, known.iter().copied()),
+                    known: known.join(", "),
+                }),
             }
         }
         Some(Self { entries, path })
@@ -191,7 +203,7 @@ pub(super) fn items<'a>(node: &'a Node, path: &Path<'_>, expected: &str, report:
     &[]
 }
 
-/// The entries of an object whose keys are names, not fields; every repeated one is reported.
+/// The entries of an object whose keys are names, not fields.
 pub(super) fn entries<'a>(
     node: &'a Node,
     path: &Path<'_>,

@@ -5,6 +5,8 @@ mod versions;
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::headers::read_input;
 use super::reader::{Object, Path, Report, entries, items, text};
 use super::values;
@@ -12,8 +14,8 @@ use crate::error::{Kind, nearest};
 use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
-    First, Hold, MatchEntry, OutputHeaders, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky, UnitSource,
-    Version, VersionId,
+    First, Hold, MatchEntry, OutputHeaders, OutputKind, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky,
+    UnitSource, Version, VersionId,
 };
 use crate::slot::{Intervals, SlotKey};
 use versions::Listed;
@@ -21,7 +23,31 @@ use versions::Listed;
 /// What a rollout's reading depends on beside its own text.
 pub(super) struct Context<'a> {
     pub(super) outputs: OutputHeaders,
-    pub(super) last_good: Option<&'a Rules>,
+    /// Those that share their traffic, by name.
+    last_good: HashMap<&'a str, &'a Arc<Rollout>>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(outputs: OutputHeaders, last_good: Option<&'a Rules>) -> Self {
+        let rollouts = last_good.map_or(&[][..], |rules| &rules.rollouts);
+        let good = rollouts.iter().filter(|rollout| matches!(rollout.plan, Plan::Share(_)));
+        Self { outputs, last_good: good.map(|rollout| (rollout.name.as_str(), rollout)).collect() }
+    }
+
+    /// The last good form of a rollout, unless it contradicts the output headers of today.
+    fn last_good(&self, name: &str) -> Option<Arc<Rollout>> {
+        let rollout = *self.last_good.get(name)?;
+        let Plan::Share(shared) = &rollout.plan else { return None };
+        let units = shared.sticky.units.iter().filter_map(|unit| match unit {
+            UnitSource::Header(name) => Some(name),
+            UnitSource::Cookie(_) => None,
+        });
+        let reads_output = units.chain(&shared.overrides.header).any(|name| self.outputs.has(name));
+        let canaries = shared.versions.iter().enumerate().filter(|(index, _)| *index != shared.stable.index());
+        let lacks_cluster = self.outputs.carrying(OutputKind::Cluster).is_some()
+            && canaries.into_iter().any(|(_, version)| version.cluster.is_none());
+        (!reads_output && !lacks_cluster).then(|| Arc::clone(rollout))
+    }
 }
 
 const FIELDS: [&str; 9] =
@@ -53,8 +79,7 @@ pub(super) fn read(
     if let (Some(shared), true) = (shared, report.count == before) {
         return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(shared) });
     }
-    let last_good = context.last_good.and_then(|rules| rules.rollouts.iter().find(|rollout| rollout.name == name));
-    last_good.cloned().unwrap_or_else(|| {
+    context.last_good(name).unwrap_or_else(|| {
         let stable = Version { name: stable.unwrap_or_else(|| "stable".into()), cluster: None, off: false };
         // The name is shown in headers and metrics, so one that does not fit is not used.
         let name = values::rollout_name(name).unwrap_or_else(|| "invalid".into());
@@ -86,14 +111,11 @@ impl Draft {
         let listed = versions::read(object, stable.as_deref(), total, &context.outputs, report);
         let overrides = read_overrides(object, listed.as_ref(), context, report);
         let sticky = read_sticky(object, context, report);
-        let shared = listed.map(|listed| Shared {
-            stable: listed.stable,
-            intervals: Intervals::new(total, listed.stable, &listed.shares),
-            versions: listed.versions,
-            key: SlotKey::new(&cohort, &release),
-            overrides,
-            sticky,
-            mark_stable,
+        let shared = listed.and_then(|listed| {
+            let stable = listed.stable?;
+            let intervals = Intervals::new(total, stable, &listed.shares);
+            let key = SlotKey::new(&cohort, &release);
+            Some(Shared { stable, intervals, versions: listed.versions, key, overrides, sticky, mark_stable })
         });
         Self { matches, stable, shared }
     }
@@ -112,8 +134,8 @@ fn read_overrides(
     object.choice("trust", &[("open", ())], report);
     Overrides {
         header: object.with("header", |node, path| read_input(node, path, &context.outputs, report)),
-        query: object.text("query", "the name of a query parameter", values::query_name, report),
-        cookie: object.text("cookie", "the name of a cookie", values::cookie_name, report),
+        query: object.text("query", values::QUERY_NAME, values::query_name, report),
+        cookie: object.text("cookie", values::COOKIE_NAME, values::cookie_name, report),
         aliases: object
             .with("aliases", |node, path| Some(read_aliases(node, path, listed, report)))
             .unwrap_or_default(),
@@ -132,7 +154,7 @@ fn read_aliases(
     if report.limit(path, entries.len(), MOST_ALIASES, "aliases") {
         return aliases;
     }
-    for (name, target) in entries {
+    for (name, target) in entries.iter().filter(|(_, target)| *target != Node::Null) {
         let path = path.field(name);
         if values::version_name(name).is_none() {
             report.conflict(&path, format!("the alias does not fit; expected {}", values::VERSION_NAME));
@@ -198,8 +220,7 @@ fn read_unit(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Re
     let object = Object::read(node, path, &["header", "cookie"], report)?;
     let header: Option<HeaderName> =
         object.with("header", |node, path| read_input(node, path, &context.outputs, report));
-    let cookie =
-        object.with("cookie", |node, path| text(node, path, "the name of a cookie", values::cookie_name, report));
+    let cookie = object.with("cookie", |node, path| text(node, path, values::COOKIE_NAME, values::cookie_name, report));
     match (object.get("header"), object.get("cookie")) {
         (Some(_), None) => header.map(UnitSource::Header),
         (None, Some(_)) => cookie.map(UnitSource::Cookie),

@@ -4,8 +4,11 @@ use crate::rules::{HostPattern, PathPattern};
 
 pub(super) const ROLLOUT_NAME: &str = "a name of 1 to 63 characters out of a-z, 0-9 and -";
 pub(super) const VERSION_NAME: &str = "a name of 1 to 63 characters out of A-Z, a-z, 0-9, _ and -";
-pub(super) const HOST: &str = "a host such as \"shop.example.com\" or \"*.example.com\", without a port";
-pub(super) const PATH: &str = "a path that begins with / and has no ?, # or space";
+pub(super) const HOST: &str =
+    "a host such as \"shop.example.com\" or \"*.example.com\", without a port, of at most 253 characters";
+pub(super) const PATH: &str = "a path of at most 1024 characters that begins with / and has no //, ?, # or space";
+pub(super) const QUERY_NAME: &str = "the name of a query parameter: 1 to 63 of A-Z, a-z, 0-9, -, ., _ and ~";
+pub(super) const COOKIE_NAME: &str = "the name of a cookie: a token of at most 128 characters";
 pub(super) const CLUSTER: &str = "the name of an Envoy cluster: 1 to 255 printable characters without spaces";
 
 pub(super) fn rollout_name(text: &str) -> Option<String> {
@@ -49,19 +52,18 @@ fn is_host(text: &str) -> bool {
 }
 
 pub(super) fn exact_path(text: &str) -> Option<PathPattern> {
-    is_path(text).then(|| PathPattern::Exact(text.into()))
+    is_path(text).then(|| PathPattern::Exact(text.as_bytes().into()))
 }
 
 /// A prefix by whole segments: `/reviews/` means the same as `/reviews`, and `/` is every path.
 pub(super) fn prefix_path(text: &str) -> Option<PathPattern> {
     let prefix = is_path(text).then(|| text.strip_suffix('/').unwrap_or(text))?;
-    Some(if prefix.is_empty() { PathPattern::Any } else { PathPattern::Prefix(prefix.into()) })
+    Some(if prefix.is_empty() { PathPattern::Any } else { PathPattern::Prefix(prefix.as_bytes().into()) })
 }
 
 fn is_path(text: &str) -> bool {
-    text.starts_with('/')
-        && text.len() <= 8192
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
+    text.starts_with('/') && text.len() <= 1024 && !text.contains("//") && text.bytes().all(plain)
 }
 
 /// Printable ASCII without spaces, so that it can stand in a header.

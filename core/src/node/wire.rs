@@ -5,7 +5,7 @@
 
 use super::Node;
 
-/// As deep as the JSON reader goes: a nesting level of the document is two or three messages.
+/// Messages inside each other. A level of the document is two or three of them, and no document is a dozen levels deep.
 const DEEPEST: u8 = 128;
 
 /// Reads bytes that are, completely, one `Struct`.

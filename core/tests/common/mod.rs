@@ -59,6 +59,7 @@ pub(crate) struct Outcome {
     pub(crate) removed: Vec<String>,
     pub(crate) set_cookie: Option<String>,
     pub(crate) slot: Option<u32>,
+    pub(crate) override_ignored: bool,
 }
 
 impl Outcome {
@@ -86,6 +87,7 @@ pub(crate) fn outcome(rules: &Rules, request: &Request, bits: u64) -> Outcome {
         set: effects.set().map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
         removed: effects.remove.into_iter().map(str::to_owned).collect(),
         set_cookie: effects.set_cookie,
+        override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
         slot: decision.and_then(|decision| decision.slot).map(serin_core::Slot::number),
     }
 }

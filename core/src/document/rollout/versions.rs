@@ -14,7 +14,8 @@ const PLACE: &str = "low, high or a whole number from -64 to 63";
 pub(super) struct Listed {
     /// Sorted by name.
     pub(super) versions: Vec<Version>,
-    pub(super) stable: VersionId,
+    /// `None` if it is not among the versions.
+    pub(super) stable: Option<VersionId>,
     /// Of every version but stable.
     pub(super) shares: Vec<Share>,
 }
@@ -25,7 +26,7 @@ impl Listed {
     }
 }
 
-/// The versions, checked against `stable` and `total`; `None` if there is a mistake among them.
+/// The versions, checked against `stable` and `total`; `None` if there is no list of them.
 pub(super) fn read(
     rollout: &Object<'_>,
     stable: Option<&str>,
@@ -33,7 +34,6 @@ pub(super) fn read(
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
 ) -> Option<Listed> {
-    let before = report.count;
     let path = rollout.field("versions");
     let Some(node) = rollout.get("versions") else {
         report.add(&path, Kind::Missing { expected: "an object of versions by name".into() });
@@ -51,16 +51,13 @@ pub(super) fn read(
         if drafts.get(at).is_some_and(|draft| draft.version.name == *name) {
             report.add(&path, Kind::DuplicateField);
         }
-        if let Some(draft) = Draft::read(name, node, path, report) {
-            drafts.insert(at, draft);
-        }
+        drafts.insert(at, Draft::read(name, node, path, report));
     }
-    let stable = find_stable(rollout, stable, &drafts, report)?;
-    check_weights(&path, &drafts, stable, total, report);
-    check_places(&path, &drafts, stable, report);
-    check_stable_and_clusters(&path, &drafts, stable, outputs, report);
-    if report.count > before {
-        return None;
+    let stable = find_stable(rollout, stable, &drafts, report);
+    if let Some(stable) = stable {
+        check_weights(&path, &drafts, stable, total, report);
+        check_places(&path, &drafts, stable, report);
+        check_stable_and_clusters(&path, &drafts, stable, outputs, report);
     }
     let shares = others(&drafts, stable).map(|(version, draft)| Share {
         version,
@@ -77,16 +74,20 @@ struct Draft {
 }
 
 impl Draft {
-    fn read(name: &str, node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<Self> {
+    /// A version that is no object is listed all the same, so that no other mistake seems to follow from it.
+    fn read(name: &str, node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Self {
         if values::version_name(name).is_none() {
             report.conflict(&path, format!("the name does not fit; expected {}", values::VERSION_NAME));
         }
-        let object = Object::read(node, path, &["cluster", "weight", "place", "off"], report)?;
-        let cluster = object.text("cluster", values::CLUSTER, values::cluster, report);
+        let mut version = Version { name: name.to_owned(), cluster: None, off: false };
+        let Some(object) = Object::read(node, path, &["cluster", "weight", "place", "off"], report) else {
+            return Self { version, weight: None, place: None };
+        };
+        version.cluster = object.text("cluster", values::CLUSTER, values::cluster, report);
         let weight = object.whole("weight", 0..=1_000_000, report);
         let place = object.with("place", |node, path| read_place(node, path, report));
-        let off = object.bool("off", report).unwrap_or(false);
-        Some(Self { version: Version { name: name.to_owned(), cluster, off }, weight, place })
+        version.off = object.bool("off", report).unwrap_or(false);
+        Self { version, weight, place }
     }
 }
 
@@ -125,9 +126,10 @@ fn find_stable(
 }
 
 /// Every version but stable.
-fn others(drafts: &[Draft], stable: VersionId) -> impl Iterator<Item = (VersionId, &Draft)> {
+fn others(drafts: &[Draft], stable: impl Into<Option<VersionId>>) -> impl Iterator<Item = (VersionId, &Draft)> {
+    let stable = stable.into();
     let ids = (0..).map(VersionId).zip(drafts);
-    ids.filter(move |(id, _)| *id != stable)
+    ids.filter(move |(id, _)| Some(*id) != stable)
 }
 
 /// The weights fit into the total; with a weight on stable they add up to it.

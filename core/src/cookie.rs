@@ -124,6 +124,7 @@ impl Visitor {
         Some(Self { number: VisitorNumber::from_text(number)?, issued })
     }
 
+    #[cold]
     fn in_any_order(value: &[u8]) -> Option<Self> {
         let (mut number, mut issued) = (None, None);
         for field in value.split(|byte| *byte == b'.') {

@@ -72,6 +72,8 @@ impl Rules {
     }
 
     /// As [`Rules::parse`], from a tree that is already there.
+    // Inlined into the adapter it would be built for speed, which costs ten kilobytes of the module.
+    #[inline(never)]
     pub fn from_node(node: &Node, last_good: Option<&Self>) -> Parsed {
         let mut report = Report::default();
         let draft = read_document(node, last_good, &mut report);

@@ -50,6 +50,12 @@ fn hosts() {
 }
 
 #[test]
+fn a_host_of_dots_is_only_a_host() {
+    let dots = format!("a{}", ".".repeat(59_000));
+    check(&[("r", r#"[{"hosts": ["*.example.com"]}]"#)], &[(&dots, "/", ""), ("a.example.com", "/", "r")]);
+}
+
+#[test]
 fn paths() {
     check(
         &[

@@ -93,6 +93,56 @@ fn a_mistake_in_one_rollout_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_broken_form_is_not_a_last_good_one() {
+    let broken = |path: &str, stable: &str| {
+        let document = format!(
+            r#"{{"rollouts": {{
+                "all": {{"stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": 100}}}}}},
+                "r": {{"match": [{{"path": {{"prefix": "{path}"}}}}], "stable": "{stable}", "versions": {{"{stable}": {{}}}}, "total": 0}}
+            }}}}"#
+        );
+        move |before: Option<&Rules>| Rules::parse(document.as_bytes(), before).rules.unwrap()
+    };
+    let first = broken("/a", "v1")(None);
+    let second = broken("/b", "w1")(Some(&first));
+    let answer = |path: &str| outcome(&second, &Request::to("h", path), 0).answer;
+    assert_eq!([answer("/a"), answer("/b")], ["all/v2/slot", "r/w1/broken"], "as at a cold start");
+}
+
+#[test]
+fn a_last_good_form_that_contradicts_the_output_headers_is_not_kept() {
+    let good = rules(&rollout(
+        r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 100}}, "override": {"header": "x-c"}"#,
+    ));
+    let after = |headers: &str| {
+        let document = format!(r#"{{"rollouts": {{"r": {{}}}}, "headers": {headers}}}"#);
+        let rules = Rules::parse(document.as_bytes(), Some(&good)).rules.unwrap();
+        outcome(&rules, &Request::new(), 0).answer
+    };
+    assert_eq!(after("{}"), "r/v2/slot");
+    assert_eq!(after(r#"{"version": "x-c"}"#), "r/stable/broken", "a client could name its version");
+    assert_eq!(after(r#"{"cluster": "x-cluster"}"#), "r/stable/broken", "v2 has no cluster to route to");
+}
+
+#[test]
+fn what_is_hostile_stays_small_and_quick() {
+    let fields: Vec<String> = (0..1_000).map(|n| format!(r#""f{n}": 0"#)).collect();
+    let document = format!(r#"{{"rollouts": {{"{}": {{{}}}}}}}"#, "a".repeat(4 << 20), fields.join(","));
+    let errors = Rules::parse(document.as_bytes(), None).errors;
+    assert_eq!(errors.len(), 1_000);
+    assert!(errors.iter().all(|error| error.to_string().len() < 500), "{}", errors[0]);
+
+    let hosts = vec![r#""a""#; 100_001].join(",");
+    let document =
+        rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "match": [{{"hosts": [{hosts}]}}]"#));
+    check(&document, &["rollouts.r.match[0]: found 100001 hosts in all rollouts so far; expected at most 100000"]);
+
+    let fields = r#""a": 0,"#.repeat(50_000) + &r#""total": 0,"#.repeat(50_000);
+    let parsed = Rules::parse(rollout(&format!(r#"{fields} "stable": "v1""#)).as_bytes(), None);
+    assert_eq!(parsed.errors.len(), 1_000);
+}
+
+#[test]
 fn a_mistake_outside_the_rollouts_leaves_everything_in_force() {
     let spoiled = Rules::parse(br#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}}}}, "cookie": 1}"#, None);
     assert!(spoiled.rules.is_none());

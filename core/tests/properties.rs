@@ -66,12 +66,28 @@ proptest! {
     }
 
     #[test]
-    fn a_document_of_any_bytes_is_refused_or_decides(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if let Some(rules) = Rules::parse(&bytes, None).rules {
-            outcome(&rules, &Request::to("h", "/"), 0);
+    fn a_document_that_is_accepted_decides(at in any::<proptest::sample::Index>(), byte: u8, cut in any::<proptest::sample::Index>()) {
+        let mut bytes = DOCUMENT.as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let parsed = Rules::parse(&bytes, None);
+        prop_assert!(parsed.rules.is_some() || !parsed.errors.is_empty());
+        if let Some(rules) = parsed.rules {
+            outcome(&rules, &Request::to("shop.example.com", "/reviews/1").with("x-canary", "v2"), 0);
         }
+        bytes.truncate(cut.index(bytes.len()));
+        prop_assert!(Rules::parse(&bytes, None).rules.is_none(), "half a document is none");
     }
 }
+
+/// Uses every field of a rollout.
+const DOCUMENT: &str = r#"{"rollouts": {"r": {
+    "match": [{"hosts": ["shop.example.com", "*.example.org"], "path": {"prefix": "/reviews"}}], "stable": "v1",
+    "versions": {"v1": {"cluster": "c1"}, "v2": {"cluster": "c2", "weight": 10, "place": "low"}, "v3": {"weight": 5, "place": -1, "off": true}},
+    "total": 100, "release": "2026-11", "cohort": "shop", "mark_stable": true,
+    "override": {"header": "x-canary", "query": "canary", "cookie": "canary", "aliases": {"always": "v2"}, "trust": "open"},
+    "sticky": {"unit": [{"header": "x-user-id"}, {"cookie": "sid"}], "prefer": "unit", "hold": "slot", "first": "draw"}
+}}, "cookie": {"name": "canary", "max_age": "30d"}, "headers": {"version": "x-v", "slot": "x-s"}, "inbound": "decide"}"#;
 
 #[test]
 fn visitors_share_as_the_weights_say_and_a_release_shuffles_them() {

@@ -1,13 +1,13 @@
-//! The published vectors of slots, intervals and visitor numbers.
+//! The published vectors of slots, intervals, visitor numbers and visitor cookies.
 //!
-//! They come from an implementation of `SipHash` that shares nothing with this one, so that both check each other. Other
+//! Slots come from an implementation of `SipHash` that shares nothing with this one, so that both check each other. Other
 //! implementations can read `vectors.json`.
 
 mod common;
 
-use common::{rollout, rules};
+use common::{Request, rollout, rules};
 use serde_json::Value;
-use serin_core::{SLOTS, Slot, SlotKey, VisitorNumber};
+use serin_core::{Day, Facts, SLOTS, Slot, SlotKey, Visitor, VisitorNumber, decide};
 
 fn vectors(section: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
@@ -64,5 +64,47 @@ fn visitor_numbers() {
     for vector in vectors("visitor_numbers") {
         let number = VisitorNumber::from_bits(vector["bits"].as_u64().unwrap());
         assert_eq!(number.as_str(), vector["number"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn visitor_cookies() {
+    for vector in vectors("visitor_cookies") {
+        let read = Visitor::from_value(vector["value"].as_str().unwrap().as_bytes());
+        assert_eq!(read.as_ref().map(|visitor| visitor.number.as_str()), vector["number"].as_str(), "{vector}");
+        assert_eq!(read.map(|visitor| u64::from(visitor.issued.number())), vector["day"].as_u64(), "{vector}");
+    }
+}
+
+#[test]
+fn visitor_cookie_ages() {
+    for vector in vectors("visitor_cookie_ages") {
+        let document = rollout(r#""stable": "v1", "versions": {"v1": {}}"#);
+        let age = format!(r#"{{"cookie": {{"max_age": "{}d"}}, "#, vector["max_age_days"]);
+        let cookie = format!("canary=nEjRWeJq83v.d{}", vector["issued"]);
+        let today = Day::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
+        let rules = rules(&document.replacen('{', &age, 1));
+        let request = Request::new().with("cookie", cookie);
+        let facts = Facts::new(&request);
+        let found = match decide(&rules, &facts, today, || 0).unwrap().write {
+            None => "fresh",
+            Some(visitor) if visitor.number.as_str() == "EjRWeJq83v" => "due",
+            Some(_) => "refused",
+        };
+        assert_eq!(found, vector["outcome"].as_str().unwrap(), "{vector}");
+    }
+}
+
+#[test]
+fn cookie_headers() {
+    let rules = rules(&rollout(r#""stable": "v1", "versions": {"v1": {}}"#));
+    for vector in vectors("cookie_headers") {
+        let request = Request::new().with("cookie", vector["line"].as_str().unwrap());
+        let facts = Facts::new(&request);
+        let today = Day::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
+        let decision = decide(&rules, &facts, today, || 0).unwrap();
+        let expected = vector["number"].as_str().map(|number| SlotKey::new("r", "").slot(number.as_bytes()));
+        let found = decision.slot.filter(|_| decision.write.is_none());
+        assert_eq!(found, expected, "{vector}");
     }
 }

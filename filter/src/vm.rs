@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use serin_core::Rules;
 use siphasher::sip::SipHasher13;
 
@@ -17,7 +16,8 @@ const MOST_SERIES: usize = 5_000;
 thread_local! {
     static PLUGINS: RefCell<Vec<Plugin>> = RefCell::default();
     static RANDOM: RefCell<fastrand::Rng> = RefCell::new(seeded());
-    static METRICS: RefCell<HashMap<String, Metric>> = RefCell::default();
+    /// Sorted by name.
+    static METRICS: RefCell<Vec<(String, Metric)>> = RefCell::default();
 }
 
 /// Rules, and a number that tells them apart from others, the same in every VM.
@@ -121,11 +121,14 @@ pub(crate) fn metric_past_limit(name: &str) -> Option<Metric> {
 }
 
 /// Defined once a VM: the host makes a new id at every definition and forgets none.
-fn metric_within(metrics: &mut HashMap<String, Metric>, most: usize, kind: MetricKind, name: &str) -> Option<Metric> {
-    if let Some(metric) = metrics.get(name) {
-        return Some(*metric);
+fn metric_within(metrics: &mut Vec<(String, Metric)>, most: usize, kind: MetricKind, name: &str) -> Option<Metric> {
+    match metrics.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+        Ok(at) => metrics.get(at).map(|(_, metric)| *metric),
+        Err(_) if metrics.len() >= most => None,
+        Err(at) => {
+            let metric = Metric::define(kind, name)?;
+            metrics.insert(at, (name.to_owned(), metric));
+            Some(metric)
+        }
     }
-    let metric = if metrics.len() < most { Metric::define(kind, name)? } else { return None };
-    metrics.insert(name.to_owned(), metric);
-    Some(metric)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::proxy::Direction;
+
 /// A property's path, its parts joined by NUL as they come from the guest.
 pub(crate) type PropertyPath = Vec<u8>;
 
@@ -18,6 +20,12 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// Sets the direction of the listeners that it serves.
+    pub(crate) fn direct(&mut self, direction: Direction) {
+        let value = (direction as i64).to_le_bytes().to_vec();
+        self.stream_properties.insert(property_path("xds.listener_direction"), value);
+    }
+
     /// A property that every context of the plugin can read.
     pub(crate) fn property(&self, path: &[u8]) -> Option<&[u8]> {
         match path {

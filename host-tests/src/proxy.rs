@@ -90,8 +90,7 @@ impl ProxyBuilder {
 
     /// Sets the listener's direction, which only streams can read.
     pub fn direction(mut self, direction: Direction) -> Self {
-        let value = (direction as i64).to_le_bytes().to_vec();
-        self.plugin.stream_properties.insert(property_path("xds.listener_direction"), value);
+        self.plugin.direct(direction);
         self
     }
 
@@ -201,6 +200,26 @@ impl Proxy {
     /// As for [`Proxy::push`].
     pub fn push_to(&mut self, listener: &str, configuration: impl AsRef<[u8]>) -> Result<(), Rejected> {
         let plugin = self.nursery.plugin(configuration.as_ref());
+        self.push_plugin(listener, plugin)
+    }
+
+    /// As [`Proxy::push_to`], for a listener of this traffic direction. The direction is part of the plugin's key, so the
+    /// same configuration for another direction has a root of its own.
+    ///
+    /// # Errors
+    /// As for [`Proxy::push`].
+    pub fn push_directed(
+        &mut self,
+        listener: &str,
+        direction: Direction,
+        configuration: impl AsRef<[u8]>,
+    ) -> Result<(), Rejected> {
+        let mut plugin = Plugin::clone(&self.nursery.plugin(configuration.as_ref()));
+        plugin.direct(direction);
+        self.push_plugin(listener, Rc::new(plugin))
+    }
+
+    fn push_plugin(&mut self, listener: &str, plugin: Rc<Plugin>) -> Result<(), Rejected> {
         let verdict = match self.verdicts.get(&plugin.configuration) {
             Some(verdict) => verdict.clone(),
             None => self.nursery.try_in_canary(&plugin),

@@ -5,8 +5,6 @@ mod versions;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::headers::read_input;
 use super::reader::{Object, Path, Report, entries, items, text};
 use super::values;
@@ -23,20 +21,21 @@ use versions::Listed;
 /// What a rollout's reading depends on beside its own text.
 pub(super) struct Context<'a> {
     pub(super) outputs: OutputHeaders,
-    /// Those that share their traffic, by name.
-    last_good: HashMap<&'a str, &'a Arc<Rollout>>,
+    /// Those that share their traffic, sorted by name.
+    last_good: Vec<&'a Arc<Rollout>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(outputs: OutputHeaders, last_good: Option<&'a Rules>) -> Self {
         let rollouts = last_good.map_or(&[][..], |rules| &rules.rollouts);
         let good = rollouts.iter().filter(|rollout| matches!(rollout.plan, Plan::Share(_)));
-        Self { outputs, last_good: good.map(|rollout| (rollout.name.as_str(), rollout)).collect() }
+        Self { outputs, last_good: good.collect() }
     }
 
     /// The last good form of a rollout, unless it contradicts the output headers of today.
     fn last_good(&self, name: &str) -> Option<Arc<Rollout>> {
-        let rollout = *self.last_good.get(name)?;
+        let found = self.last_good.binary_search_by(|rollout| rollout.name.as_str().cmp(name)).ok()?;
+        let rollout = *self.last_good.get(found)?;
         let Plan::Share(shared) = &rollout.plan else { return None };
         let units = shared.sticky.units.iter().filter_map(|unit| match unit {
             UnitSource::Header(name) => Some(name),

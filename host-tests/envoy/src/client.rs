@@ -55,7 +55,7 @@ impl Connection {
     /// Sends a GET with what `request` holds (URI and headers) and reads the whole answer.
     ///
     /// # Errors
-    /// If the connection cannot be made or breaks, or if the answer takes longer than ten seconds.
+    /// If the connection cannot be made or breaks, or if the answer takes longer than thirty seconds.
     pub async fn get(&mut self, request: Builder) -> Result<Reply> {
         let address = self.address;
         let reply = timeout(LIMIT, self.send(request)).await;
@@ -101,7 +101,7 @@ impl Connection {
 /// must ask for `connection: close`.
 ///
 /// # Errors
-/// If the connection cannot be made or breaks, or if it is not closed within ten seconds.
+/// If the connection cannot be made or breaks, or if it is not closed within thirty seconds.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Result<String> {
     let talk = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -116,7 +116,7 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Result<String> {
         .with_context(|| format!("a raw exchange with {address} failed"))
 }
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 async fn open(address: SocketAddr) -> Result<SendRequest<Empty<Bytes>>> {
     let stream = TcpStream::connect(address).await.context("cannot connect")?;

@@ -3,18 +3,21 @@
 //! Whichever connection is free takes the next visitor, so a visitor comes over many connections and, since Envoy's
 //! workers share the connections out among them, to every worker.
 
-use std::collections::BTreeMap;
+mod report;
+mod traffic;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Reply};
 use crate::visitor::Visitor;
+
+pub use report::Report;
+pub use traffic::Traffic;
 
 /// The visitors of one site.
 #[derive(Debug)]
@@ -47,58 +50,6 @@ impl Ask {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
-    }
-}
-
-/// What a crowd saw, between one [`Crowd::take_report`] and the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Answers by version.
-    pub requests: BTreeMap<String, u64>,
-    /// Visitors by the version that answered them last, whenever that was.
-    pub serving: BTreeMap<String, u64>,
-    /// How often a visitor was answered by another version than the time before, by the two versions.
-    pub moves: BTreeMap<(String, String), u64>,
-    /// Requests that broke off or were answered with another status than 200.
-    pub failed: u64,
-    /// The first few failures in words.
-    pub failures: Vec<String>,
-}
-
-impl Report {
-    /// Answers of any version.
-    pub fn answered(&self) -> u64 {
-        self.requests.values().sum()
-    }
-
-    /// The share of the requests that `version` answered, 0 to 1; 0 if there was none.
-    pub fn request_share(&self, version: &str) -> f64 {
-        share(&self.requests, version)
-    }
-
-    /// The share of the visitors whom `version` answered last, 0 to 1; 0 if there was none.
-    pub fn visitor_share(&self, version: &str) -> f64 {
-        share(&self.serving, version)
-    }
-
-    /// How many requests `version` answered.
-    pub fn requests_on(&self, version: &str) -> u64 {
-        self.requests.get(version).copied().unwrap_or_default()
-    }
-
-    /// How many visitors `version` answered last.
-    pub fn visitors_on(&self, version: &str) -> u64 {
-        self.serving.get(version).copied().unwrap_or_default()
-    }
-
-    /// How often a visitor moved from one version to another.
-    pub fn moved(&self, from: &str, to: &str) -> u64 {
-        self.moves.iter().filter(|((a, b), _)| a == from && b == to).map(|(_, count)| count).sum()
-    }
-
-    /// How often a visitor moved at all.
-    pub fn moves(&self) -> u64 {
-        self.moves.values().sum()
     }
 }
 
@@ -185,51 +136,6 @@ impl Crowd {
             tasks.spawn(Arc::clone(shared).run(Arc::clone(&ask)));
         }
         Traffic { shared: Arc::clone(shared), tasks }
-    }
-}
-
-/// Visitors who keep coming in the background; dropping it breaks their requests off.
-#[derive(Debug)]
-pub struct Traffic {
-    shared: Arc<Shared>,
-    tasks: JoinSet<()>,
-}
-
-impl Traffic {
-    /// Waits until every visitor has sent a request after this call and has been answered.
-    ///
-    /// # Errors
-    /// If that takes longer than a minute and ten milliseconds for each visitor.
-    pub async fn round(&self) -> Result<()> {
-        // One request of a visitor may be on its way already; the one after that is new for certain.
-        let goals: Vec<u64> = self.shared.seats.iter().map(|seat| seat.record().visits + 2).collect();
-        let limit = ROUND + ROUND_EACH * u32::try_from(goals.len())?;
-        let end = Instant::now() + limit;
-        for (seat, goal) in self.shared.seats.iter().zip(goals) {
-            while seat.record().visits < goal {
-                if Instant::now() > end {
-                    bail!("not every visitor was answered within {limit:?}");
-                }
-                sleep(Duration::from_millis(5)).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets the requests that are on their way be answered and sends no more.
-    ///
-    /// # Errors
-    /// Only if a task breaks down.
-    pub async fn stop(self) -> Result<()> {
-        self.shared.end.store(0, Ordering::Relaxed);
-        self.finish().await
-    }
-
-    async fn finish(mut self) -> Result<()> {
-        while let Some(task) = self.tasks.join_next().await {
-            task.context("a connection's task broke down")?;
-        }
-        Ok(())
     }
 }
 
@@ -323,16 +229,7 @@ impl Record {
     }
 }
 
-const ROUND: Duration = Duration::from_secs(60);
-const ROUND_EACH: Duration = Duration::from_millis(10);
 const SHOWN_FAILURES: usize = 5;
-
-#[expect(clippy::cast_precision_loss, reason = "request counts are far below 2^52")]
-fn share(counts: &BTreeMap<String, u64>, version: &str) -> f64 {
-    let all: u64 = counts.values().sum();
-    let part = counts.get(version).copied().unwrap_or_default();
-    if all == 0 { 0.0 } else { part as f64 / all as f64 }
-}
 
 #[cfg(test)]
 mod tests {

@@ -135,7 +135,7 @@ impl Envoy {
     /// Moves a new configuration into place and returns once every worker uses it.
     ///
     /// # Errors
-    /// If Envoy itself refuses the configuration, has ended, or does not take it up within ten seconds.
+    /// If Envoy itself refuses the configuration, has ended, or does not take it up within thirty seconds.
     pub async fn push(&mut self, rules: impl Into<Configuration>) -> Result<()> {
         let resource = manifest::resource(&self.module, &rules.into())?.to_string();
         if resource == self.resource {
@@ -201,6 +201,14 @@ impl Envoy {
     /// If the file cannot be read.
     pub fn access_log(&self) -> Result<String> {
         fs::read_to_string(self.folder.path(ACCESS_LOG)).context("cannot read Envoy's access log")
+    }
+
+    /// Waits until Envoy ends by itself, and gives back what tells so with the end of its log.
+    pub async fn ended(&self) -> anyhow::Error {
+        while self.process.ended().is_none() {
+            sleep(POLL).await;
+        }
+        anyhow::Error::msg(self.state())
     }
 
     async fn discovery(&self, counter: &str) -> Result<u64> {
@@ -271,5 +279,5 @@ const LOG: &str = "log";
 const ACCESS_LOG: &str = "access-log";
 
 const START: Duration = Duration::from_secs(30);
-const TAKE_UP: Duration = Duration::from_secs(10);
+const TAKE_UP: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);

@@ -72,14 +72,19 @@ impl Drop for Process {
     }
 }
 
-/// Runs `"$@"`, ends it when standard input closes, and ends as it did.
+/// Runs `"$@"`, ends it when standard input closes, and ends as it did. Once the child has ended, its process id may
+/// become somebody else's, so the reader that would end it has to go first.
 const SCRIPT: &str = r#"
 exec 3<&0 </dev/null
 "$@" 3<&- &
 child=$!
 { read -r _ <&3; kill -9 "$child"; } 2>/dev/null &
+reader=$!
 exec 3<&-
 wait "$child"
+status=$?
+{ kill "$reader"; wait "$reader"; } 2>/dev/null
+exit "$status"
 "#;
 
 const POLL: Duration = Duration::from_millis(20);
@@ -88,9 +93,9 @@ const POLL: Duration = Duration::from_millis(20);
 mod tests {
     use super::*;
 
-    fn start(log: &tempfile::NamedTempFile, words: &[&str]) -> Process {
+    fn start(log: &File, words: &[&str]) -> Process {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        Process::start(&words, log.as_file()).unwrap()
+        Process::start(&words, log).unwrap()
     }
 
     fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
@@ -106,20 +111,57 @@ mod tests {
     #[test]
     fn a_child_that_ends_by_itself_is_noticed_with_its_status_and_output() {
         let log = tempfile::NamedTempFile::new().unwrap();
-        let process = start(&log, &["sh", "-c", "echo out; echo err >&2; exit 3"]);
+        let process = start(log.as_file(), &["sh", "-c", "echo out; echo err >&2; exit 3"]);
         assert_eq!(Some(3), until(|| process.ended()).code());
         assert_eq!("out\nerr\n", std::fs::read_to_string(log.path()).unwrap());
+    }
+
+    fn id_in(log: &tempfile::NamedTempFile) -> String {
+        until(|| std::fs::read_to_string(log.path()).unwrap().strip_suffix('\n').map(str::to_owned))
+    }
+
+    fn alive(id: &str) -> bool {
+        Command::new("kill").args(["-0", "--", id]).stderr(Stdio::null()).status().unwrap().success()
     }
 
     #[test]
     fn a_child_is_gone_after_the_drop() {
         let log = tempfile::NamedTempFile::new().unwrap();
-        let process = start(&log, &["sh", "-c", "echo $$; exec sleep 600"]);
-        let id = until(|| std::fs::read_to_string(log.path()).unwrap().trim().parse::<u32>().ok());
-        let alive =
-            || Command::new("kill").args(["-0", &id.to_string()]).stderr(Stdio::null()).status().unwrap().success();
-        assert!(alive());
+        let process = start(log.as_file(), &SLEEPER);
+        let id = id_in(&log);
+        assert!(alive(&id));
         drop(process);
-        assert!(!alive());
+        assert!(!alive(&id));
     }
+
+    #[test]
+    fn a_child_is_gone_after_we_are_killed() {
+        // This test's own program, started again, is the one that is killed.
+        if let Some(log) = std::env::var_os(HOLDER) {
+            let _process = start(&File::options().append(true).open(log).unwrap(), &SLEEPER);
+            return std::thread::sleep(Duration::from_secs(60));
+        }
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut holder = Command::new(std::env::current_exe().unwrap());
+        holder.args(["--exact", "process::tests::a_child_is_gone_after_we_are_killed"]).env(HOLDER, log.path());
+        let mut holder = holder.stdout(Stdio::null()).spawn().unwrap();
+        let id = id_in(&log);
+        assert!(alive(&id));
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        until(|| (!alive(&id)).then_some(()));
+    }
+
+    #[test]
+    fn nothing_is_left_after_a_child_ended_by_itself() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let process = start(log.as_file(), &["sh", "-c", "echo $PPID"]);
+        // The shell between leads the group that all of them are in.
+        let group = format!("-{}", id_in(&log));
+        until(|| process.ended());
+        assert!(!alive(&group));
+    }
+
+    const SLEEPER: [&str; 3] = ["sh", "-c", "echo $$; exec sleep 600"];
+    const HOLDER: &str = "SERIN_ENVOY_TEST_HOLDER";
 }

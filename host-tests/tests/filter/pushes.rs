@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use serin_host::{HeaderMap, Proxy};
+use serin_host::{Direction, HeaderMap, Proxy};
 
-use crate::site::{PLUGIN, proxy, shop, version_for};
+use crate::site::{PLUGIN, builder, proxy, shop, version_for};
 
 /// Two rollouts, by host, with these weights; a weight that is no number breaks its rollout.
 fn two(a: &Value, b: &Value) -> String {
@@ -120,6 +120,32 @@ fn two_listeners_with_different_documents_leave_no_last_good_form() {
     proxy.push_to("third", "nonsense").unwrap();
     assert_eq!(of(&proxy, "third"), "v1", "which of the two it would follow cannot be known");
     assert_eq!((of(&proxy, ""), of(&proxy, "internal")), ("v2".to_owned(), "v1".to_owned()));
+}
+
+/// A sidecar: the inbound and the outbound listener have a root each, with one name and one document.
+#[test]
+fn two_directions_with_the_same_document_follow_the_same_rules() {
+    let document = |a: Value| {
+        let rollout = |path: &str, weight: &Value| json!({"match": [{"path": {"prefix": path}}], "stable": "v1", "versions": {"v1": {}, "v2": {"weight": weight}}});
+        json!({"rollouts": {"a": rollout("/a", &a), "b": rollout("/b", &json!(100))}, "inbound": "decide"}).to_string()
+    };
+    let mut proxy = builder().start(document(json!(100))).unwrap();
+    let push = |proxy: &mut Proxy, document: &str| {
+        proxy.push(document).unwrap();
+        proxy.push_directed("inbound", Direction::Inbound, document).unwrap();
+    };
+    let check = |proxy: &Proxy, when: &str| {
+        for (listener, path) in [("", "/a"), ("", "/b"), ("inbound", "/a"), ("inbound", "/b")] {
+            assert_eq!(version_for(proxy.worker(0).get(path).on(listener)), "v2", "{path} on {listener:?} {when}");
+        }
+    };
+    push(&mut proxy, &document(json!(100)));
+    assert_eq!(proxy.worker(0).roots().len(), 2);
+    check(&proxy, "with a sound document");
+    push(&mut proxy, &document(json!("x")));
+    check(&proxy, "with one broken rollout");
+    push(&mut proxy, "nonsense");
+    check(&proxy, "with no document at all");
 }
 
 #[test]

@@ -47,8 +47,18 @@ fn check(request: Request) -> Exchange {
     exchange
 }
 
-const READ: [&str; 8] =
-    ["cookie", ":authority", ":path", ":scheme", "x-canary", "x-user-id", "x-canary-version", "x-slot"];
+const READ: [&str; 10] = [
+    "cookie",
+    ":authority",
+    ":path",
+    ":scheme",
+    "x-canary",
+    "x-user-id",
+    "x-canary-version",
+    "x-cluster",
+    "x-slot",
+    "x-reason",
+];
 
 #[test]
 fn every_byte_in_every_header_that_is_read() {

@@ -1,6 +1,6 @@
 //! The words of these tests: the module, documents, what a request got, and visitors that keep their cookie.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -8,9 +8,8 @@ use serin_host::{Exchange, Module, Proxy, ProxyBuilder, Request, Worker};
 
 /// Compiled once for all tests.
 static MODULE: LazyLock<Module> = LazyLock::new(|| {
-    let in_workspace = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/serin.wasm");
-    let path = std::env::var_os("SERIN_WASM").map_or_else(in_workspace, PathBuf::from);
-    assert!(path.exists(), "{} is not there: run `cargo xtask wasm` first", path.display());
+    let path = std::env::var_os("SERIN_WASM").map(PathBuf::from);
+    let path = path.expect("SERIN_WASM names no module: run `cargo xtask test`, which builds it and says where it is");
     Module::open(&path).expect("a module that an Envoy can load")
 });
 

@@ -1,6 +1,7 @@
 //! What a request costs: host calls and bytes copied, exactly as in a checked file; fuel near what it holds; memory.
 //!
-//! `SERIN_RECORD=1 cargo test -p serin-host --test filter budgets` writes the file anew, for a change that is meant.
+//! `SERIN_RECORD=1 SERIN_WASM=$PWD/target/serin.wasm cargo test -p serin-host --test filter budgets` writes the file anew, for
+//! a change that is meant.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,18 @@
 //!
 //! Each command is a module of its own; this file only reads the command line and turns an error into an exit code.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "what these commands find out is printed there")]
+
 mod demo;
 mod envoy_binary;
+mod progress;
 mod test;
 mod wasm;
+mod workspace;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Build, try and test Serin.
@@ -28,10 +34,17 @@ enum Command {
     Wasm(wasm::Args),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Wasm(args) => wasm::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,0 +1,95 @@
+//! Empties the SDK's own host calls, so that what only they needed is collected.
+//!
+//! The filter makes every call itself, so none of them is ever made; and one that were made would panic on whatever it
+//! did not expect, which is the same trap. They are only kept by the tables of the SDK's traits; that no callback calls
+//! one of them directly is checked, since the optimiser decides what ends up in which function.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use walrus::ir::{Call, ReturnCall, Visitor, dfs_in_order};
+use walrus::{ExportItem, FunctionBuilder, FunctionId, FunctionKind, ImportKind, LocalFunction, Module};
+
+use super::PROXY_MODULE;
+
+/// Stands in the symbol of every function of the SDK, and in those of the filter that implement its traits.
+const SDK: &str = "proxy_wasm";
+/// Stands in the symbol of every function of the filter.
+const OURS: &str = "serin";
+
+/// Makes a trap of every function of the SDK that makes a host call.
+///
+/// # Errors
+/// If an export, or a function that is called from one without a table between, is such a function.
+pub(super) fn empty(module: &mut Module) -> Result<()> {
+    let wrappers = wrappers(module);
+    if let Some(id) = reached(module).intersection(&wrappers).next() {
+        let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
+        bail!("a callback makes host calls through the SDK, in {name}");
+    }
+    for id in wrappers {
+        let ty = module.types.get(module.funcs.get(id).ty());
+        let (params, results) = (ty.params().to_vec(), ty.results().to_vec());
+        let args = params.iter().map(|param| module.locals.add(*param)).collect();
+        let mut body = FunctionBuilder::new(&mut module.types, &params, &results);
+        body.func_body().unreachable();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(body.local_func(args));
+    }
+    Ok(())
+}
+
+/// The functions of the SDK that make host calls.
+fn wrappers(module: &Module) -> BTreeSet<FunctionId> {
+    let host_calls = module.imports.iter().filter(|import| import.module == PROXY_MODULE);
+    let host_calls: BTreeSet<FunctionId> = host_calls
+        .filter_map(|import| match import.kind {
+            ImportKind::Function(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let of_sdk = |name: &str| name.contains(SDK) && !name.contains(OURS);
+    let locals = module.funcs.iter_local();
+    locals
+        .filter(|(id, _)| module.funcs.get(*id).name.as_deref().is_some_and(of_sdk))
+        .filter(|(_, function)| !called_by(function).is_disjoint(&host_calls))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// The functions that run when the host calls in, as far as they are called by name and not through a table.
+fn reached(module: &Module) -> BTreeSet<FunctionId> {
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<FunctionId> = module
+        .exports
+        .iter()
+        .filter_map(|export| match export.item {
+            ExportItem::Function(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    while let Some(id) = next.pop() {
+        if let (true, FunctionKind::Local(function)) = (reached.insert(id), &module.funcs.get(id).kind) {
+            next.extend(called_by(function));
+        }
+    }
+    reached
+}
+
+fn called_by(function: &LocalFunction) -> BTreeSet<FunctionId> {
+    let mut calls = Calls(BTreeSet::new());
+    dfs_in_order(&mut calls, function, function.entry_block());
+    calls.0
+}
+
+/// Collects the functions that are called by name.
+struct Calls(BTreeSet<FunctionId>);
+
+impl<'instr> Visitor<'instr> for Calls {
+    fn visit_call(&mut self, call: &Call) {
+        self.0.insert(call.func);
+    }
+
+    fn visit_return_call(&mut self, call: &ReturnCall) {
+        self.0.insert(call.func);
+    }
+}

@@ -1,10 +1,130 @@
-//! Being built.
-use anyhow::Result;
+//! `cargo xtask test`: every check of the repository, from the cheapest to the dearest; stops at the first that fails.
 
-/// Options.
+mod budgets;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::envoy_binary::{self, Envoy};
+use crate::progress::Progress;
+use crate::wasm::{self, toolchain::Toolchain};
+use crate::workspace;
+
+/// The filter links for wasm32 only, so whatever builds for this machine leaves it out.
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "serin-filter"];
+
+/// Options of `cargo xtask test`.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Also run the tests on the oldest Envoy that is supported, and the demo on both.
+    #[arg(long)]
+    full: bool,
+}
 
-pub(crate) fn run(_args: &Args) -> Result<()> {
+/// Runs `cargo xtask test`.
+///
+/// # Errors
+/// At the first check that fails, with its output.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut suite = Suite { progress: Progress::new(), started: Instant::now(), times: Vec::new() };
+    suite.format_and_lints()?;
+    let module = suite.timed("module", module)?;
+    let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
+    suite.tests(&module, &envoy)?;
+    suite.docs()?;
+    if args.full {
+        let oldest =
+            suite.timed("oldest Envoy", |progress| envoy_binary::locate(Some(envoy_binary::OLDEST), progress))?;
+        suite.tests(&module, &oldest)?;
+        suite.demo(&oldest)?;
+        suite.demo(&envoy)?;
+    }
+    suite.print_times();
     Ok(())
+}
+
+/// The checks that have run so far, with their times.
+struct Suite {
+    progress: Progress,
+    started: Instant,
+    times: Vec<(String, Duration)>,
+}
+
+impl Suite {
+    fn timed<T>(&mut self, name: &str, check: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let result = check(&self.progress).with_context(|| format!("cargo xtask test stopped at: {name}"))?;
+        self.times.push((name.to_owned(), started.elapsed()));
+        Ok(result)
+    }
+
+    /// A check that is one command, whose output matters only if it fails.
+    fn quiet(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        self.timed(name, |progress| {
+            let step = progress.step(name);
+            step.run(command)?;
+            step.done("");
+            Ok(())
+        })
+    }
+
+    /// A check that is one command, whose output is shown.
+    fn aloud(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        self.timed(name, |progress| {
+            let step = progress.step(name);
+            step.run_aloud(command)?;
+            step.done("");
+            Ok(())
+        })
+    }
+
+    fn format_and_lints(&mut self) -> Result<()> {
+        self.quiet("format", workspace::cargo().args(["fmt", "--all", "--check", "--", "--color", "never"]))?;
+        let mut native = workspace::cargo();
+        native.args(["clippy", "--locked"]).args(NATIVE).args(["--all-targets", "--", "-D", "warnings"]);
+        self.quiet("lints", &mut native)?;
+        let target = workspace::target()?;
+        let toolchain = self.timed("compiler for wasm32", |progress| Toolchain::find(&target, progress))?;
+        let mut guest = toolchain.clippy(&["--package", "serin-core", "--package", "serin-filter"]);
+        self.quiet("lints on wasm32", &mut guest)
+    }
+
+    /// All of them, whichever Envoy it is: a choice of crates would have the libraries built again with other features.
+    fn tests(&mut self, module: &Path, envoy: &Envoy) -> Result<()> {
+        let mut cargo = workspace::cargo();
+        cargo.args(["test", "--locked"]).args(NATIVE).env("SERIN_WASM", module).env("ENVOY", &envoy.path);
+        self.aloud(&format!("tests, with Envoy {}", envoy.version), &mut cargo)
+    }
+
+    fn docs(&mut self) -> Result<()> {
+        let mut cargo = workspace::cargo();
+        self.quiet(
+            "docs",
+            cargo.args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    }
+
+    /// The demo as people run it, in a process of its own.
+    fn demo(&mut self, envoy: &Envoy) -> Result<()> {
+        let mut demo = Command::new(std::env::current_exe().context("cannot find this program itself")?);
+        self.aloud(&format!("demo, with Envoy {}", envoy.version), demo.arg("demo").env("ENVOY", &envoy.path))
+    }
+
+    fn print_times(&self) {
+        for (name, time) in &self.times {
+            println!("{:>8.1} s  {name}", time.as_secs_f64());
+        }
+        println!("all {} checks passed in {:.0} s", self.times.len(), self.started.elapsed().as_secs_f64());
+    }
+}
+
+/// Builds the module and holds it against its budgets.
+fn module(progress: &Progress) -> Result<PathBuf> {
+    let path = wasm::build(progress)?;
+    let step = progress.step("budgets of the module");
+    step.done(budgets::check(&wasm::summary(&path)?, &wasm::declared_host_calls()?)?);
+    Ok(path)
 }

@@ -153,8 +153,10 @@ impl<'a, 'r, S: Source> Request<'a, 'r, S> {
 
     /// The version that a value names, unless that version is off.
     fn version_or_alias(&self, value: &[u8]) -> Option<VersionId> {
-        let alias = self.shared.overrides.aliases.iter().find(|(name, _)| name.as_bytes() == value);
-        let version = alias.map(|(_, version)| *version).or_else(|| self.rollout.version_named(value))?;
+        let aliases = &self.shared.overrides.aliases;
+        let alias = aliases.binary_search_by(|(name, _)| name.as_bytes().cmp(value)).ok();
+        let alias = alias.and_then(|at| aliases.get(at)).map(|(_, version)| *version);
+        let version = alias.or_else(|| self.rollout.version_named(value))?;
         (!self.shared.versions.get(version.index())?.off).then_some(version)
     }
 

@@ -20,6 +20,8 @@ use crate::rules::{Inbound, OutputHeaders, Rollout, Rules};
 use reader::{Object, Path, Report};
 
 const MOST_ROLLOUTS: usize = 10_000;
+/// Of all rollouts together; an entry for every host counts as one.
+const MOST_HOSTS: usize = 100_000;
 
 /// What became of a document.
 #[derive(Debug)]
@@ -55,7 +57,9 @@ impl Rules {
     /// Deterministic: the same bytes and the same `last_good` give the same outcome.
     pub fn parse(document: &[u8], last_good: Option<&Self>) -> Parsed {
         let mut report = Report::default();
-        if report.limit(&Path::ROOT, document.len(), Self::MOST_BYTES, "bytes") {
+        if document.len() > Self::MOST_BYTES {
+            // How many more is not known: the adapter does not copy them in.
+            report.conflict(&Path::ROOT, format!("found more than {0} bytes; expected at most {0}", Self::MOST_BYTES));
             return Parsed::spoiled(report);
         }
         if document.iter().all(u8::is_ascii_whitespace) {
@@ -136,5 +140,8 @@ fn read_rollouts<'a>(
         rollouts.push(rollout::read(name, node, repeated, &path, context, report));
     }
     report.rollout = None;
+    // Last good forms count as well, or the index could grow with every push.
+    let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
+    report.limit(&path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
     rollouts
 }

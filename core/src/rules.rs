@@ -191,7 +191,7 @@ pub(crate) struct Overrides {
     pub(crate) header: Option<HeaderName>,
     pub(crate) query: Option<String>,
     pub(crate) cookie: Option<String>,
-    /// Other names for versions.
+    /// Other names for versions, sorted.
     pub(crate) aliases: Vec<(String, VersionId)>,
 }
 

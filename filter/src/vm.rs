@@ -74,10 +74,6 @@ pub(crate) fn put_in_force(plugin: &str, root: u32, document: &[u8], in_force: I
     let live = Live { root, document: fingerprint(document, None), in_force };
     PLUGINS.with_borrow_mut(|plugins| {
         let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) else {
-            let ended = plugins.iter().filter(|plugin| plugin.live.is_empty()).count();
-            if let (MOST_ENDED.., Some(oldest)) = (ended, plugins.iter().position(|plugin| plugin.live.is_empty())) {
-                plugins.remove(oldest);
-            }
             return plugins.push(Plugin { name: plugin.to_owned(), last_good, live: vec![live] });
         };
         plugin.last_good = last_good;
@@ -86,11 +82,17 @@ pub(crate) fn put_in_force(plugin: &str, root: u32, document: &[u8], in_force: I
     });
 }
 
-/// Notes that a root has ended. The last good rules stay.
+/// Notes that a root has ended. The last good rules of its plugin stay, but not those of ever more plugins.
 pub(crate) fn forget(plugin: &str, root: u32) {
     PLUGINS.with_borrow_mut(|plugins| {
-        if let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) {
-            plugin.live.retain(|live| live.root != root);
+        let Some(at) = plugins.iter().position(|known| known.name == plugin) else { return };
+        // The one that ended last stands last.
+        let mut plugin = plugins.remove(at);
+        plugin.live.retain(|live| live.root != root);
+        plugins.push(plugin);
+        let ended = plugins.iter().filter(|plugin| plugin.live.is_empty()).count();
+        if let (true, Some(first)) = (ended > MOST_ENDED, plugins.iter().position(|plugin| plugin.live.is_empty())) {
+            plugins.remove(first);
         }
     });
 }

@@ -62,8 +62,6 @@ pub(super) struct Report<'a> {
     /// Whether one of them is confined to no rollout.
     pub(super) spoiled: bool,
     pub(super) rollout: Option<&'a str>,
-    /// Hosts, and entries without hosts, so far: all rollouts together.
-    pub(super) hosts: usize,
 }
 
 impl Report<'_> {

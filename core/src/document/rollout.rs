@@ -166,7 +166,8 @@ fn read_aliases(
             report.conflict(&path, "the alias is also the name of a version; expected another name");
         }
         if let Some(version) = read_version(target, &path, listed, report) {
-            aliases.push((name.clone(), version));
+            let at = aliases.partition_point(|(earlier, _)| earlier < name);
+            aliases.insert(at, (name.clone(), version));
         }
     }
     aliases

@@ -75,6 +75,10 @@ impl DebianRust {
         // The option of cargo and the sources of the standard library are for nightly compilers; this lifts the gate.
         cargo.env("RUSTC", self.folder.join("bin/rustc")).env("RUSTC_BOOTSTRAP", "1");
         cargo.arg("-Zbuild-std=std,panic_abort");
+        // What a request runs of the standard library is generic and so built with the filter; the rest need not be fast.
+        for part in ["core", "alloc", "std"] {
+            cargo.args(["--config", &format!("profile.guest.package.{part}.opt-level=\"s\"")]);
+        }
     }
 
     /// Makes `cargo check` lint as `cargo clippy` does, with a driver that belongs to this compiler.

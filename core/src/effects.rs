@@ -1,6 +1,7 @@
 //! Effects: the header changes that carry a decision out.
 //!
-//! A decision for stable touches no request header, since in Envoy any change makes the routes match again.
+//! A decision for stable touches no request header, since in Envoy any change makes the routes match again; but for
+//! `mark_stable`, and for a client's copies of our names, which are removed.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ use crate::decide::Decision;
 use crate::facts::{Facts, Source};
 use crate::rules::{OutputHeaders, OutputKind, Plan, Rules};
 
-/// What to change, as plain data. Only names and values from the document are ever written.
+/// What to change, as plain data. Only names and values from the document are ever written, and in the visitor cookie a
+/// number that was checked to be base64url.
 #[derive(Clone, Debug)]
 pub struct Effects<'r> {
     outputs: &'r OutputHeaders,

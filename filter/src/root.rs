@@ -36,20 +36,22 @@ impl Root {
     /// What the document, and what was in force before it, make of this root.
     fn read(&self, document: &[u8]) -> Mode {
         // Another root may carry this very document already: a sidecar's inbound and outbound listeners do.
-        let same = vm::same_document(&self.plugin, self.id, document);
+        let fingerprint = vm::fingerprint(document);
+        let same = vm::same_document(&self.plugin, self.id, fingerprint);
         let last_good = same.clone().or_else(|| vm::last_good(&self.plugin, self.id));
         let parsed = Rules::parse(document, last_good.as_ref().map(|in_force| &*in_force.rules));
         self.report(&parsed);
         let adopted = parsed.rules.map(|rules| {
             // What a broken rollout kept depends on the rules before as well.
             let before = last_good.as_ref().filter(|_| !parsed.errors.is_empty());
-            InForce { rules: Rc::new(rules), fingerprint: vm::fingerprint(document, before) }
+            let fingerprint = before.map_or(fingerprint, |before| vm::chained(fingerprint, before));
+            InForce { rules: Rc::new(rules), fingerprint }
         });
         let Some(in_force) = same.or(adopted).or(last_good) else {
             return Mode::Inert { outputs: parsed.outputs, inbound: parsed.inbound };
         };
         let rules = Rc::clone(&in_force.rules);
-        vm::put_in_force(&self.plugin, self.id, document, in_force);
+        vm::put_in_force(&self.plugin, self.id, fingerprint, in_force);
         Mode::Active(rules)
     }
 

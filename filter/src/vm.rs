@@ -38,16 +38,15 @@ struct Plugin {
     live: Vec<Live>,
 }
 
-/// A live root: the document that it was given, and what it works by.
+/// A live root: the fingerprint of the document that it was given, and what it works by.
 struct Live {
     root: u32,
     document: u64,
     in_force: InForce,
 }
 
-/// What another live root of this plugin works by that was given the very same document.
-pub(crate) fn same_document(plugin: &str, root: u32, document: &[u8]) -> Option<InForce> {
-    let document = fingerprint(document, None);
+/// What another live root of this plugin works by that was given the very same document, by its fingerprint.
+pub(crate) fn same_document(plugin: &str, root: u32, document: u64) -> Option<InForce> {
     PLUGINS.with_borrow(|plugins| {
         let plugin = plugins.iter().find(|known| known.name == plugin)?;
         let same = plugin.live.iter().find(|live| live.root != root && live.document == document);
@@ -69,9 +68,9 @@ pub(crate) fn last_good(plugin: &str, root: u32) -> Option<InForce> {
 }
 
 /// Notes that a root was given this document and now works by these rules.
-pub(crate) fn put_in_force(plugin: &str, root: u32, document: &[u8], in_force: InForce) {
+pub(crate) fn put_in_force(plugin: &str, root: u32, document: u64, in_force: InForce) {
     let last_good = in_force.clone();
-    let live = Live { root, document: fingerprint(document, None), in_force };
+    let live = Live { root, document, in_force };
     PLUGINS.with_borrow_mut(|plugins| {
         let Some(plugin) = plugins.iter_mut().find(|known| known.name == plugin) else {
             return plugins.push(Plugin { name: plugin.to_owned(), last_good, live: vec![live] });
@@ -97,9 +96,14 @@ pub(crate) fn forget(plugin: &str, root: u32) {
     });
 }
 
-/// A number that tells documents apart, and what they built on; the same in every VM.
-pub(crate) fn fingerprint(document: &[u8], before: Option<&InForce>) -> u64 {
-    SipHasher13::new_with_keys(0, before.map_or(0, |before| before.fingerprint)).hash(document)
+/// A number that tells documents apart, the same in every VM.
+pub(crate) fn fingerprint(document: &[u8]) -> u64 {
+    SipHasher13::new().hash(document)
+}
+
+/// A number that tells apart what documents made of the rules before them, the same in every VM.
+pub(crate) fn chained(document: u64, before: &InForce) -> u64 {
+    SipHasher13::new_with_keys(0, before.fingerprint).hash(&document.to_le_bytes())
 }
 
 /// 64 random bits.

@@ -4,6 +4,7 @@
 //! stable. A mistake anywhere else spoils the document, and whatever was in force stays in force.
 
 mod cookie;
+mod entry;
 mod headers;
 mod reader;
 mod rollout;
@@ -12,6 +13,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::condition::MatchEntry;
 use crate::cookie::VisitorCookie;
 use crate::cover::Cover;
 use crate::error::{ConfigError, Kind};
@@ -22,6 +24,8 @@ use reader::{Object, Path, Report};
 const MOST_ROLLOUTS: usize = 10_000;
 /// Of all rollouts together; an entry for every host counts as one.
 const MOST_HOSTS: usize = 100_000;
+/// Of all rollouts together: each may take as much memory as thousands of hosts.
+const MOST_REGEXES: usize = 256;
 
 /// What became of a document.
 #[derive(Debug)]
@@ -143,5 +147,7 @@ fn read_rollouts<'a>(
     // Last good forms count as well, or the index could grow with every push.
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
     report.limit(&path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
+    let regexes = rollouts.iter().flat_map(|rollout| &rollout.matches).map(MatchEntry::regexes).sum();
+    report.limit(&path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
     rollouts
 }

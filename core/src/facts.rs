@@ -1,6 +1,7 @@
 //! Facts: what is known of one request, read lazily and at most once each.
 
 use std::cell::OnceCell;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where facts come from: a real request behind host calls, or a table in a test.
 pub trait Source {
@@ -9,14 +10,25 @@ pub trait Source {
 
     /// All headers with this name, in their order.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
+
+    /// The client's address as the proxy determines it, with its port: `192.0.2.7:49152` or `[2001:db8::7]:49152`.
+    fn source_address(&self) -> Option<Vec<u8>>;
 }
 
 /// What is known of one request.
 pub struct Facts<'r, S> {
     source: S,
     reads: Reads<'r>,
+    /// Apart, since few requests need any of it.
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few requests are asked for.
+#[derive(Default)]
+struct Rare {
     /// All `Cookie` lines joined, if the first one was not enough.
     all_cookies: OnceCell<Vec<u8>>,
+    source_address: OnceCell<Option<IpAddr>>,
 }
 
 /// What was read so far: a list that only grows, so that references into it stay good. Few requests need more than the
@@ -35,7 +47,7 @@ struct Read<'r> {
 impl<'r, S: Source> Facts<'r, S> {
     /// Facts of the request behind `source`. Reads nothing yet.
     pub fn new(source: S) -> Self {
-        Self { source, reads: Reads::default(), all_cookies: OnceCell::new() }
+        Self { source, reads: Reads::default(), rare: OnceCell::new() }
     }
 
     /// The first header with this (lower-case) name.
@@ -66,13 +78,17 @@ impl<'r, S: Source> Facts<'r, S> {
         self.header(":path")?.split(|byte| matches!(byte, b'?' | b'#')).next()
     }
 
-    /// The values of the query parameters with this name, in their order and as they stand in the URL.
+    /// The values of the query parameters with this name, in their order and as they stand in the URL. `?a` is the same as
+    /// `?a=`.
     pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let path = self.header(":path").and_then(|path| path.split(|byte| *byte == b'#').next()).unwrap_or_default();
         let question = path.iter().position(|byte| *byte == b'?');
         let parameters = question.and_then(|question| path.get(question + 1..)).unwrap_or_default();
         let parameters = parameters.split(|byte| *byte == b'&');
-        parameters.filter_map(|parameter| parameter.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        parameters.filter_map(|parameter| match parameter.strip_prefix(name.as_bytes())? {
+            [] => Some([].as_slice()),
+            rest => rest.strip_prefix(b"="),
+        })
     }
 
     /// What `find` finds in a `Cookie` line. Envoy gives the first line of an HTTP/1 request; if there is nothing in it,
@@ -87,7 +103,21 @@ impl<'r, S: Source> Facts<'r, S> {
         if found.is_some() || crate::cookie::names(first).any(is_ours) {
             return found;
         }
-        find(self.all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice())))
+        let all = || self.source.headers("cookie").join(b"; ".as_slice());
+        find(self.rare().all_cookies.get_or_init(all))
+    }
+
+    /// The client's address; `None` if it is no IP address. IPv4 that is mapped to IPv6 counts as IPv4.
+    pub(crate) fn source_address(&self) -> Option<IpAddr> {
+        *self.rare().source_address.get_or_init(|| {
+            let text = self.source.source_address()?;
+            let address: SocketAddr = std::str::from_utf8(&text).ok()?.parse().ok()?;
+            Some(address.ip().to_canonical())
+        })
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
     }
 }
 

@@ -21,6 +21,9 @@
 //!     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
 //!         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
 //!     }
+//!     fn source_address(&self) -> Option<Vec<u8>> {
+//!         Some(b"192.0.2.7:49152".to_vec())
+//!     }
 //! }
 //!
 //! let document = br#"{"rollouts": {"shop": {
@@ -40,6 +43,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod condition;
 mod cookie;
 mod cover;
 mod decide;
@@ -48,6 +52,7 @@ mod effects;
 mod error;
 mod facts;
 mod header;
+mod matcher;
 mod node;
 mod rules;
 mod slot;

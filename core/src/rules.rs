@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::condition::MatchEntry;
 use crate::cookie::VisitorCookie;
 use crate::cover::Cover;
 use crate::header::HeaderName;
@@ -158,31 +159,6 @@ impl Version {
     pub fn is_off(&self) -> bool {
         self.off
     }
-}
-
-/// An AND of conditions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MatchEntry {
-    /// An OR; empty means every host.
-    pub(crate) hosts: Vec<HostPattern>,
-    pub(crate) path: PathPattern,
-}
-
-/// A host to match, in lower case and without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HostPattern {
-    Exact(String),
-    /// The rest behind `*`, with its leading dot: `.example.com` stands for one or more labels before it.
-    Suffix(String),
-}
-
-/// A path to match; the query string is never part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PathPattern {
-    Any,
-    Exact(Arc<[u8]>),
-    /// Whole segments, without a trailing slash.
-    Prefix(Arc<[u8]>),
 }
 
 /// Where a request may name its version itself.

@@ -73,6 +73,10 @@ impl Source for Request {
         let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
         pairs.map(|pairs| values_named(&pairs, name.as_bytes())).unwrap_or_default()
     }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        property(b"source\0address")
+    }
 }
 
 /// Sets a request header, replacing every other of its name. Envoy matches its routes again.

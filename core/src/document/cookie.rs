@@ -104,7 +104,7 @@ fn domain(text: &str) -> Option<Option<String>> {
         return Some(None);
     }
     match values::host(text.strip_prefix('.').unwrap_or(text))? {
-        crate::rules::HostPattern::Exact(host) if !host.starts_with('[') => Some(Some(host)),
+        crate::condition::HostPattern::Exact(host) if !host.starts_with('[') => Some(Some(host)),
         _ => None,
     }
 }

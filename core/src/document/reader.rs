@@ -62,6 +62,8 @@ pub(super) struct Report<'a> {
     /// Whether one of them is confined to no rollout.
     pub(super) spoiled: bool,
     pub(super) rollout: Option<&'a str>,
+    /// Regexes that the document holds, also those that are one too many and were not compiled.
+    pub(super) regexes: usize,
 }
 
 impl Report<'_> {
@@ -114,11 +116,12 @@ impl<'a> Object<'a> {
             report.wrong(&path, node, "an object");
             return None;
         };
-        let mut seen = vec![false; known.len()];
+        // One bit for each known field; there are never as many as 64.
+        let mut seen = 0_u64;
         for (name, _) in entries {
-            match known.iter().zip(&mut seen).find(|(known, _)| *known == name) {
-                Some((_, seen)) if *seen => report.add(&path.field(name), Kind::DuplicateField),
-                Some((_, seen)) => *seen = true,
+            match known.iter().zip(0_u32..).find(|(known, _)| *known == name) {
+                Some((_, at)) if seen >> at & 1 == 1 => report.add(&path.field(name), Kind::DuplicateField),
+                Some((_, at)) => seen |= 1 << at,
                 None => report.add_with(&path.field(name), || Kind::UnknownField {
                     nearest: nearest(name, known.iter().copied()),
                     known: known.join(", "),

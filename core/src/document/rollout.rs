@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::headers::read_input;
 use super::reader::{Object, Path, Report, entries, items, text};
 use super::values;
+use crate::condition::MatchEntry;
 use crate::error::{Kind, nearest};
 use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
-    First, Hold, MatchEntry, OutputHeaders, OutputKind, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky,
-    UnitSource, Version, VersionId,
+    First, Hold, OutputHeaders, OutputKind, Overrides, Plan, Prefer, Rollout, Rules, Shared, Sticky, UnitSource,
+    Version, VersionId,
 };
 use crate::slot::{Intervals, SlotKey};
 use versions::Listed;
@@ -41,7 +42,8 @@ impl<'a> Context<'a> {
             UnitSource::Header(name) => Some(name),
             UnitSource::Cookie(_) => None,
         });
-        let reads_output = units.chain(&shared.overrides.header).any(|name| self.outputs.has(name));
+        let conditions = rollout.matches.iter().flat_map(MatchEntry::header_names);
+        let reads_output = units.chain(&shared.overrides.header).chain(conditions).any(|name| self.outputs.has(name));
         let canaries = shared.versions.iter().enumerate().filter(|(index, _)| *index != shared.stable.index());
         let lacks_cluster = self.outputs.carrying(OutputKind::Cluster).is_some()
             && canaries.into_iter().any(|(_, version)| version.cluster.is_none());
@@ -96,7 +98,7 @@ struct Draft {
 
 impl Draft {
     fn read(object: &Object<'_>, name: &str, context: &Context<'_>, report: &mut Report<'_>) -> Self {
-        let matches = matching::read(object, report);
+        let matches = matching::read(object, &context.outputs, report);
         let total = object.whole("total", 1..=1_000_000, report).unwrap_or(100);
         let label =
             |field, report: &mut Report<'_>| object.text(field, values::VERSION_NAME, values::version_name, report);

@@ -7,9 +7,12 @@ use serin_core::{Day, Effects, Facts, Rules, Source, decide};
 /// A day in November 2026.
 pub(crate) const TODAY: u64 = 20_778 * 86_400;
 
-/// A request as its headers.
+/// A request as its headers, and the address that it comes from.
 #[derive(Clone, Default)]
-pub(crate) struct Request(Vec<(String, Vec<u8>)>);
+pub(crate) struct Request {
+    headers: Vec<(String, Vec<u8>)>,
+    source: Option<String>,
+}
 
 impl Request {
     pub(crate) fn new() -> Self {
@@ -22,18 +25,28 @@ impl Request {
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Comes from this address, which has a port.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.source = Some(address.to_owned());
         self
     }
 }
 
 impl Source for &Request {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+        self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.source.clone().map(String::into_bytes)
     }
 }
 

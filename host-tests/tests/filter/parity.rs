@@ -18,6 +18,10 @@ impl Source for Headers<'_> {
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         self.0.all(name).into_iter().map(<[u8]>::to_vec).collect()
     }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        None // These requests have no such property.
+    }
 }
 
 /// What the core makes of a request: the headers that routes see, and the cookie to write.

@@ -9,6 +9,7 @@ use super::reader::{Object, Path, Report, items, text};
 use super::values;
 use crate::condition::{Condition, Conditions, MatchEntry, Network, PathPattern};
 use crate::error::Kind;
+use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::OutputHeaders;
 
@@ -41,22 +42,37 @@ fn read_conditions(object: &Object<'_>, outputs: &OutputHeaders, report: &mut Re
         methods: read_list(object, "methods", MOST_METHODS, report, |node, path, report| {
             text(node, path, values::METHOD, values::method, report)
         }),
-        headers: read_list(object, "headers", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| read_input(node, path, outputs, report))
+        headers: read_named(object, "headers", report, &|node, path, report| {
+            read_input(node, path, outputs, report).map(HeaderName::into_string)
         }),
-        cookies: read_list(object, "cookies", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| {
-                text(node, path, values::COOKIE_NAME, values::cookie_name, report)
-            })
+        cookies: read_named(object, "cookies", report, &|node, path, report| {
+            text(node, path, values::COOKIE_NAME, values::cookie_name, report)
         }),
-        query: read_list(object, "query", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| {
-                text(node, path, values::QUERY_NAME, values::query_name, report)
-            })
+        query: read_named(object, "query", report, &|node, path, report| {
+            text(node, path, values::QUERY_NAME, values::query_name, report)
         }),
         source: read_list(object, "source", MOST_NETWORKS, report, read_network),
     };
     (conditions.rank() > 0).then(|| Arc::new(conditions))
+}
+
+/// Conditions on what has a name; `read_name` knows which names there are. Behind a reference, so that there is only one
+/// of this function in the module.
+fn read_named(
+    object: &Object<'_>,
+    field: &'static str,
+    report: &mut Report<'_>,
+    read_name: &dyn Fn(&Node, &Path<'_>, &mut Report<'_>) -> Option<String>,
+) -> Vec<Condition> {
+    read_list(object, field, MOST_CONDITIONS, report, |node, path, report| {
+        let object = Object::read(node, *path, &matcher::FIELDS, report)?;
+        let name = object.with("name", |node, path| read_name(node, path, report));
+        if object.get("name").is_none() {
+            report.add(&object.field("name"), Kind::Missing { expected: "the name of what is to match".into() });
+        }
+        let matcher = matcher::read(&object, report);
+        Some(Condition { name: name?, matcher: matcher? })
+    })
 }
 
 /// The items of a list that must not be empty; a field that is not there is no list.
@@ -91,22 +107,6 @@ fn read_path(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<Pat
         report.conflict(&object.path, "expected one of exact, prefix and regex");
     }
     exact.or(prefix).or(regex.map(|pattern| PathPattern::Regex(Arc::new(pattern))))
-}
-
-/// A name and a matcher; `read_name` knows which names there are.
-fn read_condition<N>(
-    node: &Node,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-    read_name: impl FnOnce(&Node, &Path<'_>, &mut Report<'_>) -> Option<N>,
-) -> Option<Condition<N>> {
-    let object = Object::read(node, *path, &matcher::FIELDS, report)?;
-    let name = object.with("name", |node, path| read_name(node, path, report));
-    if object.get("name").is_none() {
-        report.add(&object.field("name"), Kind::Missing { expected: "the name of what is to match".into() });
-    }
-    let matcher = matcher::read(&object, report);
-    Some(Condition { name: name?, matcher: matcher? })
 }
 
 fn read_network(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<Network> {

@@ -63,7 +63,7 @@ pub(super) fn read_input(
     report: &mut Report<'_>,
 ) -> Option<HeaderName> {
     let name = super::reader::text(node, path, HEADER, HeaderName::new, report)?;
-    if outputs.has(&name) {
+    if outputs.has(name.as_str()) {
         let text =
             format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
         report.conflict(path, text + "; expected another header");

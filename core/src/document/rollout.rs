@@ -39,11 +39,14 @@ impl<'a> Context<'a> {
         let rollout = *self.last_good.get(found)?;
         let Plan::Share(shared) = &rollout.plan else { return None };
         let units = shared.sticky.units.iter().filter_map(|unit| match unit {
-            UnitSource::Header(name) => Some(name),
+            UnitSource::Header(name) => Some(name.as_str()),
             UnitSource::Cookie(_) => None,
         });
         let conditions = rollout.matches.iter().flat_map(MatchEntry::header_names);
-        let reads_output = units.chain(&shared.overrides.header).chain(conditions).any(|name| self.outputs.has(name));
+        let reads_output = units
+            .chain(shared.overrides.header.as_ref().map(HeaderName::as_str))
+            .chain(conditions)
+            .any(|name| self.outputs.has(name));
         let canaries = shared.versions.iter().enumerate().filter(|(index, _)| *index != shared.stable.index());
         let lacks_cluster = self.outputs.carrying(OutputKind::Cluster).is_some()
             && canaries.into_iter().any(|(_, version)| version.cluster.is_none());

@@ -82,7 +82,7 @@ impl Rules {
     /// As [`Rules::parse`], from a tree that is already there.
     // Inlined into the adapter it would be built for speed, which costs ten kilobytes of the module.
     #[inline(never)]
-    pub fn from_node(node: &Node, last_good: Option<&Self>) -> Parsed {
+    pub fn from_node(node: &Node<'_>, last_good: Option<&Self>) -> Parsed {
         let mut report = Report::default();
         let draft = read_document(node, last_good, &mut report);
         let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
@@ -108,7 +108,7 @@ struct Draft {
     inbound: Inbound,
 }
 
-fn read_document<'a>(node: &'a Node, last_good: Option<&Rules>, report: &mut Report<'a>) -> Option<Draft> {
+fn read_document<'a>(node: &'a Node<'_>, last_good: Option<&Rules>, report: &mut Report<'a>) -> Option<Draft> {
     let object = Object::read(node, Path::ROOT, &["rollouts", "cookie", "headers", "inbound"], report)?;
     let outputs = headers::read(&object, report);
     let cookie = cookie::read(&object, report);
@@ -134,7 +134,7 @@ fn read_rollouts<'a>(
         return Vec::new();
     }
     // By name, without regard to the order of the document. A name that stands there twice is a mistake.
-    let mut by_name: BTreeMap<&'a str, (&'a Node, bool)> = BTreeMap::new();
+    let mut by_name: BTreeMap<&'a str, (&'a Node<'a>, bool)> = BTreeMap::new();
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         by_name.entry(name).and_modify(|(_, repeated)| *repeated = true).or_insert((node, false));
     }

@@ -21,7 +21,7 @@ const MOST_NETWORKS: usize = 1_000;
 
 /// The entry, if there is no mistake in it.
 pub(super) fn read_entry(
-    node: &Node,
+    node: &Node<'_>,
     path: Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
@@ -62,7 +62,7 @@ fn read_named(
     object: &Object<'_>,
     field: &'static str,
     report: &mut Report<'_>,
-    read_name: &dyn Fn(&Node, &Path<'_>, &mut Report<'_>) -> Option<String>,
+    read_name: &dyn Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<String>,
 ) -> Vec<Condition> {
     read_list(object, field, MOST_CONDITIONS, report, |node, path, report| {
         let object = Object::read(node, *path, &matcher::FIELDS, report)?;
@@ -81,7 +81,7 @@ fn read_list<T>(
     name: &'static str,
     most: usize,
     report: &mut Report<'_>,
-    read: impl Fn(&Node, &Path<'_>, &mut Report<'_>) -> Option<T>,
+    read: impl Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<T>,
 ) -> Vec<T> {
     let Some(node) = object.get(name) else { return Vec::new() };
     let path = object.field(name);
@@ -98,7 +98,7 @@ fn read_list<T>(
     nodes.iter().enumerate().filter_map(|(index, node)| read(node, &path.item(index), report)).collect()
 }
 
-fn read_path(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<PathPattern> {
+fn read_path(node: &Node<'_>, path: Path<'_>, report: &mut Report<'_>) -> Option<PathPattern> {
     let object = Object::read(node, path, &["exact", "prefix", "regex"], report)?;
     let exact = object.text("exact", values::PATH, values::exact_path, report);
     let prefix = object.text("prefix", values::PATH, values::prefix_path, report);
@@ -109,7 +109,7 @@ fn read_path(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<Pat
     exact.or(prefix).or(regex.map(|pattern| PathPattern::Regex(Arc::new(pattern))))
 }
 
-fn read_network(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<Network> {
+fn read_network(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<Network> {
     let (network, is_first) = text(node, path, values::NETWORK, values::network, report)?;
     if let (false, Node::String(written)) = (is_first, node) {
         let bits = written.split_once('/').map_or("", |(_, bits)| bits);

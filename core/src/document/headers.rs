@@ -57,7 +57,7 @@ fn read_name(object: &Object<'_>, field: &str, report: &mut Report<'_>) -> Optio
 
 /// A header that a request is asked for, which must not be one of our own: those never come in.
 pub(super) fn read_input(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,

@@ -63,7 +63,7 @@ const MOST_UNITS: usize = 16;
 /// The rollout, or, if there is a mistake in it, its last good form, or a form that covers its match with stable.
 pub(super) fn read(
     name: &str,
-    node: &Node,
+    node: &Node<'_>,
     repeated: bool,
     rollouts: &Path<'_>,
     context: &Context<'_>,
@@ -148,7 +148,7 @@ fn read_overrides(
 
 /// Other names for versions, such as `{always: v2, never: v1}`.
 fn read_aliases(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     listed: Option<&Listed>,
     report: &mut Report<'_>,
@@ -171,15 +171,15 @@ fn read_aliases(
             report.conflict(&path, "the alias is also the name of a version; expected another name");
         }
         if let Some(version) = read_version(target, &path, listed, report) {
-            let at = aliases.partition_point(|(earlier, _)| earlier < name);
-            aliases.insert(at, (name.clone(), version));
+            let at = aliases.partition_point(|(earlier, _)| **earlier < **name);
+            aliases.insert(at, (name.to_string(), version));
         }
     }
     aliases
 }
 
 /// The name of a listed version.
-fn read_version(node: &Node, path: &Path<'_>, listed: &Listed, report: &mut Report<'_>) -> Option<VersionId> {
+fn read_version(node: &Node<'_>, path: &Path<'_>, listed: &Listed, report: &mut Report<'_>) -> Option<VersionId> {
     let found = match node {
         Node::String(name) => listed.find(name),
         _ => None,
@@ -211,7 +211,7 @@ fn read_sticky(rollout: &Object<'_>, context: &Context<'_>, report: &mut Report<
     }
 }
 
-fn read_units(node: &Node, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
+fn read_units(node: &Node<'_>, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
     const UNITS: &str = "a list such as [{header: x-user-id}, {cookie: sid}]";
     let items = items(node, path, UNITS, report);
     if report.limit(path, items.len(), MOST_UNITS, "units") {
@@ -221,7 +221,7 @@ fn read_units(node: &Node, path: &Path<'_>, context: &Context<'_>, report: &mut 
     items.filter_map(|(index, node)| read_unit(node, path.item(index), context, report)).collect()
 }
 
-fn read_unit(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<UnitSource> {
+fn read_unit(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<UnitSource> {
     let object = Object::read(node, path, &["header", "cookie"], report)?;
     let header: Option<HeaderName> =
         object.with("header", |node, path| read_input(node, path, &context.outputs, report));

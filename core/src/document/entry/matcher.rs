@@ -35,7 +35,7 @@ pub(super) fn read(object: &Object<'_>, report: &mut Report<'_>) -> Option<Match
     Some(Matcher::new(test, invert, ignore_case))
 }
 
-fn read_test(name: &str, node: &Node, path: &Path<'_>, ignore_case: bool, report: &mut Report<'_>) -> Option<Test> {
+fn read_test(name: &str, node: &Node<'_>, path: &Path<'_>, ignore_case: bool, report: &mut Report<'_>) -> Option<Test> {
     if name == "regex" {
         return read_pattern(node, path, ignore_case, report).map(|pattern| Test::Regex(Box::new(pattern)));
     }
@@ -58,7 +58,7 @@ fn read_test(name: &str, node: &Node, path: &Path<'_>, ignore_case: bool, report
 }
 
 /// The texts of `in`, sorted.
-fn read_texts(node: &Node, path: &Path<'_>, ignore_case: bool, report: &mut Report<'_>) -> Option<Vec<Box<[u8]>>> {
+fn read_texts(node: &Node<'_>, path: &Path<'_>, ignore_case: bool, report: &mut Report<'_>) -> Option<Vec<Box<[u8]>>> {
     let nodes = items(node, path, "a list of texts", report);
     if matches!(node, Node::List(nodes) if nodes.is_empty()) {
         report.conflict(path, "found an empty list, which matches nothing; expected at least one text");
@@ -74,7 +74,7 @@ fn read_texts(node: &Node, path: &Path<'_>, ignore_case: bool, report: &mut Repo
 
 /// What a value is compared with, of at least so many characters. Control characters never come in.
 fn read_text(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     least: usize,
     ignore_case: bool,
@@ -96,7 +96,7 @@ fn read_text(
 
 /// A regular expression, unless the document has had too many of them, which is reported at its end.
 pub(super) fn read_pattern(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     ignore_case: bool,
     report: &mut Report<'_>,

@@ -47,7 +47,7 @@ pub(super) fn read(
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         let path = path.field(name);
         // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
-        let at = drafts.partition_point(|draft| draft.version.name < *name);
+        let at = drafts.partition_point(|draft| *draft.version.name < **name);
         if drafts.get(at).is_some_and(|draft| draft.version.name == *name) {
             report.add(&path, Kind::DuplicateField);
         }
@@ -75,7 +75,7 @@ struct Draft {
 
 impl Draft {
     /// A version that is no object is listed all the same, so that no other mistake seems to follow from it.
-    fn read(name: &str, node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Self {
+    fn read(name: &str, node: &Node<'_>, path: Path<'_>, report: &mut Report<'_>) -> Self {
         if values::version_name(name).is_none() {
             report.conflict(&path, format!("the name does not fit; expected {}", values::VERSION_NAME));
         }
@@ -92,7 +92,7 @@ impl Draft {
 }
 
 /// `low` and `high` are the numbers 0 and −1.
-fn read_place(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<Place> {
+fn read_place(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<Place> {
     let place = match node {
         Node::String(word) if word == "low" => Some(Place::LOW),
         Node::String(word) if word == "high" => Some(Place::HIGH),
@@ -119,7 +119,7 @@ fn find_stable(
     let found = drafts.iter().position(|draft| draft.version.name == name);
     if found.is_none() {
         let near = nearest(name, drafts.iter().map(|draft| draft.version.name.as_str()));
-        let node = Node::String(name.to_owned());
+        let node = Node::String(name.into());
         report.wrong_name(&rollout.field("stable"), &node, "the name of a listed version", near);
     }
     found.and_then(|index| u8::try_from(index).ok()).map(VersionId)

@@ -91,7 +91,7 @@ impl Pattern {
         build(&format!("^(?:{pattern})$")).map(Self)
     }
 
-    /// How many counting groups it has.
+    /// How many capturing groups it has.
     pub(crate) fn groups(&self) -> usize {
         self.0.captures_len() - 1
     }

@@ -15,9 +15,14 @@ use crate::rules::OutputHeaders;
 
 const FIELDS: [&str; 7] = ["hosts", "path", "methods", "headers", "cookies", "query", "source"];
 
-const MOST_METHODS: usize = 64;
-const MOST_CONDITIONS: usize = 16;
-const MOST_NETWORKS: usize = 1_000;
+/// How many items a list may have, and what they are.
+type Most = (usize, &'static str);
+
+/// Hosts are limited for all rollouts together.
+const MOST_HOSTS: Most = (usize::MAX, "hosts");
+const MOST_METHODS: Most = (64, "methods");
+const MOST_CONDITIONS: Most = (16, "conditions");
+const MOST_NETWORKS: Most = (1_000, "networks");
 
 /// The entry, if there is no mistake in it.
 pub(super) fn read_entry(
@@ -28,7 +33,7 @@ pub(super) fn read_entry(
 ) -> Option<MatchEntry> {
     let before = report.count;
     let object = Object::read(node, path, &FIELDS, report)?;
-    let hosts = read_list(&object, "hosts", usize::MAX, report, |node, path, report| {
+    let hosts = read_list(&object, "hosts", MOST_HOSTS, report, |node, path, report| {
         text(node, path, values::HOST, values::host, report)
     });
     let path = object.with("path", |node, path| read_path(node, *path, report)).unwrap_or(PathPattern::Any);
@@ -60,7 +65,7 @@ fn read_conditions(object: &Object<'_>, outputs: &OutputHeaders, report: &mut Re
 /// of this function in the module.
 fn read_named(
     object: &Object<'_>,
-    field: &'static str,
+    field: &str,
     report: &mut Report<'_>,
     read_name: &dyn Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<String>,
 ) -> Vec<Condition> {
@@ -78,8 +83,8 @@ fn read_named(
 /// The items of a list that must not be empty; a field that is not there is no list.
 fn read_list<T>(
     object: &Object<'_>,
-    name: &'static str,
-    most: usize,
+    name: &str,
+    (most, what): Most,
     report: &mut Report<'_>,
     read: impl Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<T>,
 ) -> Vec<T> {
@@ -92,7 +97,7 @@ fn read_list<T>(
             format!("found an empty list, which matches nothing; expected at least one, or no {name}"),
         );
     }
-    if report.limit(&path, nodes.len(), most, name) {
+    if report.limit(&path, nodes.len(), most, what) {
         return Vec::new();
     }
     nodes.iter().enumerate().filter_map(|(index, node)| read(node, &path.item(index), report)).collect()

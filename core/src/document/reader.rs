@@ -197,7 +197,12 @@ impl<'a> Object<'a> {
 }
 
 /// The items of a list, each with its path.
-pub(super) fn items<'a>(node: &'a Node<'_>, path: &Path<'_>, expected: &str, report: &mut Report<'_>) -> &'a [Node<'a>] {
+pub(super) fn items<'a>(
+    node: &'a Node<'_>,
+    path: &Path<'_>,
+    expected: &str,
+    report: &mut Report<'_>,
+) -> &'a [Node<'a>] {
     if let Node::List(items) = node {
         return items;
     }

@@ -109,7 +109,11 @@ pub(super) fn read_pattern(
     }
     match Pattern::new(&written, ignore_case) {
         Ok(pattern) if pattern.groups() > MOST_GROUPS => {
-            report.limit(path, pattern.groups(), MOST_GROUPS, "groups; (?:…) groups without counting");
+            let groups = pattern.groups();
+            report.conflict(
+                path,
+                format!("found {groups} capturing groups; expected at most {MOST_GROUPS}, and (?:…) for the others"),
+            );
             None
         }
         Ok(pattern) => Some(pattern),

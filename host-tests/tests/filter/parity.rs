@@ -40,7 +40,8 @@ fn oracle(rules: &Rules, request: &HeaderMap, now: Time, drawn: u64) -> (HeaderM
     for (name, value) in effects.set() {
         seen.replace(name, value.as_bytes());
     }
-    (seen, effects.set_cookies)
+    let response = effects.response.map(|response| *response).unwrap_or_default();
+    (seen, response.set_cookies.into_iter().flatten().collect())
 }
 
 /// The random bits that became the visitor number in this cookie, or none if none was written.

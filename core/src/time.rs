@@ -9,7 +9,7 @@ pub struct Time(u64);
 
 impl Time {
     /// The moment so many seconds after 1970-01-01 UTC.
-    pub fn from_unix_seconds(seconds: u64) -> Self {
+    pub const fn from_unix_seconds(seconds: u64) -> Self {
         Self(seconds)
     }
 

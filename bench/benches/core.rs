@@ -3,45 +3,74 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use serin_bench::{Request, document};
+use criterion::{BatchSize, Bencher, Criterion, criterion_group, criterion_main};
+use serin_bench::{Covers, Request, document};
 use serin_core::{Day, Effects, Facts, Rules, decide};
 
+/// A visitor who is on stable.
+const STABLE: (&str, &str) = ("cookie", "theme=dark; canary=nAAAAAAAAAA.d20778; lang=en");
+
 fn decisions(criterion: &mut Criterion) {
-    let today = Day::from_unix_seconds(20_778 * 86_400);
-    let stable = ("cookie", "theme=dark; canary=nAAAAAAAAAA.d20778; lang=en");
     let scenarios: [(&str, &[(&'static str, &str)]); 4] = [
-        ("cookie", &[stable]),
+        ("cookie", &[STABLE]),
         ("new visitor", &[]),
         ("user id", &[("x-user-id", "0f8fad5b-d9cb-469f-a165-70867728950e")]),
-        ("override", &[stable, ("x-canary", "v2")]),
+        ("override", &[STABLE, ("x-canary", "v2")]),
     ];
     for rollouts in [1, 10_000] {
-        let rules = Rules::parse(document(rollouts).as_bytes(), None).rules.expect("the document is sound");
+        let rules = sound(rollouts, Covers::Hosts);
         let mut group = criterion.benchmark_group(format!("decide/{rollouts} rollouts"));
         for (name, headers) in scenarios {
             let request = Request::to("h77.example.com", "/shop/77/reviews?page=2", headers);
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| {
-                    let facts = Facts::new(black_box(&request));
-                    let decision = decide(&rules, &facts, today, || 1 << 63);
-                    Effects::of(&rules, decision.as_ref(), &facts).set().count()
-                });
-            });
+            group.bench_function(name, |bencher| one_decision(bencher, &rules, &request));
         }
     }
+}
+
+/// The same visitor among rollouts that differ in what they cover.
+fn covers(criterion: &mut Criterion) {
+    for rollouts in [1, 10_000] {
+        let mut group = criterion.benchmark_group(format!("cover/{rollouts} rollouts"));
+        for (name, covers) in Covers::ALL {
+            let rules = sound(rollouts, covers);
+            let request = covers.request(&[STABLE]);
+            group.bench_function(name, |bencher| one_decision(bencher, &rules, &request));
+        }
+    }
+}
+
+fn one_decision(bencher: &mut Bencher<'_>, rules: &Rules, request: &Request) {
+    let today = Day::from_unix_seconds(20_778 * 86_400);
+    bencher.iter(|| {
+        let facts = Facts::new(black_box(request));
+        let decision = decide(rules, &facts, today, || 1 << 63);
+        Effects::of(rules, decision.as_ref(), &facts).set().count()
+    });
 }
 
 fn parsing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
     group.sample_size(10);
     for rollouts in [1, 1_000, 10_000] {
-        let document = document(rollouts);
-        group.bench_function(format!("{rollouts} rollouts"), |bencher| {
-            bencher.iter_batched(|| document.as_bytes(), |bytes| Rules::parse(bytes, None), BatchSize::PerIteration);
-        });
+        for (name, covers) in Covers::ALL {
+            let document = document(rollouts, covers);
+            group.bench_function(format!("{rollouts} rollouts, {name}"), |bencher| {
+                bencher.iter_batched(
+                    || document.as_bytes(),
+                    |bytes| Rules::parse(bytes, None),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
     }
 }
 
-criterion_group!(benches, decisions, parsing);
+/// The rules of a document of the benches.
+fn sound(rollouts: usize, covers: Covers) -> Rules {
+    let parsed = Rules::parse(document(rollouts, covers).as_bytes(), None);
+    assert!(parsed.errors.is_empty(), "{}", parsed.errors[0]);
+    parsed.rules.expect("a document without errors has rules")
+}
+
+criterion_group!(benches, decisions, covers, parsing);
 criterion_main!(benches);

@@ -39,6 +39,19 @@ fn covers(criterion: &mut Criterion) {
     }
 }
 
+/// A regex on a short path and on the longest that is tried.
+fn regexes(criterion: &mut Criterion) {
+    let document = r#"{"rollouts": {"r": {"match": [{"path": {"regex": "/(?:shop|store)/[0-9a-z]+/reviews(?:/.*)?"}}],
+        "stable": "v1", "versions": {"v1": {}}}}}"#;
+    let rules = Rules::parse(document.as_bytes(), None).rules.expect("the document is sound");
+    let mut group = criterion.benchmark_group("regex");
+    for length in [32, 4_096] {
+        let path = format!("/store/4711/reviews/{:a<1$}", "", length - "/store/4711/reviews/".len());
+        let request = Request::to("shop.example.com", &path, &[STABLE]);
+        group.bench_function(format!("{length} bytes"), |bencher| one_decision(bencher, &rules, &request));
+    }
+}
+
 fn one_decision(bencher: &mut Bencher<'_>, rules: &Rules, request: &Request) {
     let today = Day::from_unix_seconds(20_778 * 86_400);
     bencher.iter(|| {
@@ -72,5 +85,5 @@ fn sound(rollouts: usize, covers: Covers) -> Rules {
     parsed.rules.expect("a document without errors has rules")
 }
 
-criterion_group!(benches, decisions, covers, parsing);
+criterion_group!(benches, decisions, covers, regexes, parsing);
 criterion_main!(benches);

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Bencher, Criterion, criterion_group, criterion_main};
 use serin_bench::{Covers, Request, document};
-use serin_core::{Day, Effects, Facts, Rules, decide};
+use serin_core::{Effects, Facts, Rules, Surroundings, Time, decide};
 
 /// A visitor who is on stable.
 const STABLE: (&str, &str) = ("cookie", "theme=dark; canary=nAAAAAAAAAA.d20778; lang=en");
@@ -43,7 +43,7 @@ fn covers(criterion: &mut Criterion) {
 fn regexes(criterion: &mut Criterion) {
     let document = r#"{"rollouts": {"r": {"match": [{"path": {"regex": "/(?:shop|store)/[0-9a-z]+/reviews(?:/.*)?"}}],
         "stable": "v1", "versions": {"v1": {}}}}}"#;
-    let rules = Rules::parse(document.as_bytes(), None).rules.expect("the document is sound");
+    let rules = Rules::parse(document.as_bytes(), &Surroundings::default()).rules.expect("the document is sound");
     let mut group = criterion.benchmark_group("regex");
     for length in [32, 4_096] {
         let path = format!("/store/4711/reviews/{:a<1$}", "", length - "/store/4711/reviews/".len());
@@ -53,11 +53,11 @@ fn regexes(criterion: &mut Criterion) {
 }
 
 fn one_decision(bencher: &mut Bencher<'_>, rules: &Rules, request: &Request) {
-    let today = Day::from_unix_seconds(20_778 * 86_400);
+    let now = Time::from_unix_seconds(20_778 * 86_400);
     bencher.iter(|| {
         let facts = Facts::new(black_box(request));
-        let decision = decide(rules, &facts, today, || 1 << 63);
-        Effects::of(rules, decision.as_ref(), &facts).set().count()
+        let decision = decide(rules, &facts, now, || 1 << 63);
+        Effects::of(rules, decision.as_ref(), &facts, now).set().count()
     });
 }
 
@@ -70,7 +70,7 @@ fn parsing(criterion: &mut Criterion) {
             group.bench_function(format!("{rollouts} rollouts, {name}"), |bencher| {
                 bencher.iter_batched(
                     || document.as_bytes(),
-                    |bytes| Rules::parse(bytes, None),
+                    |bytes| Rules::parse(bytes, &Surroundings::default()),
                     BatchSize::PerIteration,
                 );
             });
@@ -80,7 +80,7 @@ fn parsing(criterion: &mut Criterion) {
 
 /// The rules of a document of the benches.
 fn sound(rollouts: usize, covers: Covers) -> Rules {
-    let parsed = Rules::parse(document(rollouts, covers).as_bytes(), None);
+    let parsed = Rules::parse(document(rollouts, covers).as_bytes(), &Surroundings::default());
     assert!(parsed.errors.is_empty(), "{}", parsed.errors[0]);
     parsed.rules.expect("a document without errors has rules")
 }

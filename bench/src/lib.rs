@@ -23,6 +23,10 @@ impl Source for &Request {
         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
     }
 
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     fn source_address(&self) -> Option<Vec<u8>> {
         Some(b"192.0.2.7:49152".to_vec())
     }

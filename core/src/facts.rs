@@ -13,6 +13,10 @@ pub trait Source {
 
     /// The client's address as the proxy determines it, with its port: `192.0.2.7:49152` or `[2001:db8::7]:49152`.
     fn source_address(&self) -> Option<Vec<u8>>;
+
+    /// The name of the cluster that the route as matched so far leads to, of weighted clusters the one drawn; in Envoy the
+    /// attribute `xds.cluster_name`.
+    fn cluster_name(&self) -> Option<Vec<u8>>;
 }
 
 /// What is known of one request.
@@ -68,6 +72,11 @@ impl<'r, S: Source> Facts<'r, S> {
         }
     }
 
+    /// The cluster that the route as matched so far leads to. Not remembered: nobody asks twice.
+    pub(crate) fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.source.cluster_name()
+    }
+
     /// Whether there is a header with this name. Not remembered: nobody asks twice.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.source.header(name).is_some()
@@ -118,34 +127,5 @@ impl<'r, S: Source> Facts<'r, S> {
 
     fn rare(&self) -> &Rare {
         self.rare.get_or_init(Box::default)
-    }
-}
-
-/// A day: whole days since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(u32);
-
-impl Day {
-    /// The day of a time in seconds since 1970-01-01 UTC.
-    pub fn from_unix_seconds(seconds: u64) -> Self {
-        Self(u32::try_from(seconds / 86_400).unwrap_or(u32::MAX))
-    }
-
-    /// The day with up to seven decimal digits, as cookies hold it.
-    #[inline]
-    pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
-        let sound = matches!(text.len(), 1..=7) && text.iter().all(u8::is_ascii_digit);
-        sound.then(|| Self(text.iter().fold(0, |day, digit| day * 10 + u32::from(digit - b'0'))))
-    }
-
-    /// Days since 1970-01-01.
-    pub fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Whole days from `earlier` to this day; 0 if it is not earlier.
-    #[inline]
-    pub fn days_since(self, earlier: Self) -> u32 {
-        self.0.saturating_sub(earlier.0)
     }
 }

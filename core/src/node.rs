@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn found_text_is_printable_and_short() {
         assert_eq!(Node::String("a\n\"é".into()).describe(), r#""a\u{a}\"\u{e9}""#);
-        assert!(Node::String("x".repeat(1000)).describe().len() < 80);
+        assert!(Node::String("x".repeat(1000).into()).describe().len() < 80);
         assert_eq!(Node::Number(10.0).describe(), "10");
         assert_eq!(Node::Number(-0.5).describe(), "-0.5");
         assert_eq!(Node::Number(99.125).describe(), "99.125");

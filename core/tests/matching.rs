@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Request, outcome, rollout, rules};
-use serin_core::Rules;
+use serin_core::{Rules, Surroundings};
 
 /// The rules of a rollout with this one entry.
 #[track_caller]
@@ -385,8 +385,8 @@ fn regexes_are_limited_for_all_rollouts_together() {
     };
     let largest = rules(&document(256));
     assert_eq!(outcome(&largest, &Request::to("h", "/255"), 0).answer, "r/v1/slot");
-    let errors = |document: &str, before: Option<&Rules>| {
-        let parsed = Rules::parse(document.as_bytes(), before);
+    let errors = |document: &str, last_good: Option<&Rules>| {
+        let parsed = Rules::parse(document.as_bytes(), &Surroundings { last_good, ..Surroundings::default() });
         assert!(parsed.rules.is_none() || parsed.errors.is_empty());
         parsed.errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
@@ -404,7 +404,8 @@ fn a_last_good_form_whose_condition_reads_an_output_header_is_not_kept() {
     let good = matching(r#"{"headers": [{"name": "x-c", "exact": "1"}]}"#);
     let after = |headers: &str| {
         let document = format!(r#"{{"rollouts": {{"r": {{}}}}, "headers": {headers}}}"#);
-        let rules = Rules::parse(document.as_bytes(), Some(&good)).rules.expect("a mistake in one rollout");
+        let surroundings = Surroundings { last_good: Some(&good), ..Surroundings::default() };
+        let rules = Rules::parse(document.as_bytes(), &surroundings).rules.expect("a mistake in one rollout");
         outcome(&rules, &Request::to("h", "/").with("x-c", "1"), 0).answer
     };
     assert_eq!(after("{}"), "r/v1/slot");

@@ -13,6 +13,7 @@ pub(super) const QUERY_NAME: &str = "the name of a query parameter: 1 to 63 of A
 pub(super) const COOKIE_NAME: &str = "the name of a cookie: a token of at most 128 characters";
 pub(super) const METHOD: &str = "a method in upper case such as GET, of at most 32 characters";
 pub(super) const NETWORK: &str = "an address or network such as 192.0.2.7, 10.0.0.0/8 or fd00::/8";
+pub(super) const HEADER_VALUE: &str = "text of at most 1024 printable characters without spaces at its ends";
 pub(super) const CLUSTER: &str = "the name of an Envoy cluster: 1 to 255 printable characters without spaces";
 
 pub(super) fn rollout_name(text: &str) -> Option<String> {
@@ -93,6 +94,13 @@ pub(super) fn network(text: &str) -> Option<(Network, bool)> {
 /// Printable ASCII without spaces, so that it can stand in a header.
 pub(super) fn cluster(text: &str) -> Option<String> {
     (matches!(text.len(), 1..=255) && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+/// A header's value that every proxy passes on as it is: printable ASCII (RFC 9110 §5.5).
+pub(super) fn header_value(text: &str) -> Option<String> {
+    let sound =
+        text.len() <= 1024 && text.trim_matches(' ') == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    sound.then(|| text.to_owned())
 }
 
 /// A query parameter's name: what stands unescaped in a URL.

@@ -32,16 +32,54 @@ impl Source for &Request {
     }
 }
 
-/// A document with so many rollouts, each for a host and a path of its own; of one rollout, for every request.
-pub fn document(rollouts: usize) -> String {
+/// What the rollouts of a document cover.
+#[derive(Clone, Copy)]
+pub enum Covers {
+    /// A host and a path each; a single rollout covers every request.
+    Hosts,
+    /// One host, a path each.
+    Paths,
+    /// A wildcard host each.
+    Wildcards,
+    /// A host each, beside two conditions on headers.
+    Headers,
+}
+
+impl Covers {
+    /// All of them, with their names.
+    pub const ALL: [(&str, Self); 4] =
+        [("hosts", Self::Hosts), ("paths", Self::Paths), ("wildcards", Self::Wildcards), ("headers", Self::Headers)];
+
+    /// A request that rollout 77 covers, with further headers.
+    pub fn request(self, headers: &[(&'static str, &str)]) -> Request {
+        let headers = [&[("x-region", "eu"), ("x-team", "qa")], headers].concat();
+        match self {
+            Self::Hosts => Request::to("h77.example.com", "/shop/77/reviews?page=2", &headers),
+            Self::Paths => Request::to("shop.example.com", "/shop/77/reviews?page=2", &headers),
+            Self::Wildcards => Request::to("www.h77.example.com", "/shop/77/reviews?page=2", &headers),
+            Self::Headers => Request::to("h77.example.com", "/shop/77/reviews?page=2", &headers),
+        }
+    }
+
+    fn entry(self, n: usize) -> String {
+        match self {
+            Self::Hosts => format!(r#"{{"hosts": ["h{n}.example.com"], "path": {{"prefix": "/shop/{n}"}}}}"#),
+            Self::Paths => format!(r#"{{"hosts": ["shop.example.com"], "path": {{"prefix": "/shop/{n}"}}}}"#),
+            Self::Wildcards => format!(r#"{{"hosts": ["*.h{n}.example.com"]}}"#),
+            Self::Headers => format!(
+                r#"{{"hosts": ["h{n}.example.com"],
+                    "headers": [{{"name": "x-region", "exact": "eu"}}, {{"name": "x-team", "in": ["dev", "qa"]}}]}}"#
+            ),
+        }
+    }
+}
+
+/// A document with so many rollouts; a single one covers every request.
+pub fn document(rollouts: usize, covers: Covers) -> String {
     let rollout = |n: usize| {
-        let covers = if rollouts == 1 {
-            String::new()
-        } else {
-            format!(r#""match": [{{"hosts": ["h{n}.example.com"], "path": {{"prefix": "/shop/{n}"}}}}], "#)
-        };
+        let matches = if rollouts == 1 { String::new() } else { format!(r#""match": [{}], "#, covers.entry(n)) };
         format!(
-            r#""r{n}": {{{covers}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
+            r#""r{n}": {{{matches}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
                "override": {{"header": "x-canary"}}, "sticky": {{"unit": [{{"header": "x-user-id"}}]}}}}"#
         )
     };

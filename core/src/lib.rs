@@ -60,6 +60,8 @@ mod keys;
 mod matcher;
 mod node;
 mod rules;
+#[cfg(feature = "schema")]
+mod schema;
 mod slot;
 mod time;
 mod token;
@@ -74,6 +76,8 @@ pub use header::HeaderName;
 pub use keys::Keys;
 pub use node::{Node, SyntaxError};
 pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;

@@ -8,6 +8,7 @@
 mod demo;
 mod envoy_binary;
 mod progress;
+mod schema;
 mod test;
 mod wasm;
 mod workspace;
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
+    /// Write the JSON Schema of the rules document, `manifests/rules.schema.json`.
+    Schema(schema::Args),
     /// Run every check: format, lints, unit, property, harness and real-Envoy tests, docs.
     Test(test::Args),
     /// Build `target/serin.wasm`, and print its size, imports and exports.
@@ -37,6 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Wasm(args) => wasm::run(&args),
     };

@@ -1,0 +1,100 @@
+//! The small formats inside a document: names, hosts, paths, networks, durations.
+
+use schemars::JsonSchema;
+
+/// A name of 1 to 63 characters out of a-z, 0-9 and `-`.
+#[derive(JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[schemars(inline, extend("pattern" = "^[a-z0-9-]{1,63}$"))]
+pub(super) struct RolloutName(String);
+
+/// A name of 1 to 63 characters out of A-Z, a-z, 0-9, `_` and `-`.
+#[derive(JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9_-]{1,63}$"))]
+pub(super) struct VersionName(String);
+
+/// Another name for a version: 1 to 63 characters out of A-Z, a-z, 0-9, `_` and `-`; not `auto`.
+#[derive(JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9_-]{1,63}$", "not" = { "const": "auto" }))]
+pub(super) struct Alias(String);
+
+/// A host such as `shop.example.com`, or `*.example.com` for one or more labels in front; without a port.
+#[derive(JsonSchema)]
+#[schemars(inline, extend(
+    "pattern" = r"^((\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*\])$",
+    "maxLength" = 255,
+))]
+pub(super) struct Host(String);
+
+/// A path that begins with `/` and has no `//`, `?`, `#` or space; at most 1,024 characters.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = r#"^/([!"$-.0->@-~]+/)*[!"$-.0->@-~]*$"#, "maxLength" = 1024))]
+pub(super) struct PathText(String);
+
+/// A regular expression that the whole value has to match; 1 to 512 characters. No look-around, no back-references, no
+/// Unicode classes.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("minLength" = 1, "maxLength" = 512))]
+pub(super) struct Pattern(String);
+
+/// What a value is compared with: at most 1,024 characters, no control characters.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = r"^[^\x00-\x1f\x7f]*$", "maxLength" = 1024))]
+pub(super) struct Matched(String);
+
+/// A method in upper case, such as `GET`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Z][A-Z0-9_-]{0,31}$", "examples" = ["GET", "POST"]))]
+pub(super) struct Method(String);
+
+/// The name of a header, in any case: a token of at most 256 characters, not one of the output headers.
+#[derive(JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[schemars(inline, extend("pattern" = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"))]
+pub(super) struct HeaderName(String);
+
+/// The name of a header that HTTP does not reserve, or `""` for none.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{0,256}$"))]
+pub(super) struct OutputName(String);
+
+/// What a header is set to: at most 1,024 printable ASCII characters without spaces at the ends.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^([!-~]([ -~]{0,1022}[!-~])?)?$"))]
+pub(super) struct HeaderValue(String);
+
+/// The name of a cookie: a token of at most 128 characters. Its case counts.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"))]
+pub(super) struct CookieName(String);
+
+/// The name of a query parameter, as it stands in the URL: 1 to 63 characters out of A-Z, a-z, 0-9, `-`, `.`, `_` and `~`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9._~-]{1,63}$"))]
+pub(super) struct QueryName(String);
+
+/// The name of an Envoy cluster: 1 to 255 printable ASCII characters without spaces.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[!-~]{1,255}$"))]
+pub(super) struct Cluster(String);
+
+/// A network or a single address: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend(
+    "pattern" = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}(/(0{0,2}[0-9]|0?[12][0-9]|0?3[0-2]))?|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*(/(0{0,2}[0-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8]))?)$",
+    "examples" = ["10.0.0.0/8", "fd00::/8", "192.0.2.7"],
+))]
+pub(super) struct Network(String);
+
+/// A duration: a whole number and `ms`, `s`, `m`, `h` or `d`; up to `400d`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^([0-9]+(ms|s|m|h)|0*([1-9]|[1-9][0-9]|[1-3][0-9][0-9]|400)d)$"))]
+pub(super) struct Duration(String);
+
+/// The name of an environment variable of Envoy's process that is handed to the filter.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]{0,127}$", "examples" = ["SERIN_KEY_1"]))]
+pub(super) struct Variable(String);
+
+/// The secret itself: 16 to 256 characters. Better kept in the environment.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("minLength" = 16, "maxLength" = 256))]
+pub(super) struct Secret(String);

@@ -1,0 +1,185 @@
+//! The JSON Schema says of the rules document what its reader does.
+
+mod repository;
+
+use std::collections::BTreeSet;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+use serin_core::{Rules, Surroundings};
+
+fn validator() -> Validator {
+    jsonschema::draft7::new(&serin_core::schema()).expect("the schema is one of draft 7")
+}
+
+#[test]
+fn takes_every_document_in_texts_and_manifests() {
+    let (validator, documents) = (validator(), repository::documents());
+    for (file, document) in &documents {
+        let errors: Vec<String> =
+            validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?} in {document}", file.display());
+    }
+    assert!(documents.len() > 10, "{} documents", documents.len());
+}
+
+/// Mistakes that a schema cannot see: a part of their message, and why.
+const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
+    ("the field stands here twice", "readers of JSON keep one of the two"),
+    ("stands here twice; expected different ids", "compares keys"),
+    ("the weights add up to", "sums"),
+    ("the same place as that of", "compares versions"),
+    ("versions here have a weight", "counts versions"),
+    ("stable cannot be off", "depends on which version is stable"),
+    ("stable has no place", "depends on which version is stable"),
+    ("a request for stable is left as it is", "depends on which version is stable"),
+    ("expected the name of a listed version", "depends on which versions are listed"),
+    ("the alias is also the name of a version", "depends on which versions are listed"),
+    ("a version is named \"auto\"", "depends on whether there is an override"),
+    ("the secret and the override have the same header", "compares fields"),
+    ("two of them are named", "compares fields, without regard to case"),
+    ("present has no case", "depends on another field"),
+    ("a cookie named __", "depends on other attributes"),
+    ("same_site: none needs a secure cookie", "depends on another attribute"),
+    ("a partitioned cookie needs a secure one", "depends on another attribute"),
+    ("drain needs a version that is held", "depends on another field"),
+    ("needs sticky.hold", "depends on another part of the document"),
+    ("leaves the weights to the route", "depends on another part of the document"),
+    ("by which split: route knows who serves", "depends on another part of the document"),
+    ("which headers.cluster (x-canary-cluster) carries", "depends on another part of the document"),
+    ("native needs the name of a header", "depends on another part of the document"),
+    ("the version is inherited by headers.version", "depends on another part of the document"),
+    ("one of the output headers", "depends on another part of the document"),
+    ("a held version is kept in a cookie", "depends on another part of the document"),
+    ("an override is remembered in a cookie", "depends on another part of the document"),
+    ("can only be remembered in a signed cookie", "depends on another part of the document"),
+    ("signed needs keys", "depends on another part of the document"),
+    ("the environment has no", "depends on the environment"),
+    ("found \"Cookie\"; expected the name of a header that HTTP does not reserve", "a list of names in any case"),
+    ("found \"X-Forwarded-For\"; expected the name of a header", "a list of names in any case"),
+    ("found \"x-envoy-foo\"; expected the name of a header", "a list of names in any case"),
+    ("h\"; expected a duration of whole days", "arithmetic"),
+    ("the address has bits behind the network's", "arithmetic"),
+    ("expected a regular expression (", "the grammar of regular expressions"),
+    ("capturing groups", "the grammar of regular expressions"),
+    ("regexes in all", "counts over the whole document"),
+    ("hosts in all", "counts over the whole document"),
+    ("different names in set_headers", "counts over the whole document"),
+];
+
+#[test]
+fn refuses_every_bad_document_whose_mistake_a_schema_can_see() {
+    let validator = validator();
+    let table: Vec<Value> = serde_json::from_str(include_str!("bad-documents.json")).unwrap();
+    let mut wrong = Vec::new();
+    for case in &table {
+        let Ok(document) = serde_json::from_str(case["document"].as_str().unwrap()) else { continue };
+        let errors: Vec<&str> = case["errors"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let beyond = |error: &str| BEYOND_A_SCHEMA.iter().any(|(part, _)| error.contains(part));
+        let expected = errors.iter().all(|error| beyond(error));
+        if validator.is_valid(&document) != expected {
+            wrong.push(format!("{} {errors:?}", if expected { "refused:" } else { "taken:  " }));
+        }
+    }
+    assert!(wrong.is_empty(), "the schema or BEYOND_A_SCHEMA is not right:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn knows_the_fields_that_the_reader_knows() {
+    let mut places = Vec::new();
+    let schema = serin_core::schema();
+    walk(&schema, &schema, &mut Vec::new(), &mut |steps, object| {
+        if object.contains_key("properties") {
+            places.push((steps.to_vec(), names(object)));
+        }
+    });
+    assert!(places.len() > 15, "{} places", places.len());
+    let different: Vec<String> = places.iter().filter_map(|(steps, names)| compare(steps, names)).collect();
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn explains_every_field_and_takes_no_other() {
+    let schema = serin_core::schema();
+    walk(&schema, &schema, &mut Vec::new(), &mut |steps, object| {
+        if let Some(Value::Object(properties)) = object.get("properties") {
+            assert_eq!(object["additionalProperties"], false, "{steps:?}");
+            for (name, property) in properties {
+                assert!(property["description"].as_str().is_some_and(|text| text.ends_with('.')), "{steps:?} {name}");
+            }
+        }
+    });
+}
+
+#[test]
+fn takes_no_null() {
+    assert!(!serin_core::schema().to_string().contains("null"));
+}
+
+/// One step from an object or list to what stands in it.
+#[derive(Clone, Debug)]
+enum Step {
+    Field(String),
+    Item,
+}
+
+/// Calls `visit` with every schema of an object, and the steps from the document's root to such an object.
+fn walk(root: &Value, schema: &Value, steps: &mut Vec<Step>, visit: &mut impl FnMut(&[Step], &Map<String, Value>)) {
+    let Some(object) = schema.as_object() else { return };
+    if object.get("type").is_some_and(|name| name == "object") {
+        visit(steps, object);
+    }
+    if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(reference.trim_start_matches('#')).expect("every reference leads somewhere");
+        walk(root, target, steps, visit);
+    }
+    for branches in ["allOf", "anyOf", "oneOf"] {
+        let branches = object.get(branches).and_then(Value::as_array);
+        branches.into_iter().flatten().for_each(|branch| walk(root, branch, steps, visit));
+    }
+    let named = object.get("properties").and_then(Value::as_object).into_iter().flatten();
+    // Any name fits the patterns of the document's names.
+    let by_pattern = object.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
+    let fields =
+        named.map(|(name, schema)| (name.clone(), schema)).chain(by_pattern.map(|(_, schema)| ("v1".into(), schema)));
+    let items = object.get("items").map(|schema| (Step::Item, schema));
+    for (step, schema) in fields.map(|(name, schema)| (Step::Field(name), schema)).chain(items) {
+        steps.push(step);
+        walk(root, schema, steps, visit);
+        steps.pop();
+    }
+}
+
+fn names(object: &Map<String, Value>) -> BTreeSet<String> {
+    object["properties"].as_object().expect("properties are an object").keys().cloned().collect()
+}
+
+/// What the reader and the schema disagree about in one object. The reader tells what it knows when it meets what it does not.
+fn compare(steps: &[Step], names: &BTreeSet<String>) -> Option<String> {
+    const STRANGE: &str = "zzzzzz";
+    let mut document = steps.iter().rev().fold(json!({ STRANGE: true }), |inner, step| match step {
+        Step::Field(name) => json!({ name: inner }),
+        Step::Item => json!([inner]),
+    });
+    // Rules are read against the versions that are listed.
+    if let Some(rollout) = document.pointer_mut("/rollouts/v1").and_then(Value::as_object_mut) {
+        rollout.entry("versions").or_insert_with(|| json!({}));
+    }
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Field(name) => path += &format!("{name}."),
+            Step::Item => path = path.trim_end_matches('.').to_owned() + "[0].",
+        }
+    }
+    let start = format!("{path}{STRANGE}: unknown field; expected one of ");
+    let errors = Rules::parse(document.to_string().as_bytes(), &Surroundings::default()).errors;
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let Some(known) = errors.iter().find_map(|error| error.strip_prefix(&start)) else {
+        return Some(format!("{path}: the reader does not get there: {errors:?}"));
+    };
+    let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
+    let (missing, extra) = (known.difference(names), names.difference(&known));
+    let (missing, extra): (Vec<_>, Vec<_>) = (missing.collect(), extra.collect());
+    (known != *names).then(|| format!("{path}: the schema lacks {missing:?}, the reader does not know {extra:?}"))
+}

@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "every test binary takes what it needs")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use serin_envoy::{Configuration, Connection, Envoy, Reply, Setup, Upstreams, Visitor, manifest};
+use serin_envoy::{Configuration, Connection, Envoy, Reply, Setup, Upstreams, Visitor, exchange, manifest};
 use tokio::time::{Instant, sleep};
 
 /// The visitors' site.
@@ -33,6 +34,31 @@ impl Site {
     pub(crate) async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Result<Reply> {
         Visitor::of(HOST)?.get(&mut self.connection(), path, headers).await
     }
+}
+
+/// What came back on a request in raw bytes.
+pub(crate) struct Raw {
+    /// 0 if Envoy closed without an answer.
+    pub(crate) status: u16,
+    /// The status line and the header lines.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Raw {
+    /// The value of the first header called `name` (in lower case, as Envoy writes them).
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// Sends this very request line and these header lines, each with its end.
+pub(crate) async fn raw(address: SocketAddr, line: &str, headers: &str) -> Result<Raw> {
+    let request = format!("{line} HTTP/1.1\r\nhost: {HOST}\r\n{headers}connection: close\r\n\r\n");
+    let answer = exchange(address, request.as_bytes()).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Ok(Raw { status, head: head.to_owned(), body: body.trim().to_owned() })
 }
 
 /// The document of `manifests/envoy` with other fields for `v2`.

@@ -5,10 +5,10 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serin_bench::{Request, document};
-use serin_core::{Day, Effects, Facts, Rules, decide};
+use serin_core::{Effects, Facts, Rules, Surroundings, Time, decide};
 
 fn decisions(criterion: &mut Criterion) {
-    let today = Day::from_unix_seconds(20_778 * 86_400);
+    let now = Time::from_unix_seconds(20_778 * 86_400);
     let stable = ("cookie", "theme=dark; canary=nAAAAAAAAAA.d20778; lang=en");
     let scenarios: [(&str, &[(&'static str, &str)]); 4] = [
         ("cookie", &[stable]),
@@ -17,15 +17,16 @@ fn decisions(criterion: &mut Criterion) {
         ("override", &[stable, ("x-canary", "v2")]),
     ];
     for rollouts in [1, 10_000] {
-        let rules = Rules::parse(document(rollouts).as_bytes(), None).rules.expect("the document is sound");
+        let rules =
+            Rules::parse(document(rollouts).as_bytes(), &Surroundings::default()).rules.expect("the document is sound");
         let mut group = criterion.benchmark_group(format!("decide/{rollouts} rollouts"));
         for (name, headers) in scenarios {
             let request = Request::to("h77.example.com", "/shop/77/reviews?page=2", headers);
             group.bench_function(name, |bencher| {
                 bencher.iter(|| {
                     let facts = Facts::new(black_box(&request));
-                    let decision = decide(&rules, &facts, today, || 1 << 63);
-                    Effects::of(&rules, decision.as_ref(), &facts).set().count()
+                    let decision = decide(&rules, &facts, now, || 1 << 63);
+                    Effects::of(&rules, decision.as_ref(), &facts, now).set().count()
                 });
             });
         }
@@ -38,7 +39,11 @@ fn parsing(criterion: &mut Criterion) {
     for rollouts in [1, 1_000, 10_000] {
         let document = document(rollouts);
         group.bench_function(format!("{rollouts} rollouts"), |bencher| {
-            bencher.iter_batched(|| document.as_bytes(), |bytes| Rules::parse(bytes, None), BatchSize::PerIteration);
+            bencher.iter_batched(
+                || document.as_bytes(),
+                |bytes| Rules::parse(bytes, &Surroundings::default()),
+                BatchSize::PerIteration,
+            );
         });
     }
 }

@@ -22,6 +22,14 @@ impl Source for &Request {
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
     }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        Some(b"192.0.2.7:49152".to_vec())
+    }
 }
 
 /// A document with so many rollouts, each for a host and a path of its own; of one rollout, for every request.

@@ -1,11 +1,19 @@
 //! The decision for one request: which rollout covers it, which version it gets, and why.
+//!
+//! The layers, in their order: `inherit`, override (`overriding`), rules, then the unit with what it holds and its slot
+//! (`unit`). The first that answers wins, and its name is the reason.
+
+mod overriding;
+mod unit;
 
 use std::cell::Cell;
 
-use crate::cookie::{Visitor, VisitorNumber, is_clean, trim};
-use crate::facts::{Day, Facts, Source};
-use crate::rules::{First, Hold, Plan, Prefer, Rollout, Rules, Shared, UnitSource, Version, VersionId};
+use crate::cookie::{Kept, Mark, Visitor};
+use crate::facts::{Facts, Source};
+use crate::rules::{OutputKind, Plan, Rollout, Rules, Shared, Split, Then, UnitSource, Version, VersionId};
 use crate::slot::Slot;
+use crate::time::Time;
+use overriding::Wish;
 
 /// The outcome for one request.
 #[derive(Clone, Copy, Debug)]
@@ -14,22 +22,26 @@ pub struct Decision<'r> {
     pub rollout: &'r Rollout,
     /// Its index in [`Rules::rollouts`].
     pub index: usize,
-    /// The version that serves the request.
-    pub version: VersionId,
+    /// The version that serves the request; `None` where the route's own weights choose it and it is not known here.
+    pub version: Option<VersionId>,
     /// Which layer decided.
     pub reason: Reason,
     /// The slot, where one was worked out.
     pub slot: Option<Slot>,
     /// The visitor cookie to write, if it is new or due.
-    pub write: Option<Visitor>,
-    /// Whether the request named a version that does not exist or is off.
+    pub visitor: Option<Visitor>,
+    /// The rollout's own cookie to write, if it is new, due or changed.
+    pub kept: Option<Kept>,
+    /// Whether the request named a version that does not exist, is off, or may not be named by it.
     pub override_ignored: bool,
+    /// Whether the route has chosen by itself, so that there is nothing to steer.
+    pub(crate) by_route: bool,
 }
 
 impl<'r> Decision<'r> {
-    /// The version that serves the request.
+    /// The version that serves the request, where it is known.
     pub fn version(&self) -> Option<&'r Version> {
-        self.rollout.version(self.version)
+        self.rollout.version(self.version?)
     }
 
     /// Whether stable serves the request.
@@ -37,7 +49,7 @@ impl<'r> Decision<'r> {
     pub fn is_stable(&self) -> bool {
         match &self.rollout.plan {
             Plan::Broken(_) => true,
-            Plan::Share(shared) => self.version == shared.stable,
+            Plan::Share(shared) => self.version == Some(shared.stable),
         }
     }
 }
@@ -45,29 +57,51 @@ impl<'r> Decision<'r> {
 /// Which layer decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The request named its version.
+    /// An earlier hop wrote the version into our version header.
+    Inherit,
+    /// The request named its version, now or earlier.
     Override,
+    /// A rule of the document.
+    Rule,
+    /// The version that its unit holds.
+    Held,
     /// The slot of its unit.
     Slot,
     /// A draw for this request alone.
     Random,
     /// `first: stable`, for a unit that carries nothing yet.
     First,
-    /// The rollout's document is wrong and there is no earlier form of it.
+    /// The route's own weights (`split: route`).
+    Route,
+    /// The rollout's document is wrong and there is no earlier form of it, or the key that it needs is missing.
     Broken,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::Override, Self::Slot, Self::Random, Self::First, Self::Broken];
+    pub const ALL: [Self; 9] = [
+        Self::Inherit,
+        Self::Override,
+        Self::Rule,
+        Self::Held,
+        Self::Slot,
+        Self::Random,
+        Self::First,
+        Self::Route,
+        Self::Broken,
+    ];
 
     /// The name, as headers and metrics show it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Inherit => "inherit",
             Self::Override => "override",
+            Self::Rule => "rule",
+            Self::Held => "held",
             Self::Slot => "slot",
             Self::Random => "random",
             Self::First => "first",
+            Self::Route => "route",
             Self::Broken => "broken",
         }
     }
@@ -80,43 +114,43 @@ impl Reason {
 
 /// Decides for one request; `None` if no rollout covers it.
 ///
-/// `today` is used to judge and write cookies. `draw` gives 64 random bits and is called at most once.
+/// `now` is used to judge and write cookies and tokens; a second or two of error do no harm. `draw` gives 64 random bits and
+/// is called at most once.
 ///
 /// Total: whatever the request holds, there is an answer, and where in doubt it is stable.
 pub fn decide<'r, S: Source>(
     rules: &'r Rules,
     facts: &Facts<'r, S>,
-    today: Day,
+    now: Time,
     draw: impl FnOnce() -> u64,
 ) -> Option<Decision<'r>> {
     let index = rules.cover.find(facts)?;
     let rollout = rules.rollouts.get(index)?;
     let ignored = Cell::new(false);
-    let answer = match &rollout.plan {
-        Plan::Broken(_) => Answer::new(VersionId(0), Reason::Broken),
-        Plan::Share(shared) => {
-            let request = Request { rules, rollout, shared, facts, today };
-            match request.override_version(&ignored) {
-                Some(version) => Answer::new(version, Reason::Override),
-                None => request.by_unit(draw),
-            }
-        }
+    let (answer, kept) = match &rollout.plan {
+        Plan::Broken(_) => (Answer::new(VersionId(0), Reason::Broken), None),
+        Plan::Share(shared) => Request { rules, rollout, shared, facts, now, ignored: &ignored }.answer(draw),
     };
-    let Answer { version, reason, slot, write } = answer;
-    Some(Decision { rollout, index, version, reason, slot, write, override_ignored: ignored.get() })
+    let Answer { version, reason, slot, visitor, by_route, .. } = answer;
+    let override_ignored = ignored.get();
+    Some(Decision { rollout, index, version, reason, slot, visitor, kept, override_ignored, by_route })
 }
 
 /// What a layer answers.
 struct Answer {
-    version: VersionId,
+    version: Option<VersionId>,
     reason: Reason,
     slot: Option<Slot>,
-    write: Option<Visitor>,
+    visitor: Option<Visitor>,
+    /// What the unit holds from now on.
+    hold: Option<(Mark, VersionId)>,
+    by_route: bool,
 }
 
 impl Answer {
+    #[inline]
     fn new(version: VersionId, reason: Reason) -> Self {
-        Self { version, reason, slot: None, write: None }
+        Self { version: Some(version), reason, slot: None, visitor: None, hold: None, by_route: false }
     }
 }
 
@@ -126,104 +160,74 @@ struct Request<'a, 'r, S> {
     rollout: &'r Rollout,
     shared: &'r Shared,
     facts: &'a Facts<'r, S>,
-    today: Day,
+    now: Time,
+    /// Whether an override did not count.
+    ignored: &'a Cell<bool>,
 }
 
-/// What keeps a request on its version.
-enum Unit<'a> {
-    Visitor(Visitor),
-    Id(&'a [u8]),
-}
-
-impl<'a, 'r, S: Source> Request<'a, 'r, S> {
-    /// Header, query, cookie: the first value that names a version which is not off.
-    fn override_version(&self, ignored: &Cell<bool>) -> Option<VersionId> {
-        let overrides = &self.shared.overrides;
-        let named = |value: &[u8]| {
-            let version = self.version_or_alias(value);
-            ignored.set(ignored.get() || (version.is_none() && !value.is_empty()));
-            version
-        };
-        let header = || named(trim(self.facts.header(overrides.header.as_ref()?.as_str())?));
-        let query = || self.facts.query(overrides.query.as_ref()?).find_map(named);
-        // The visitor cookie may have the name of the override cookie.
-        let override_cookie = |value| if Visitor::from_value(value).is_some() { None } else { named(value) };
-        header().or_else(query).or_else(|| self.cookie(overrides.cookie.as_ref()?, override_cookie))
-    }
-
-    /// The version that a value names, unless that version is off.
-    fn version_or_alias(&self, value: &[u8]) -> Option<VersionId> {
-        let aliases = &self.shared.overrides.aliases;
-        let alias = aliases.binary_search_by(|(name, _)| name.as_bytes().cmp(value)).ok();
-        let alias = alias.and_then(|at| aliases.get(at)).map(|(_, version)| *version);
-        let version = alias.or_else(|| self.rollout.version_named(value))?;
-        (!self.shared.versions.get(version.index())?.off).then_some(version)
-    }
-
-    /// The last layer: the slot of the request's unit, or of a new visitor, or a draw.
-    fn by_unit(&self, draw: impl FnOnce() -> u64) -> Answer {
-        if self.shared.sticky.hold == Hold::None {
-            return self.in_slot(Slot::from_bits(draw()), Reason::Random);
+impl<'r, S: Source> Request<'_, 'r, S> {
+    /// The first layer that answers, and the rollout's cookie to write.
+    #[inline]
+    fn answer(&self, draw: impl FnOnce() -> u64) -> (Answer, Option<Kept>) {
+        if self.shared.inherit
+            && let Some(version) = self.inherited()
+        {
+            return (Answer::new(version, Reason::Inherit), None);
         }
-        match self.unit() {
-            Some(Unit::Id(id)) => self.in_slot(self.shared.key.slot(id), Reason::Slot),
-            Some(Unit::Visitor(visitor)) => {
-                let due = self.rules.cookie.as_ref().is_some_and(|cookie| cookie.is_due(visitor, self.today));
-                let write = due.then_some(Visitor { issued: self.today, ..visitor });
-                Answer { write, ..self.in_slot(self.shared.key.slot(visitor.number.as_bytes()), Reason::Slot) }
-            }
-            None => self.for_new_visitor(draw),
+        if !self.shared.keeps_cookie() {
+            return (self.decided(self.wish(), None, draw), None);
+        }
+        let kept = self.kept();
+        let wish = self.wish();
+        let answer = self.decided(wish, kept, draw);
+        let write = self.to_keep(kept, wish, answer.hold);
+        (answer, write)
+    }
+
+    /// The layers behind `inherit`.
+    #[inline]
+    fn decided(&self, wish: Option<Wish>, kept: Option<Kept>, draw: impl FnOnce() -> u64) -> Answer {
+        let remembered = || Wish::Version(kept?.remembered?.0).into();
+        if let Some(Wish::Version(version)) = wish.or_else(remembered) {
+            return Answer::new(version, Reason::Override);
+        }
+        match self.rule() {
+            Some(Then::Use(version)) => Answer::new(*version, Reason::Rule),
+            Some(Then::Weights(shares)) => self.by_unit(shares, kept, draw),
+            None => self.by_unit(&self.shared.shares, kept, draw),
         }
     }
 
-    /// The first answer is the stored answer: the new number decides, and exactly it goes into the cookie.
-    fn for_new_visitor(&self, draw: impl FnOnce() -> u64) -> Answer {
-        let stable_first = self.shared.sticky.first == First::Stable;
-        let keeps_number = self.rules.cookie.is_some();
-        if !keeps_number && !stable_first {
-            return self.in_slot(Slot::from_bits(draw()), Reason::Random);
-        }
-        let number = VisitorNumber::from_bits(draw());
-        let write = keeps_number.then_some(Visitor { number, issued: self.today });
-        let answer = if stable_first {
-            Answer::new(self.shared.stable, Reason::First)
-        } else {
-            self.in_slot(self.shared.key.slot(number.as_bytes()), Reason::Slot)
-        };
-        Answer { write, ..answer }
+    /// The listed version in the header that an earlier hop wrote.
+    fn inherited(&self) -> Option<VersionId> {
+        let name = self.rules.outputs.carrying(OutputKind::Version)?;
+        let version = self.rollout.version_named(self.facts.header(name.as_str())?)?;
+        self.is_open(version).then_some(version)
     }
 
-    /// The version that owns the slot; stable where that version is off.
-    fn in_slot(&self, slot: Slot, reason: Reason) -> Answer {
-        let owner = self.shared.intervals.at(slot);
-        let is_off = self.shared.versions.get(owner.index()).is_none_or(|version| version.off);
-        let version = if is_off { self.shared.stable } else { owner };
-        Answer { slot: Some(slot), ..Answer::new(version, reason) }
-    }
-
-    fn unit(&self) -> Option<Unit<'a>> {
-        match self.shared.sticky.prefer {
-            Prefer::Visitor => self.visitor().map(Unit::Visitor).or_else(|| self.id().map(Unit::Id)),
-            Prefer::Unit => self.id().map(Unit::Id).or_else(|| self.visitor().map(Unit::Visitor)),
-        }
-    }
-
-    fn visitor(&self) -> Option<Visitor> {
-        let cookie = self.rules.cookie.as_ref()?;
-        self.facts.in_cookies(|line| cookie.read(line, self.today), |name| self.is_ours(name))
-    }
-
-    /// The first id that is present and not empty.
-    fn id(&self) -> Option<&'a [u8]> {
-        self.shared.sticky.units.iter().find_map(|source| match source {
-            UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(|id| !id.is_empty()),
-            UnitSource::Cookie(name) => self.cookie(name, |id| (!id.is_empty()).then_some(id)),
+    /// What the first rule says whose segment holds the request; one whose version is off is passed over.
+    #[inline]
+    fn rule(&self) -> Option<&'r Then> {
+        let passed = |then: &Then| matches!(then, Then::Use(version) if !self.is_open(*version));
+        let mut rules = self.shared.rules.iter().filter(|rule| !passed(&rule.then));
+        rules.find_map(|rule| {
+            let holds = rule.when.as_ref().is_none_or(|when| when.holds(self.facts));
+            holds.then_some(&rule.then)
         })
     }
 
+    /// Whether a version is listed and not off.
+    #[inline]
+    fn is_open(&self, version: VersionId) -> bool {
+        self.shared.versions.get(version.index()).is_some_and(|version| !version.off)
+    }
+
     /// What the first cookie of this name that `wanted` takes comes to.
-    fn cookie<T>(&self, name: &str, wanted: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
-        let find = |line| crate::cookie::values(line, name).filter(|value| is_clean(value)).find_map(&wanted);
+    fn cookie<'b, T>(&'b self, name: &str, wanted: impl Fn(&'b [u8]) -> Option<T>) -> Option<T> {
+        let find = |line| {
+            let clean = crate::cookie::values(line, name).filter(|value| crate::cookie::is_clean(value));
+            clean.take(MOST_OF_ONE_NAME).find_map(&wanted)
+        };
         self.facts.in_cookies(find, |name| self.is_ours(name))
     }
 
@@ -231,8 +235,29 @@ impl<'a, 'r, S: Source> Request<'a, 'r, S> {
     fn is_ours(&self, name: &[u8]) -> bool {
         let is = |ours: &str| ours.as_bytes() == name;
         let is_unit = |unit: &UnitSource| matches!(unit, UnitSource::Cookie(ours) if is(ours));
+        let is_kept = |cookie: &crate::cookie::CookieSettings| {
+            cookie.behind_kept_name(name, self.rollout.name()).is_some_and(<[u8]>::is_empty)
+        };
         self.shared.overrides.cookie.as_deref().is_some_and(is)
-            || self.rules.cookie.as_ref().is_some_and(|cookie| is(&cookie.name))
+            || self.rules.cookie.as_ref().is_some_and(|cookie| is(&cookie.name) || is_kept(cookie))
             || self.shared.sticky.units.iter().any(is_unit)
+    }
+}
+
+/// So many cookies or query parameters of one name are looked at: each may cost a signature's check, and a client may send
+/// hundreds.
+const MOST_OF_ONE_NAME: usize = 8;
+
+impl Shared {
+    /// Whether the rollout may have a cookie of its own.
+    #[inline]
+    pub(crate) fn keeps_cookie(&self) -> bool {
+        self.sticky.hold.keeps_version() || self.overrides.remember.is_some()
+    }
+
+    /// Whether the headers are written for stable too: where routes need them to tell a version that was named from one
+    /// that they are to choose themselves.
+    pub(crate) fn marks_stable(&self) -> bool {
+        self.mark_stable || self.split != Split::Filter
     }
 }

@@ -4,7 +4,9 @@
 //! stable. A mistake anywhere else spoils the document, and whatever was in force stays in force.
 
 mod cookie;
+mod entry;
 mod headers;
+mod keys;
 mod reader;
 mod rollout;
 mod values;
@@ -12,16 +14,39 @@ mod values;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cookie::VisitorCookie;
+use crate::condition::MatchEntry;
+use crate::cookie::CookieSettings;
 use crate::cover::Cover;
 use crate::error::{ConfigError, Kind};
+use crate::header::HeaderName;
+use crate::keys::Keys;
 use crate::node::Node;
-use crate::rules::{Inbound, OutputHeaders, Rollout, Rules};
+use crate::rules::{Inbound, OutputHeaders, Plan, Rollout, Rules};
 use reader::{Object, Path, Report};
 
 const MOST_ROLLOUTS: usize = 10_000;
 /// Of all rollouts together; an entry for every host counts as one.
 const MOST_HOSTS: usize = 100_000;
+/// Of all rollouts together: each may take as much memory as thousands of hosts.
+const MOST_REGEXES: usize = 256;
+/// Of all `set_headers` together: each is asked for on every request.
+const MOST_SET_NAMES: usize = 32;
+
+/// What the reading of a document depends on beside its text.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The rules that were in force before: a rollout with a mistake is taken over from them.
+    pub last_good: Option<&'a Rules>,
+    /// The value of an environment variable, for secrets.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Default for Surroundings<'_> {
+    /// No rules before, and an empty environment.
+    fn default() -> Self {
+        Self { last_good: None, env: &|_| None }
+    }
+}
 
 /// What became of a document.
 #[derive(Debug)]
@@ -30,6 +55,8 @@ pub struct Parsed {
     pub rules: Option<Rules>,
     /// The mistakes: those of the top level, then by rollout. At most a thousand are kept.
     pub errors: Vec<ConfigError>,
+    /// What is no mistake, and yet keeps a part of the document from working.
+    pub warnings: Vec<ConfigError>,
     /// How many mistakes there are beside those in `errors`.
     pub more_errors: usize,
     /// What a filter without rules removes of a request: the default output headers, and those of the document if its
@@ -43,7 +70,7 @@ impl Parsed {
     /// A document that is not even read.
     fn spoiled(report: Report<'_>) -> Self {
         let (outputs, inbound) = (OutputHeaders::default(), Inbound::Skip);
-        Self { rules: None, errors: report.errors, more_errors: 0, outputs, inbound }
+        Self { rules: None, errors: report.errors, warnings: report.warnings, more_errors: 0, outputs, inbound }
     }
 }
 
@@ -54,8 +81,8 @@ impl Rules {
     /// Reads a document as Envoy hands it over: JSON text, or the wire form of a `google.protobuf.Struct`.
     ///
     /// A rollout with a mistake is taken over from `last_good` by its name, or else covers its match with stable.
-    /// Deterministic: the same bytes and the same `last_good` give the same outcome.
-    pub fn parse(document: &[u8], last_good: Option<&Self>) -> Parsed {
+    /// Deterministic: the same bytes and the same surroundings give the same outcome.
+    pub fn parse(document: &[u8], surroundings: &Surroundings<'_>) -> Parsed {
         let mut report = Report::default();
         if document.len() > Self::MOST_BYTES {
             // How many more is not known: the adapter does not copy them in.
@@ -67,7 +94,7 @@ impl Rules {
             return Parsed::spoiled(report);
         }
         match Node::from_bytes(document) {
-            Ok(node) => Self::from_node(&node, last_good),
+            Ok(node) => Self::from_node(&node, surroundings),
             Err(error) => {
                 report.add(&Path::ROOT, Kind::Syntax(error.to_string()));
                 Parsed::spoiled(report)
@@ -78,41 +105,84 @@ impl Rules {
     /// As [`Rules::parse`], from a tree that is already there.
     // Inlined into the adapter it would be built for speed, which costs ten kilobytes of the module.
     #[inline(never)]
-    pub fn from_node(node: &Node, last_good: Option<&Self>) -> Parsed {
+    pub fn from_node(node: &Node, surroundings: &Surroundings<'_>) -> Parsed {
         let mut report = Report::default();
-        let draft = read_document(node, last_good, &mut report);
+        let draft = read_document(node, surroundings, &mut report);
         let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
         let inbound = draft.as_ref().map_or(Inbound::Skip, |draft| draft.inbound);
         let rules = draft.filter(|_| !report.spoiled).map(|draft| Self {
             cover: Cover::new(&draft.rollouts),
             rollouts: draft.rollouts,
             cookie: draft.cookie,
+            keys: draft.keys,
             outputs: outputs.clone(),
+            set_names: draft.set_names,
+            access_log: draft.access_log,
             inbound,
         });
         let more_errors = report.count - report.errors.len();
-        Parsed { rules, more_errors, errors: report.errors, outputs: outputs.with_defaults(), inbound }
+        Parsed {
+            rules,
+            more_errors,
+            errors: report.errors,
+            warnings: report.warnings,
+            outputs: outputs.with_defaults(),
+            inbound,
+        }
     }
 }
 
 /// The parts of a document, some of which may be spoiled.
 struct Draft {
     rollouts: Vec<Arc<Rollout>>,
-    cookie: Option<VisitorCookie>,
+    cookie: Option<CookieSettings>,
+    keys: Option<Arc<Keys>>,
     /// `None` if `headers` has a mistake.
     outputs: Option<OutputHeaders>,
+    set_names: Vec<HeaderName>,
+    access_log: bool,
     inbound: Inbound,
 }
 
-fn read_document<'a>(node: &'a Node, last_good: Option<&Rules>, report: &mut Report<'a>) -> Option<Draft> {
-    let object = Object::read(node, Path::ROOT, &["rollouts", "cookie", "headers", "inbound"], report)?;
+fn read_document<'a>(node: &'a Node, surroundings: &Surroundings<'_>, report: &mut Report<'a>) -> Option<Draft> {
+    const FIELDS: [&str; 6] = ["rollouts", "cookie", "keys", "headers", "inbound", "access_log"];
+    let object = Object::read(node, Path::ROOT, &FIELDS, report)?;
     let outputs = headers::read(&object, report);
-    let cookie = cookie::read(&object, report);
+    let keys = keys::read(&object, surroundings, report);
+    let cookie = cookie::read(&object, keys.as_ref(), report);
     let inbound = [("skip", Inbound::Skip), ("decide", Inbound::Decide)];
     let inbound = object.choice("inbound", &inbound, report).unwrap_or(Inbound::Skip);
-    let context = rollout::Context::new(outputs.clone().unwrap_or_default(), last_good);
-    let rollouts = read_rollouts(&object, &context, report);
-    Some(Draft { rollouts, cookie, outputs, inbound })
+    let access_log = object.bool("access_log", report).unwrap_or(false);
+    // A broken `cookie` or `keys` spoils the document anyway, so what is there counts, not what could be read.
+    let has_cookie = !matches!(object.get("cookie"), Some(Node::Bool(false)));
+    let has_keys = object.get("keys").is_some();
+    let context = rollout::Context::new(outputs.clone().unwrap_or_default(), has_cookie, has_keys, surroundings);
+    let mut rollouts = read_rollouts(&object, &context, report);
+    if keys.as_ref().is_some_and(|keys| !keys.can_sign()) {
+        for rollout in &mut rollouts {
+            if let Some(stable) = rollout::without_key(rollout) {
+                *rollout = Arc::new(stable);
+            }
+        }
+    }
+    let set_names = set_names(&rollouts);
+    report.limit(&object.field("rollouts"), set_names.len(), MOST_SET_NAMES, "different names in set_headers");
+    Some(Draft { rollouts, cookie, keys, outputs, set_names, access_log, inbound })
+}
+
+/// The names of all `set_headers`, each once.
+fn set_names(rollouts: &[Arc<Rollout>]) -> Vec<HeaderName> {
+    let mut names: Vec<HeaderName> = Vec::new();
+    let shared = rollouts.iter().filter_map(|rollout| match &rollout.plan {
+        Plan::Share(shared) => Some(shared),
+        Plan::Broken(_) => None,
+    });
+    for (name, _) in shared.flat_map(|shared| &shared.versions).flat_map(|version| &version.set_headers) {
+        if names.len() <= MOST_SET_NAMES && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 fn read_rollouts<'a>(
@@ -143,5 +213,7 @@ fn read_rollouts<'a>(
     // Last good forms count as well, or the index could grow with every push.
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
     report.limit(&path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
+    let regexes = rollouts.iter().flat_map(|rollout| rollout.entries()).map(MatchEntry::regexes).sum();
+    report.limit(&path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
     rollouts
 }

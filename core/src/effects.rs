@@ -5,34 +5,51 @@
 
 use std::borrow::Cow;
 
-use crate::decide::Decision;
+use crate::decide::{Decision, Reason};
 use crate::facts::{Facts, Source};
-use crate::rules::{OutputHeaders, OutputKind, Plan, Rules};
+use crate::header::HeaderName;
+use crate::rules::{Cache, OutputHeaders, OutputKind, Plan, Rules, Shared, Split, Trust};
+use crate::slot::SLOTS;
+use crate::time::Time;
 
-/// What to change, as plain data. Only names and values from the document are ever written, and in the visitor cookie a
-/// number that was checked to be base64url.
+/// What to change, as plain data. Only names and values from the document are ever written, and in cookies a number that
+/// was checked to be base64url.
 #[derive(Clone, Debug)]
 pub struct Effects<'r> {
     outputs: &'r OutputHeaders,
     /// The decision that the output headers carry, if they carry one.
     carried: Option<&'r Decision<'r>>,
-    /// Request headers to remove: our own names that came in with the request.
+    /// Request headers to remove: our own names that came in with the request, and an override's secret.
     pub remove: Vec<&'r str>,
-    /// A `set-cookie` header to add to the response, unless its status is 5xx.
-    pub set_cookie: Option<String>,
-    /// The value of the answer header of the response, if the document wants one.
+    /// `set-cookie` headers to add to the response, unless its status is 5xx.
+    pub set_cookies: Vec<String>,
+    /// `rollout/version/reason`, if the answer header or the access log wants it; `-` stands for a version that the route
+    /// chooses.
     pub answer: Option<String>,
+    /// Whether shared caches must not keep the response even if it sets no cookie.
+    pub private: bool,
 }
 
 impl<'r> Effects<'r> {
-    /// The effects of a decision; without one, only the removal of our own names.
-    pub fn of<S: Source>(rules: &'r Rules, decision: Option<&'r Decision<'r>>, facts: &Facts<'_, S>) -> Self {
-        let carried = decision.filter(|decision| !decision.is_stable() || marks_stable(decision));
-        let mut effects = Self { carried, ..Self::none(&rules.outputs) };
-        effects.remove_ours(facts);
+    /// The effects of a decision; without one, only the removal of our own names. `now` is that of the decision.
+    pub fn of<S: Source>(
+        rules: &'r Rules,
+        decision: Option<&'r Decision<'r>>,
+        facts: &Facts<'r, S>,
+        now: Time,
+    ) -> Self {
+        let mut effects = Self::none(&rules.outputs);
+        effects.carried = decision.filter(|decision| is_carried(decision));
+        effects.remove_ours(facts, decision);
+        effects.remove_set_names(&rules.set_names, facts);
         if let Some(decision) = decision {
-            effects.set_cookie = set_cookie(rules, decision, facts);
-            effects.answer = rules.outputs.answer.is_some().then(|| answer(decision));
+            if rules.outputs.answer.is_some() || rules.access_log {
+                effects.answer = Some(answer(decision));
+            }
+            if let Plan::Share(shared) = &decision.rollout.plan {
+                effects.remove_secret(shared, facts);
+                effects.respond(rules, shared, decision, facts, now);
+            }
         }
         effects
     }
@@ -40,60 +57,152 @@ impl<'r> Effects<'r> {
     /// The effects of a filter without rules: a client's copies of our names are removed, and nothing else.
     pub fn inert<S: Source>(outputs: &'r OutputHeaders, facts: &Facts<'_, S>) -> Self {
         let mut effects = Self::none(outputs);
-        effects.remove_ours(facts);
+        effects.remove_ours(facts, None);
         effects
     }
 
     /// Request headers to set, replacing any that came in: name and value.
     pub fn set(&self) -> impl Iterator<Item = (&'r str, Cow<'r, str>)> {
-        self.outputs.on_request.iter().filter_map(|output| Some((output.name.as_str(), self.value(output.kind)?)))
+        let outputs = self.outputs.on_request.iter();
+        let parts = outputs.filter_map(|output| Some((output.name.as_str(), self.value(output.kind)?)));
+        parts.chain(self.set_headers().iter().map(|(name, value)| (name.as_str(), value.as_str().into())))
     }
 
     fn none(outputs: &'r OutputHeaders) -> Self {
-        Self { outputs, carried: None, remove: Vec::new(), set_cookie: None, answer: None }
+        Self { outputs, carried: None, remove: Vec::new(), set_cookies: Vec::new(), answer: None, private: false }
+    }
+
+    /// The headers that go with the version.
+    fn set_headers(&self) -> &'r [(HeaderName, String)] {
+        let version = self.carried.and_then(Decision::version);
+        version.map_or(&[], |version| &version.set_headers)
     }
 
     /// What an output header carries.
     fn value(&self, kind: OutputKind) -> Option<Cow<'r, str>> {
-        let decision = self.carried?;
+        let decision = self.carried.filter(|decision| decision.has(kind))?;
         match kind {
             OutputKind::Version => Some(decision.version()?.name().into()),
             OutputKind::Cluster => Some(decision.version()?.cluster()?.into()),
-            OutputKind::Slot => Some(decision.slot?.number().to_string().into()),
+            OutputKind::Slot => Some(decision.slot_value()?.to_string().into()),
             OutputKind::Reason => Some(decision.reason.as_str().into()),
         }
     }
 
     /// What is set anyway need not be removed. Else it is read first: a miss is cheap, a removal is not.
-    fn remove_ours<S: Source>(&mut self, facts: &Facts<'_, S>) {
+    #[inline]
+    fn remove_ours<S: Source>(&mut self, facts: &Facts<'_, S>, decision: Option<&Decision<'_>>) {
+        let inherited = decision.is_some_and(|decision| decision.reason == Reason::Inherit);
         for output in &self.outputs.on_request {
-            if !self.has_value(output.kind) && facts.has(output.name.as_str()) {
+            let stays = self.carried.is_some_and(|decision| decision.has(output.kind))
+                || (inherited && output.kind == OutputKind::Version);
+            if !stays && facts.has(output.name.as_str()) {
                 self.remove.push(output.name.as_str());
             }
         }
     }
 
-    fn has_value(&self, kind: OutputKind) -> bool {
-        self.carried.is_some_and(|decision| match kind {
-            OutputKind::Version | OutputKind::Reason => true,
-            OutputKind::Cluster => decision.version().is_some_and(|version| version.cluster().is_some()),
-            OutputKind::Slot => decision.slot.is_some(),
-        })
+    #[inline]
+    fn remove_set_names<S: Source>(&mut self, names: &'r [HeaderName], facts: &Facts<'_, S>) {
+        for name in names {
+            let is_set = self.set_headers().iter().any(|(set, _)| set == name);
+            if !is_set && facts.has(name.as_str()) {
+                self.remove.push(name.as_str());
+            }
+        }
+    }
+
+    /// The secret is for the filter and for nobody behind it.
+    fn remove_secret<S: Source>(&mut self, shared: &'r Shared, facts: &Facts<'r, S>) {
+        if let Trust::Secret(header, _) = &shared.overrides.trust
+            && facts.header(header.as_str()).is_some()
+        {
+            self.remove.push(header.as_str());
+        }
+    }
+
+    /// What the response gets.
+    #[inline]
+    fn respond<S: Source>(
+        &mut self,
+        rules: &Rules,
+        shared: &Shared,
+        decision: &Decision<'_>,
+        facts: &Facts<'r, S>,
+        now: Time,
+    ) {
+        if shared.dry_run {
+            return;
+        }
+        self.private = shared.sticky.cache == Cache::All && !decision.is_stable();
+        let Some(cookie) = &rules.cookie else { return };
+        if decision.visitor.is_none() && decision.kept.is_none() {
+            return;
+        }
+        let https = cookie.needs_scheme() && facts.header(":scheme") == Some(b"https");
+        self.set_cookies.extend(decision.visitor.map(|visitor| cookie.write(visitor, https)));
+        let kept = decision.kept.as_ref();
+        self.set_cookies.extend(kept.map(|kept| cookie.write_kept(decision.rollout, kept, now, https)));
     }
 }
 
-fn marks_stable(decision: &Decision<'_>) -> bool {
-    matches!(&decision.rollout.plan, Plan::Share(shared) if shared.mark_stable)
+/// Whether a decision is written into headers at all.
+#[inline]
+fn is_carried(decision: &Decision<'_>) -> bool {
+    match &decision.rollout.plan {
+        Plan::Broken(_) => false,
+        Plan::Share(shared) => {
+            let touches = !decision.is_stable() || shared.marks_stable();
+            touches && !shared.dry_run && !decision.by_route
+        }
+    }
 }
 
-fn set_cookie<S: Source>(rules: &Rules, decision: &Decision<'_>, facts: &Facts<'_, S>) -> Option<String> {
-    let cookie = rules.cookie.as_ref()?;
-    let visitor = decision.write?;
-    let https = cookie.needs_scheme() && facts.header(":scheme") == Some(b"https");
-    Some(cookie.write(visitor, https))
+impl Decision<'_> {
+    /// Whether there is such a part to write. A version that was inherited stands in its header already.
+    #[inline]
+    fn has(&self, kind: OutputKind) -> bool {
+        match kind {
+            OutputKind::Version => self.version.is_some() && self.reason != Reason::Inherit,
+            OutputKind::Cluster => self.version().is_some_and(|version| version.cluster().is_some()),
+            OutputKind::Slot => self.slot.is_some(),
+            OutputKind::Reason => true,
+        }
+    }
+
+    /// The slot; where the route chooses by it, scaled down to the route's total.
+    fn slot_value(&self) -> Option<u32> {
+        let slot = self.slot?.number();
+        match &self.rollout.plan {
+            Plan::Share(shared) if shared.split == Split::Native => {
+                u32::try_from(u64::from(slot) * u64::from(shared.total) / u64::from(SLOTS)).ok()
+            }
+            _ => Some(slot),
+        }
+    }
 }
 
 fn answer(decision: &Decision<'_>) -> String {
-    let version = decision.version().map_or("", |version| version.name());
+    let version = decision.version().map_or("-", |version| version.name());
     format!("{}/{}/{}", decision.rollout.name(), version, decision.reason.as_str())
+}
+
+/// The `cache-control` of a response that shared caches must not keep (RFC 9111 §5.2.2.7), made of what the application
+/// sent; `None` if that says so already.
+///
+/// What the application allows browsers stays: only `public` and `s-maxage` give way.
+pub fn private_cache_control(sent: Option<&[u8]>) -> Option<Vec<u8>> {
+    let mut kept: Vec<u8> = b"private".to_vec();
+    for directive in sent.unwrap_or_default().split(|byte| *byte == b',').map(crate::cookie::trim) {
+        let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        if is("no-store") || (is("private") && name.len() == directive.len()) {
+            return None;
+        }
+        if !directive.is_empty() && !is("public") && !is("s-maxage") && !is("private") {
+            kept.extend_from_slice(b", ");
+            kept.extend_from_slice(directive);
+        }
+    }
+    Some(kept)
 }

@@ -1,6 +1,7 @@
 //! Facts: what is known of one request, read lazily and at most once each.
 
 use std::cell::OnceCell;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where facts come from: a real request behind host calls, or a table in a test.
 pub trait Source {
@@ -9,14 +10,29 @@ pub trait Source {
 
     /// All headers with this name, in their order.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
+
+    /// The client's address as the proxy determines it, with its port: `192.0.2.7:49152` or `[2001:db8::7]:49152`.
+    fn source_address(&self) -> Option<Vec<u8>>;
+
+    /// The name of the cluster that the route as matched so far leads to, of weighted clusters the one drawn; in Envoy the
+    /// attribute `xds.cluster_name`.
+    fn cluster_name(&self) -> Option<Vec<u8>>;
 }
 
 /// What is known of one request.
 pub struct Facts<'r, S> {
     source: S,
     reads: Reads<'r>,
+    /// Apart, since few requests need any of it.
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few requests are asked for.
+#[derive(Default)]
+struct Rare {
     /// All `Cookie` lines joined, if the first one was not enough.
     all_cookies: OnceCell<Vec<u8>>,
+    source_address: OnceCell<Option<IpAddr>>,
 }
 
 /// What was read so far: a list that only grows, so that references into it stay good. Few requests need more than the
@@ -35,7 +51,7 @@ struct Read<'r> {
 impl<'r, S: Source> Facts<'r, S> {
     /// Facts of the request behind `source`. Reads nothing yet.
     pub fn new(source: S) -> Self {
-        Self { source, reads: Reads::default(), all_cookies: OnceCell::new() }
+        Self { source, reads: Reads::default(), rare: OnceCell::new() }
     }
 
     /// The first header with this (lower-case) name.
@@ -56,6 +72,11 @@ impl<'r, S: Source> Facts<'r, S> {
         }
     }
 
+    /// The cluster that the route as matched so far leads to. Not remembered: nobody asks twice.
+    pub(crate) fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.source.cluster_name()
+    }
+
     /// Whether there is a header with this name. Not remembered: nobody asks twice.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.source.header(name).is_some()
@@ -66,13 +87,17 @@ impl<'r, S: Source> Facts<'r, S> {
         self.header(":path")?.split(|byte| matches!(byte, b'?' | b'#')).next()
     }
 
-    /// The values of the query parameters with this name, in their order and as they stand in the URL.
+    /// The values of the query parameters with this name, in their order and as they stand in the URL. `?a` is the same as
+    /// `?a=`.
     pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let path = self.header(":path").and_then(|path| path.split(|byte| *byte == b'#').next()).unwrap_or_default();
         let question = path.iter().position(|byte| *byte == b'?');
         let parameters = question.and_then(|question| path.get(question + 1..)).unwrap_or_default();
         let parameters = parameters.split(|byte| *byte == b'&');
-        parameters.filter_map(|parameter| parameter.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        parameters.filter_map(|parameter| match parameter.strip_prefix(name.as_bytes())? {
+            [] => Some([].as_slice()),
+            rest => rest.strip_prefix(b"="),
+        })
     }
 
     /// What `find` finds in a `Cookie` line. Envoy gives the first line of an HTTP/1 request; if there is nothing in it,
@@ -87,35 +112,20 @@ impl<'r, S: Source> Facts<'r, S> {
         if found.is_some() || crate::cookie::names(first).any(is_ours) {
             return found;
         }
-        find(self.all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice())))
-    }
-}
-
-/// A day: whole days since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(u32);
-
-impl Day {
-    /// The day of a time in seconds since 1970-01-01 UTC.
-    pub fn from_unix_seconds(seconds: u64) -> Self {
-        Self(u32::try_from(seconds / 86_400).unwrap_or(u32::MAX))
+        let all = || self.source.headers("cookie").join(b"; ".as_slice());
+        find(self.rare().all_cookies.get_or_init(all))
     }
 
-    /// The day with up to seven decimal digits, as cookies hold it.
-    #[inline]
-    pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
-        let sound = matches!(text.len(), 1..=7) && text.iter().all(u8::is_ascii_digit);
-        sound.then(|| Self(text.iter().fold(0, |day, digit| day * 10 + u32::from(digit - b'0'))))
+    /// The client's address; `None` if it is no IP address. IPv4 that is mapped to IPv6 counts as IPv4.
+    pub(crate) fn source_address(&self) -> Option<IpAddr> {
+        *self.rare().source_address.get_or_init(|| {
+            let text = self.source.source_address()?;
+            let address: SocketAddr = std::str::from_utf8(&text).ok()?.parse().ok()?;
+            Some(address.ip().to_canonical())
+        })
     }
 
-    /// Days since 1970-01-01.
-    pub fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Whole days from `earlier` to this day; 0 if it is not earlier.
-    #[inline]
-    pub fn days_since(self, earlier: Self) -> u32 {
-        self.0.saturating_sub(earlier.0)
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
     }
 }

@@ -10,7 +10,7 @@
 //! through [`Source`]. Nothing here knows proxy-wasm or Envoy.
 //!
 //! ```
-//! use serin_core::{Day, Effects, Facts, Rules, Source, decide};
+//! use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
 //!
 //! struct Headers(Vec<(&'static str, &'static str)>);
 //!
@@ -21,6 +21,12 @@
 //!     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
 //!         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
 //!     }
+//!     fn cluster_name(&self) -> Option<Vec<u8>> {
+//!         None
+//!     }
+//!     fn source_address(&self) -> Option<Vec<u8>> {
+//!         Some(b"192.0.2.7:49152".to_vec())
+//!     }
 //! }
 //!
 //! let document = br#"{"rollouts": {"shop": {
@@ -28,11 +34,12 @@
 //!     "versions": {"v1": {}, "v2": {"weight": 10}},
 //!     "override": {"header": "x-canary"}
 //! }}}"#;
-//! let rules = Rules::parse(document, None).rules.expect("the document is sound");
+//! let rules = Rules::parse(document, &Surroundings::default()).rules.expect("the document is sound");
 //! let facts = Facts::new(Headers(vec![(":authority", "shop.example.com"), ("x-canary", "v2")]));
 //!
-//! let decision = decide(&rules, &facts, Day::from_unix_seconds(1_800_000_000), || 0).expect("every request is covered");
-//! let effects = Effects::of(&rules, Some(&decision), &facts);
+//! let now = Time::from_unix_seconds(1_800_000_000);
+//! let decision = decide(&rules, &facts, now, || 0).expect("every request is covered");
+//! let effects = Effects::of(&rules, Some(&decision), &facts, now);
 //!
 //! assert_eq!(decision.reason.as_str(), "override");
 //! assert!(effects.set().eq([("x-canary-version", "v2".into())]));
@@ -40,6 +47,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod condition;
 mod cookie;
 mod cover;
 mod decide;
@@ -48,17 +56,24 @@ mod effects;
 mod error;
 mod facts;
 mod header;
+mod keys;
+mod matcher;
 mod node;
 mod rules;
 mod slot;
+mod time;
+mod token;
 
-pub use cookie::{Visitor, VisitorCookie, VisitorNumber};
+pub use cookie::{CookieSettings, Kept, Mark, Visitor, VisitorNumber};
 pub use decide::{Decision, Reason, decide};
-pub use document::Parsed;
-pub use effects::Effects;
+pub use document::{Parsed, Surroundings};
+pub use effects::{Effects, private_cache_control};
 pub use error::ConfigError;
-pub use facts::{Day, Facts, Source};
+pub use facts::{Facts, Source};
 pub use header::HeaderName;
+pub use keys::Keys;
 pub use node::{Node, SyntaxError};
 pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
+pub use time::{Day, Time};
+pub use token::Token;

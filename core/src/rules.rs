@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::cookie::VisitorCookie;
+use crate::condition::MatchEntry;
+use crate::cookie::CookieSettings;
 use crate::cover::Cover;
 use crate::header::HeaderName;
+use crate::keys::{Keys, Secret};
 use crate::slot::{Intervals, SlotKey};
 
 /// Everything that a document says, ready to decide with.
@@ -16,10 +18,16 @@ pub struct Rules {
     pub(crate) rollouts: Vec<Arc<Rollout>>,
     /// Which rollout covers a request.
     pub(crate) cover: Cover,
-    /// The visitor cookie; `None` where the document says `cookie: false`.
-    pub(crate) cookie: Option<VisitorCookie>,
+    /// How cookies are written; `None` where the document says `cookie: false`.
+    pub(crate) cookie: Option<CookieSettings>,
+    /// What signs and checks cookies and tokens, if the document has keys.
+    pub(crate) keys: Option<Arc<Keys>>,
     /// The headers that carry a decision.
     pub(crate) outputs: OutputHeaders,
+    /// The names of all `set_headers`, each once: none of them may come in from a client.
+    pub(crate) set_names: Vec<HeaderName>,
+    /// Whether the decision goes into the access log.
+    pub(crate) access_log: bool,
     /// What to do on a sidecar's inbound listener.
     pub(crate) inbound: Inbound,
 }
@@ -43,6 +51,16 @@ impl Rules {
     /// What to do on a sidecar's inbound listener.
     pub fn inbound(&self) -> Inbound {
         self.inbound
+    }
+
+    /// Whether the decision goes into the access log.
+    pub fn access_log(&self) -> bool {
+        self.access_log
+    }
+
+    /// What signs and checks cookies and tokens, if the document has keys.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keys.as_deref()
     }
 }
 
@@ -70,11 +88,63 @@ pub(crate) struct Shared {
     pub(crate) stable: VersionId,
     /// Sorted by name.
     pub(crate) versions: Vec<Version>,
-    pub(crate) intervals: Intervals,
+    pub(crate) total: u32,
+    /// What the weights of the versions come to.
+    pub(crate) shares: Shares,
     pub(crate) key: SlotKey,
+    pub(crate) release: String,
     pub(crate) overrides: Overrides,
+    /// In the order of the document.
+    pub(crate) rules: Vec<Rule>,
+    /// Whether the version that an earlier hop chose is followed.
+    pub(crate) inherit: bool,
     pub(crate) sticky: Sticky,
+    pub(crate) split: Split,
     pub(crate) mark_stable: bool,
+    pub(crate) dry_run: bool,
+}
+
+/// What weights come to: who owns which slots, and who has any weight at all.
+#[derive(Clone, Debug)]
+pub(crate) struct Shares {
+    pub(crate) intervals: Intervals,
+    /// A bit for each version whose weight is not 0; stable's is what the others leave.
+    pub(crate) weighted: u64,
+}
+
+impl Shares {
+    /// Whether a version has a weight.
+    pub(crate) fn has_weight(&self, version: VersionId) -> bool {
+        self.weighted >> version.0 & 1 == 1
+    }
+}
+
+/// A segment of the requests, and what it gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    /// `None` for every request.
+    pub(crate) when: Option<MatchEntry>,
+    pub(crate) then: Then,
+}
+
+/// What a rule's segment gets.
+#[derive(Clone, Debug)]
+pub(crate) enum Then {
+    /// This version.
+    Use(VersionId),
+    /// Other weights.
+    Weights(Shares),
+}
+
+/// Who steers a request to its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Split {
+    /// The filter names the version, and routes read the header.
+    Filter,
+    /// The route's own weights choose for a unit that holds nothing; the filter holds what they chose.
+    Route,
+    /// The filter writes the slot, and the route's own weights choose by it.
+    Native,
 }
 
 impl Rollout {
@@ -96,7 +166,7 @@ impl Rollout {
     pub fn intervals(&self) -> Option<&Intervals> {
         match &self.plan {
             Plan::Broken(_) => None,
-            Plan::Share(shared) => Some(&shared.intervals),
+            Plan::Share(shared) => Some(&shared.shares.intervals),
         }
     }
 
@@ -105,6 +175,23 @@ impl Rollout {
         match &self.plan {
             Plan::Broken(_) => None,
             Plan::Share(shared) => Some(&shared.key),
+        }
+    }
+
+    /// The entries of its match and those of its rules.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &MatchEntry> {
+        let rules = match &self.plan {
+            Plan::Broken(_) => &[][..],
+            Plan::Share(shared) => &shared.rules,
+        };
+        self.matches.iter().chain(rules.iter().filter_map(|rule| rule.when.as_ref()))
+    }
+
+    /// The name of the current attempt; empty if the document gives none.
+    pub fn release(&self) -> &str {
+        match &self.plan {
+            Plan::Broken(_) => "",
+            Plan::Share(shared) => &shared.release,
         }
     }
 
@@ -134,13 +221,15 @@ impl VersionId {
 }
 
 /// One deployable variant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Version {
     pub(crate) name: String,
     /// The Envoy cluster, without which only the version header can steer.
     pub(crate) cluster: Option<String>,
     /// The kill switch: this version is nobody's answer in any layer.
     pub(crate) off: bool,
+    /// Request headers that go with this version.
+    pub(crate) set_headers: Vec<(HeaderName, String)>,
 }
 
 impl Version {
@@ -160,31 +249,6 @@ impl Version {
     }
 }
 
-/// An AND of conditions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MatchEntry {
-    /// An OR; empty means every host.
-    pub(crate) hosts: Vec<HostPattern>,
-    pub(crate) path: PathPattern,
-}
-
-/// A host to match, in lower case and without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HostPattern {
-    Exact(String),
-    /// The rest behind `*`, with its leading dot: `.example.com` stands for one or more labels before it.
-    Suffix(String),
-}
-
-/// A path to match; the query string is never part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PathPattern {
-    Any,
-    Exact(Arc<[u8]>),
-    /// Whole segments, without a trailing slash.
-    Prefix(Arc<[u8]>),
-}
-
 /// Where a request may name its version itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
@@ -193,6 +257,21 @@ pub(crate) struct Overrides {
     pub(crate) cookie: Option<String>,
     /// Other names for versions, sorted.
     pub(crate) aliases: Vec<(String, VersionId)>,
+    pub(crate) trust: Trust,
+    /// For so many seconds an override is remembered.
+    pub(crate) remember: Option<u32>,
+}
+
+/// Whose overrides count.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Trust {
+    /// Anybody's.
+    #[default]
+    Open,
+    /// Those of a signed token.
+    Signed,
+    /// Those that come with this secret in this header; nobody's if the secret is not known.
+    Secret(HeaderName, Option<Secret>),
 }
 
 /// What keeps a unit on its version.
@@ -202,12 +281,21 @@ pub(crate) struct Sticky {
     pub(crate) units: Vec<UnitSource>,
     pub(crate) prefer: Prefer,
     pub(crate) hold: Hold,
+    pub(crate) at_zero: AtZero,
     pub(crate) first: First,
+    pub(crate) cache: Cache,
 }
 
 impl Default for Sticky {
     fn default() -> Self {
-        Self { units: Vec::new(), prefer: Prefer::Visitor, hold: Hold::Slot, first: First::Draw }
+        Self {
+            units: Vec::new(),
+            prefer: Prefer::Visitor,
+            hold: Hold::Slot,
+            at_zero: AtZero::Evict,
+            first: First::Draw,
+            cache: Cache::Cookie,
+        }
     }
 }
 
@@ -216,6 +304,9 @@ impl Default for Sticky {
 pub(crate) enum UnitSource {
     Header(HeaderName),
     Cookie(String),
+    Query(String),
+    /// The downstream address.
+    Address,
 }
 
 /// Which of visitor number and id wins where a request has both.
@@ -230,8 +321,28 @@ pub(crate) enum Prefer {
 pub(crate) enum Hold {
     /// The visitor number alone, so that the version follows the weights.
     Slot,
+    /// The version too.
+    Version,
+    /// The version, up to the next page.
+    Page,
     /// Nothing: every request draws anew.
     None,
+}
+
+impl Hold {
+    /// Whether a version is held.
+    pub(crate) fn keeps_version(self) -> bool {
+        matches!(self, Self::Version | Self::Page)
+    }
+}
+
+/// What becomes of the units that hold a version whose weight is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtZero {
+    /// Their slot decides again.
+    Evict,
+    /// They keep it.
+    Drain,
 }
 
 /// Who serves a unit that carries nothing yet.
@@ -241,6 +352,15 @@ pub(crate) enum First {
     Draw,
     /// Stable.
     Stable,
+}
+
+/// Which responses shared caches must not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cache {
+    /// Those that set a cookie of ours.
+    Cookie,
+    /// Those, and every one of a version other than stable.
+    All,
 }
 
 /// What to do on a sidecar's inbound listener.

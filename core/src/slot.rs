@@ -56,10 +56,16 @@ impl SlotKey {
         &self.0
     }
 
-    /// The slot of a unit, by SipHash-1-3 over the unit's bytes.
+    /// SipHash-1-3 over a unit's bytes: its upper half makes the slot, its lowest 24 bits the mark.
+    #[inline]
+    pub fn hash(&self, unit: &[u8]) -> u64 {
+        SipHasher13::new_with_key(&self.0).hash(unit)
+    }
+
+    /// The slot of a unit.
     #[inline]
     pub fn slot(&self, unit: &[u8]) -> Slot {
-        Slot::from_bits(SipHasher13::new_with_key(&self.0).hash(unit))
+        Slot::from_bits(self.hash(unit))
     }
 }
 

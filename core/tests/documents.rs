@@ -4,12 +4,13 @@ mod common;
 
 use common::{Request, outcome, rollout, rules};
 use serde_json::Value;
-use serin_core::Rules;
+use serin_core::{Rules, Surroundings};
 
 /// Checks that a document has exactly these mistakes, in this order.
 #[track_caller]
 fn check(document: &str, expected: &[&str]) {
-    let found: Vec<String> = Rules::parse(document.as_bytes(), None).errors.iter().map(ToString::to_string).collect();
+    let found: Vec<String> =
+        Rules::parse(document.as_bytes(), &Surroundings::default()).errors.iter().map(ToString::to_string).collect();
     assert_eq!(found, expected, "\nin {document}");
 }
 
@@ -41,7 +42,7 @@ fn what_is_too_large() {
 fn a_flood_of_mistakes_is_counted_and_not_kept() {
     let fields: Vec<String> = (0..50_000).map(|n| format!(r#""field{n}": 0"#)).collect();
     let document = rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, {}, "total": 0"#, fields.join(",")));
-    let parsed = Rules::parse(document.as_bytes(), None);
+    let parsed = Rules::parse(document.as_bytes(), &Surroundings::default());
     assert_eq!((parsed.errors.len(), parsed.more_errors), (1_000, 49_001));
     assert_eq!(outcome(&parsed.rules.unwrap(), &Request::new(), 0).answer, "r/v1/broken");
 }
@@ -75,7 +76,10 @@ fn a_mistake_in_one_rollout_leaves_the_others_alone() {
     let answers = |rules: &Rules| ["/a", "/b"].map(|path| outcome(rules, &Request::to("h", path), 7).answer);
     assert_eq!(answers(&good), ["a/v2/slot", "b/v2/slot"]);
 
-    let mixed = Rules::parse(document("\"x\"", "0").as_bytes(), Some(&good));
+    let mixed = Rules::parse(
+        document("\"x\"", "0").as_bytes(),
+        &Surroundings { last_good: Some(&good), ..Surroundings::default() },
+    );
     assert_eq!(mixed.errors.len(), 1);
     assert_eq!(mixed.errors[0].rollout(), Some("a"));
     assert_eq!(
@@ -84,7 +88,7 @@ fn a_mistake_in_one_rollout_leaves_the_others_alone() {
         "a keeps its last good form, b's change is in force"
     );
 
-    let cold = Rules::parse(document("\"x\"", "100").as_bytes(), None);
+    let cold = Rules::parse(document("\"x\"", "100").as_bytes(), &Surroundings::default());
     assert_eq!(
         answers(&cold.rules.unwrap()),
         ["a/v1/broken", "b/v2/slot"],
@@ -101,7 +105,9 @@ fn a_broken_form_is_not_a_last_good_one() {
                 "r": {{"match": [{{"path": {{"prefix": "{path}"}}}}], "stable": "{stable}", "versions": {{"{stable}": {{}}}}, "total": 0}}
             }}}}"#
         );
-        move |before: Option<&Rules>| Rules::parse(document.as_bytes(), before).rules.unwrap()
+        move |last_good: Option<&Rules>| {
+            Rules::parse(document.as_bytes(), &Surroundings { last_good, ..Surroundings::default() }).rules.unwrap()
+        }
     };
     let first = broken("/a", "v1")(None);
     let second = broken("/b", "w1")(Some(&first));
@@ -116,7 +122,10 @@ fn a_last_good_form_that_contradicts_the_output_headers_is_not_kept() {
     ));
     let after = |headers: &str| {
         let document = format!(r#"{{"rollouts": {{"r": {{}}}}, "headers": {headers}}}"#);
-        let rules = Rules::parse(document.as_bytes(), Some(&good)).rules.unwrap();
+        let rules =
+            Rules::parse(document.as_bytes(), &Surroundings { last_good: Some(&good), ..Surroundings::default() })
+                .rules
+                .unwrap();
         outcome(&rules, &Request::new(), 0).answer
     };
     assert_eq!(after("{}"), "r/v2/slot");
@@ -128,7 +137,7 @@ fn a_last_good_form_that_contradicts_the_output_headers_is_not_kept() {
 fn what_is_hostile_stays_small_and_quick() {
     let fields: Vec<String> = (0..1_000).map(|n| format!(r#""f{n}": 0"#)).collect();
     let document = format!(r#"{{"rollouts": {{"{}": {{{}}}}}}}"#, "a".repeat(4 << 20), fields.join(","));
-    let errors = Rules::parse(document.as_bytes(), None).errors;
+    let errors = Rules::parse(document.as_bytes(), &Surroundings::default()).errors;
     assert_eq!(errors.len(), 1_000);
     assert!(errors.iter().all(|error| error.to_string().len() < 500), "{}", errors[0]);
 
@@ -139,17 +148,20 @@ fn what_is_hostile_stays_small_and_quick() {
 
     let good = rules(&document.replace(r#""a","a","a"]"#, r#""a"]"#));
     let more = rollout(r#"}, "s": {"stable": "v1", "versions": {"v1": {}}, "match": [{"hosts": ["b", "c"]}]"#);
-    let parsed = Rules::parse(more.as_bytes(), Some(&good));
+    let parsed = Rules::parse(more.as_bytes(), &Surroundings { last_good: Some(&good), ..Surroundings::default() });
     assert!(parsed.rules.is_none(), "what r keeps counts beside what s brings");
 
     let fields = r#""a": 0,"#.repeat(50_000) + &r#""total": 0,"#.repeat(50_000);
-    let parsed = Rules::parse(rollout(&format!(r#"{fields} "stable": "v1""#)).as_bytes(), None);
+    let parsed = Rules::parse(rollout(&format!(r#"{fields} "stable": "v1""#)).as_bytes(), &Surroundings::default());
     assert_eq!(parsed.errors.len(), 1_000);
 }
 
 #[test]
 fn a_mistake_outside_the_rollouts_leaves_everything_in_force() {
-    let spoiled = Rules::parse(br#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}}}}, "cookie": 1}"#, None);
+    let spoiled = Rules::parse(
+        br#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}}}}, "cookie": 1}"#,
+        &Surroundings::default(),
+    );
     assert!(spoiled.rules.is_none());
     assert_eq!(spoiled.errors[0].rollout(), None);
 }
@@ -158,7 +170,7 @@ fn a_mistake_outside_the_rollouts_leaves_everything_in_force() {
 fn what_a_filter_without_rules_removes() {
     #[track_caller]
     fn check(document: &str, expected: &[&str]) {
-        let parsed = Rules::parse(document.as_bytes(), None);
+        let parsed = Rules::parse(document.as_bytes(), &Surroundings::default());
         assert!(parsed.rules.is_none());
         let names: Vec<&str> = parsed.outputs.on_request().iter().map(|output| output.name.as_str()).collect();
         assert_eq!(names, expected, "{document}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use serin_core::Rules;
+use serin_core::{Rules, Surroundings};
 
 #[test]
 fn documents_in_texts_and_manifests() {
@@ -19,7 +19,7 @@ fn documents_in_texts_and_manifests() {
             let mut documents = Vec::new();
             values.iter().for_each(|value| collect(value, &mut documents));
             for document in &documents {
-                let parsed = Rules::parse(document.to_string().as_bytes(), None);
+                let parsed = Rules::parse(document.to_string().as_bytes(), &Surroundings::default());
                 let errors: Vec<String> = parsed.errors.iter().map(ToString::to_string).collect();
                 assert!(errors.is_empty(), "{}: {errors:?} in {document}", file.display());
             }

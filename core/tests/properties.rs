@@ -4,7 +4,7 @@ mod common;
 
 use common::{Outcome, Request, outcome, rollout, rules};
 use proptest::prelude::*;
-use serin_core::Rules;
+use serin_core::{Rules, Surroundings};
 
 /// A rollout with v2 at a weight, and further fields.
 fn weighted(weight: u32, fields: &str) -> Rules {
@@ -70,13 +70,13 @@ proptest! {
         let mut bytes = DOCUMENT.as_bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        let parsed = Rules::parse(&bytes, None);
+        let parsed = Rules::parse(&bytes, &Surroundings::default());
         prop_assert!(parsed.rules.is_some() || !parsed.errors.is_empty());
         if let Some(rules) = parsed.rules {
             outcome(&rules, &Request::to("shop.example.com", "/reviews/1").with("x-canary", "v2"), 0);
         }
         bytes.truncate(cut.index(bytes.len()));
-        prop_assert!(Rules::parse(&bytes, None).rules.is_none(), "half a document is none");
+        prop_assert!(Rules::parse(&bytes, &Surroundings::default()).rules.is_none(), "half a document is none");
     }
 }
 

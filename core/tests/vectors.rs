@@ -7,7 +7,7 @@ mod common;
 
 use common::{Request, rollout, rules};
 use serde_json::Value;
-use serin_core::{Day, Facts, SLOTS, Slot, SlotKey, Visitor, VisitorNumber, decide};
+use serin_core::{Facts, SLOTS, Slot, SlotKey, Time, Visitor, VisitorNumber, decide};
 
 fn vectors(section: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
@@ -82,11 +82,11 @@ fn visitor_cookie_ages() {
         let document = rollout(r#""stable": "v1", "versions": {"v1": {}}"#);
         let age = format!(r#"{{"cookie": {{"max_age": "{}d"}}, "#, vector["max_age_days"]);
         let cookie = format!("canary=nEjRWeJq83v.d{}", vector["issued"]);
-        let today = Day::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
+        let now = Time::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
         let rules = rules(&document.replacen('{', &age, 1));
         let request = Request::new().with("cookie", cookie);
         let facts = Facts::new(&request);
-        let found = match decide(&rules, &facts, today, || 0).unwrap().write {
+        let found = match decide(&rules, &facts, now, || 0).unwrap().visitor {
             None => "fresh",
             Some(visitor) if visitor.number.as_str() == "EjRWeJq83v" => "due",
             Some(_) => "refused",
@@ -101,10 +101,10 @@ fn cookie_headers() {
     for vector in vectors("cookie_headers") {
         let request = Request::new().with("cookie", vector["line"].as_str().unwrap());
         let facts = Facts::new(&request);
-        let today = Day::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
-        let decision = decide(&rules, &facts, today, || 0).unwrap();
+        let now = Time::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
+        let decision = decide(&rules, &facts, now, || 0).unwrap();
         let expected = vector["number"].as_str().map(|number| SlotKey::new("r", "").slot(number.as_bytes()));
-        let found = decision.slot.filter(|_| decision.write.is_none());
+        let found = decision.slot.filter(|_| decision.visitor.is_none());
         assert_eq!(found, expected, "{vector}");
     }
 }

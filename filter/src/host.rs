@@ -39,6 +39,7 @@ unsafe extern "C" {
         value_size: usize,
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -73,11 +74,19 @@ impl Source for Request {
         let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
         pairs.map(|pairs| values_named(&pairs, name.as_bytes())).unwrap_or_default()
     }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        property(b"source\0address")
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        property(b"xds\0cluster_name")
+    }
 }
 
 /// Sets a request header, replacing every other of its name. Envoy matches its routes again.
 pub(crate) fn set_request_header(name: &str, value: &str) {
-    replace(Map::Request, name, value);
+    replace(Map::Request, name, value.as_bytes());
 }
 
 /// Removes a request header. Envoy matches its routes again, so this is for headers that are there.
@@ -86,8 +95,13 @@ pub(crate) fn remove_request_header(name: &str) {
     let _ = unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) };
 }
 
+/// A response header. Only meaningful while response headers are handled.
+pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
+    header(Map::Response, name)
+}
+
 /// Sets a response header, replacing every other of its name.
-pub(crate) fn set_response_header(name: &str, value: &str) {
+pub(crate) fn set_response_header(name: &str, value: &[u8]) {
     replace(Map::Response, name, value);
 }
 
@@ -102,7 +116,18 @@ pub(crate) fn add_response_header(name: &str, value: &str) {
 
 /// Whether the response is a server error. Only meaningful while response headers are handled.
 pub(crate) fn response_is_5xx() -> bool {
-    header(Map::Response, ":status").is_some_and(|status| status.starts_with(b"5"))
+    response_header(":status").is_some_and(|status| status.starts_with(b"5"))
+}
+
+/// Keeps a value for the access log, as the filter state `wasm.<name>`.
+pub(crate) fn set_filter_state(name: &str, value: &str) {
+    // SAFETY: the pointers and sizes are those of live strings.
+    let _ = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+}
+
+/// A variable of the environment that the VM's configuration gives, if it is text.
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The document, or so many bytes of it. Only meaningful inside `on_configure`.
@@ -147,8 +172,13 @@ pub(crate) fn entropy() -> Option<u64> {
 /// One line in Envoy's log, at error level.
 pub(crate) fn log_error(message: &str) {
     const ERROR: u32 = 4;
-    // SAFETY: the pointer and size are those of a live string.
-    let _ = unsafe { proxy_log(ERROR, message.as_ptr(), message.len()) };
+    log(ERROR, message);
+}
+
+/// One line in Envoy's log, at warning level.
+pub(crate) fn log_warning(message: &str) {
+    const WARNING: u32 = 3;
+    log(WARNING, message);
 }
 
 /// A counter or gauge, by the id that the host gave it.
@@ -184,12 +214,17 @@ impl Metric {
     }
 }
 
+fn log(level: u32, message: &str) {
+    // SAFETY: the pointer and size are those of a live string.
+    let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
+}
+
 fn header(map: Map, name: &str) -> Option<Vec<u8>> {
     // SAFETY: the name is a live string; `taken` passes pointers that are good for the call.
     taken(|data, size| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) })
 }
 
-fn replace(map: Map, name: &str, value: &str) {
+fn replace(map: Map, name: &str, value: &[u8]) {
     let (name_size, value_size) = (name.len(), value.len());
     // SAFETY: the pointers and sizes are those of live strings.
     let _ = unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };

@@ -4,21 +4,24 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use serin_core::{Effects, Facts};
+use serin_core::{Effects, Facts, private_cache_control};
 
 use crate::host;
+use crate::metrics::Counted;
 use crate::root::{Configured, Mode};
 
 /// A stream, with what its response needs: request headers are gone by then.
 pub(crate) struct Stream {
     configured: Rc<Configured>,
-    set_cookie: Option<String>,
+    decided: Option<Counted>,
+    set_cookies: Vec<String>,
     answer: Option<String>,
+    private: bool,
 }
 
 impl Stream {
     pub(crate) fn new(configured: Rc<Configured>) -> Self {
-        Self { configured, set_cookie: None, answer: None }
+        Self { configured, decided: None, set_cookies: Vec::new(), answer: None, private: false }
     }
 }
 
@@ -26,7 +29,7 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let Self { configured, set_cookie, answer } = self;
+        let Self { configured, decided, set_cookies, answer, private } = self;
         if configured.skips() {
             return Action::Continue;
         }
@@ -35,11 +38,9 @@ impl HttpContext for Stream {
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
-                decision = serin_core::decide(rules, &facts, configured.today(), crate::vm::draw);
-                if let Some(decision) = &decision {
-                    configured.count(decision);
-                }
-                Effects::of(rules, decision.as_ref(), &facts)
+                decision = serin_core::decide(rules, &facts, configured.now(), crate::vm::draw);
+                *decided = decision.as_ref().map(Counted::of);
+                Effects::of(rules, decision.as_ref(), &facts, configured.now())
             }
         };
         for name in &effects.remove {
@@ -48,21 +49,33 @@ impl HttpContext for Stream {
         for (name, value) in effects.set() {
             host::set_request_header(name, &value);
         }
-        *set_cookie = effects.set_cookie;
+        if let (Some(answer), true) = (&effects.answer, configured.logs_access()) {
+            host::set_filter_state("serin", answer);
+        }
+        *set_cookies = effects.set_cookies;
         *answer = effects.answer;
+        *private = effects.private;
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let (Some(value), Mode::Active(rules)) = (&self.answer, &self.configured.mode)
-            && let Some(name) = rules.outputs().answer()
-        {
-            host::set_response_header(name.as_str(), value);
+        let Mode::Active(rules) = &self.configured.mode else { return Action::Continue };
+        // Counted here, since an internal redirect has two requests and one response.
+        if let Some(decided) = self.decided.take() {
+            self.configured.count(decided);
         }
-        if let Some(cookie) = &self.set_cookie
-            && !host::response_is_5xx()
-        {
+        if let (Some(value), Some(name)) = (&self.answer, rules.outputs().answer()) {
+            host::set_response_header(name.as_str(), value.as_bytes());
+        }
+        let sets_cookies = !self.set_cookies.is_empty() && !host::response_is_5xx();
+        for cookie in self.set_cookies.iter().filter(|_| sets_cookies) {
             host::add_response_header("set-cookie", cookie);
+        }
+        if sets_cookies || self.private {
+            let sent = host::response_header("cache-control");
+            if let Some(value) = private_cache_control(sent.as_deref()) {
+                host::set_response_header("cache-control", &value);
+            }
         }
         Action::Continue
     }

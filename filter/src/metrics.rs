@@ -2,7 +2,7 @@
 //!
 //! The names are those that `manifests/envoy/envoy.yaml` cuts into Prometheus labels.
 
-use serin_core::{Decision, Reason, Rollout, Rules};
+use serin_core::{Decision, Reason, Rollout, Rules, Version, VersionId};
 
 use crate::host::MetricKind;
 use crate::vm;
@@ -15,31 +15,52 @@ pub(crate) struct Counts {
     touched: Vec<usize>,
 }
 
+/// What is counted of a decision.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted {
+    rollout: usize,
+    version: Option<VersionId>,
+    reason: Reason,
+    override_ignored: bool,
+}
+
+impl Counted {
+    pub(crate) fn of(decision: &Decision<'_>) -> Self {
+        let Decision { index, version, reason, override_ignored, .. } = *decision;
+        Self { rollout: index, version, reason, override_ignored }
+    }
+}
+
 #[derive(Clone, Default)]
 struct RolloutCounts {
-    /// By version and reason; empty until the first decision.
+    /// By version, with one more for those that are not known, and reason; empty until the first decision.
     decisions: Vec<u32>,
     overrides_ignored: u32,
 }
 
 const REASONS: usize = Reason::ALL.len();
+/// Stands for a version that the route chooses.
+const UNKNOWN: &str = "-";
 
 impl Counts {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self { rollouts: vec![RolloutCounts::default(); rules.rollouts().len()], touched: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, decision: &Decision<'_>) {
-        let Some(counts) = self.rollouts.get_mut(decision.index) else { return };
+    pub(crate) fn add(&mut self, decided: Counted, rules: &Rules) {
+        let Some((counts, rollout)) = self.rollouts.get_mut(decided.rollout).zip(rules.rollout(decided.rollout)) else {
+            return;
+        };
+        let versions = rollout.versions().len();
         if counts.decisions.is_empty() {
-            counts.decisions = vec![0; decision.rollout.versions().len() * REASONS];
-            self.touched.push(decision.index);
+            counts.decisions = vec![0; (versions + 1) * REASONS];
+            self.touched.push(decided.rollout);
         }
-        let index = decision.version.index() * REASONS + decision.reason.index();
+        let index = decided.version.map_or(versions, VersionId::index) * REASONS + decided.reason.index();
         if let Some(count) = counts.decisions.get_mut(index) {
             *count = count.saturating_add(1);
         }
-        counts.overrides_ignored = counts.overrides_ignored.saturating_add(u32::from(decision.override_ignored));
+        counts.overrides_ignored = counts.overrides_ignored.saturating_add(u32::from(decided.override_ignored));
     }
 
     /// Hands everything counted so far to Envoy's counters.
@@ -56,12 +77,13 @@ impl Counts {
 impl RolloutCounts {
     fn flush(self, rollout: &Rollout) {
         let name = rollout.name();
-        for (version, counts) in rollout.versions().iter().zip(self.decisions.chunks(REASONS)) {
+        let versions = rollout.versions().iter().map(Version::name).chain([UNKNOWN]);
+        for (version, counts) in versions.zip(self.decisions.chunks(REASONS)) {
             for (reason, count) in Reason::ALL.iter().zip(counts) {
                 let series = |rollout, version| {
                     format!("serin_decisions.rollout.{rollout}.version.{version}.reason.{}", reason.as_str())
                 };
-                add(*count, &series(name, version.name()), || series("other", "other"));
+                add(*count, &series(name, version), || series("other", "other"));
             }
         }
         let series = |rollout| format!("serin_overrides_ignored.rollout.{rollout}");

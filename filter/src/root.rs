@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use serin_core::{Day, Decision, Inbound, OutputHeaders, Parsed, Rules};
+use serin_core::{Inbound, OutputHeaders, Parsed, Rules, Surroundings, Time};
 
 use crate::host;
 use crate::http::Stream;
-use crate::metrics::Counts;
+use crate::metrics::{Counted, Counts};
 use crate::vm::{self, InForce};
 
-/// Counters are flushed and the date is looked at once a second.
+/// Counters are flushed and the clock is looked at once a second.
 const TICK_MILLISECONDS: u32 = 1_000;
 /// Lines of errors that one document may put into the log of one VM.
 const MOST_LOGGED: usize = 100;
@@ -39,7 +39,8 @@ impl Root {
         let fingerprint = vm::fingerprint(document);
         let same = vm::same_document(&self.plugin, self.id, fingerprint);
         let last_good = same.clone().or_else(|| vm::last_good(&self.plugin, self.id));
-        let parsed = Rules::parse(document, last_good.as_ref().map(|in_force| &*in_force.rules));
+        let rules_before = last_good.as_ref().map(|in_force| &*in_force.rules);
+        let parsed = Rules::parse(document, &Surroundings { last_good: rules_before, env: &host::env });
         self.report(&parsed);
         let adopted = parsed.rules.map(|rules| {
             // What a broken rollout kept depends on the rules before as well.
@@ -55,9 +56,12 @@ impl Root {
         Mode::Active(rules)
     }
 
-    /// One line an error, and the two metrics that tell whether the document was sound.
+    /// One line an error or warning, and the two metrics that tell whether the document was sound.
     fn report(&self, parsed: &Parsed) {
         let errors = &parsed.errors;
+        for warning in parsed.warnings.iter().take(MOST_LOGGED) {
+            host::log_warning(&format!("serin: {warning}"));
+        }
         for error in errors.iter().take(MOST_LOGGED) {
             host::log_error(&format!("serin: {error}"));
         }
@@ -108,7 +112,7 @@ impl Drop for Root {
 pub(crate) struct Configured {
     pub(crate) mode: Mode,
     /// As of the last tick, so that requests need not ask for the time.
-    today: Cell<Day>,
+    now: Cell<Time>,
     /// Known from the first request on: the listener cannot be asked for at configuration.
     inbound: OnceCell<bool>,
     counts: RefCell<Counts>,
@@ -128,8 +132,7 @@ impl Configured {
             Mode::Inert { .. } => Counts::default(),
             Mode::Active(rules) => Counts::new(rules),
         };
-        let today = Cell::new(Day::from_unix_seconds(0));
-        Self { mode, today, inbound: OnceCell::new(), counts: RefCell::new(counts) }
+        Self { mode, now: Cell::default(), inbound: OnceCell::new(), counts: RefCell::new(counts) }
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
@@ -141,16 +144,23 @@ impl Configured {
         inbound == Inbound::Skip && *self.inbound.get_or_init(host::is_inbound)
     }
 
-    pub(crate) fn today(&self) -> Day {
-        self.today.get()
+    /// Whether the decision goes into the access log.
+    pub(crate) fn logs_access(&self) -> bool {
+        matches!(&self.mode, Mode::Active(rules) if rules.access_log())
     }
 
-    pub(crate) fn count(&self, decision: &Decision<'_>) {
-        self.counts.borrow_mut().add(decision);
+    pub(crate) fn now(&self) -> Time {
+        self.now.get()
+    }
+
+    pub(crate) fn count(&self, decided: Counted) {
+        if let Mode::Active(rules) = &self.mode {
+            self.counts.borrow_mut().add(decided, rules);
+        }
     }
 
     fn look_at_the_clock(&self) {
-        self.today.set(Day::from_unix_seconds(host::now_nanoseconds() / 1_000_000_000));
+        self.now.set(Time::from_unix_seconds(host::now_nanoseconds() / 1_000_000_000));
     }
 
     fn flush(&self) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::{Day, SECONDS_A_DAY};
 
 /// Checks the values that a `Cookie` header has for a name.
 #[track_caller]
@@ -67,8 +68,8 @@ fn a_visitor_cookie_is_read() {
 
 #[test]
 fn the_first_valid_visitor_cookie_counts() {
-    let cookie = VisitorCookie::default();
-    let today = Day::from_unix_seconds(20_778 * 86_400);
+    let cookie = CookieSettings::default();
+    let today = Day::from_text(b"20778").unwrap();
     let line = b"canary=junk; canary=nAAAAAAAAAA.d20000; canary=nEjRWeJq83v.d20778; canary=nBBBBBBBBBB.d20778";
     let visitor = cookie.read(line, today).unwrap();
     assert_eq!(visitor.number.as_str(), "EjRWeJq83v", "junk and what is past its age are passed over");
@@ -76,16 +77,16 @@ fn the_first_valid_visitor_cookie_counts() {
 
 #[test]
 fn ages() {
-    let cookie = |days: u32| VisitorCookie { max_age: days * SECONDS_A_DAY, ..VisitorCookie::default() };
+    let cookie = |days: u32| CookieSettings { max_age: days * SECONDS_A_DAY, ..CookieSettings::default() };
     #[track_caller]
-    fn check(cookie: &VisitorCookie, age: i32, expected: &str) {
+    fn check(cookie: &CookieSettings, age: i32, expected: &str) {
         let issued = Day::from_text((20_000 - age).to_string().as_bytes()).unwrap();
         let today = Day::from_text(b"20000").unwrap();
         let visitor = Visitor { number: VisitorNumber::from_bits(7), issued };
         let line = format!("canary={}", visitor.to_value());
         let found = match cookie.read(line.as_bytes(), today) {
             None => "refused",
-            Some(visitor) if cookie.is_due(visitor, today) => "due",
+            Some(visitor) if cookie.is_due(visitor.issued, today) => "due",
             Some(_) => "fresh",
         };
         assert_eq!(found, expected, "{age} days old, kept for {} s", cookie.max_age);
@@ -103,14 +104,14 @@ fn ages() {
 #[test]
 fn set_cookie() {
     #[track_caller]
-    fn check(cookie: &VisitorCookie, https: bool, expected: &str) {
+    fn check(cookie: &CookieSettings, https: bool, expected: &str) {
         let visitor = Visitor { number: VisitorNumber::from_bits(0), issued: Day::from_text(b"20778").unwrap() };
         assert_eq!(cookie.write(visitor, https), expected);
     }
-    let default = VisitorCookie::default();
+    let default = CookieSettings::default();
     check(&default, false, "canary=nAAAAAAAAAA.d20778; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax");
     check(&default, true, "canary=nAAAAAAAAAA.d20778; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax; Secure");
-    let other = VisitorCookie {
+    let other = CookieSettings {
         name: "__Secure-c".into(),
         max_age: SECONDS_A_DAY,
         path: "/shop".into(),
@@ -120,6 +121,7 @@ fn set_cookie() {
         http_only: false,
         partitioned: true,
         attributes: String::new(),
+        keys: None,
     }
     .spelled_out();
     let expected = "__Secure-c=nAAAAAAAAAA.d20778; Max-Age=86400; Path=/shop; Domain=example.com; SameSite=None; Partitioned; Secure";

@@ -1,8 +1,11 @@
-//! `cookie`: how the visitor cookie is named, aged and written.
+//! `cookie`: how our cookies are named, aged and written.
+
+use std::sync::Arc;
 
 use super::reader::{Object, Report, text};
 use super::values;
-use crate::cookie::{SameSite, Secure, VisitorCookie};
+use crate::cookie::{CookieSettings, SameSite, Secure};
+use crate::keys::Keys;
 use crate::node::Node;
 
 const MAX_AGE: &str = "a duration of whole days from 1d to 400d";
@@ -10,9 +13,9 @@ const COOKIE_PATH: &str = "a path of at most 1024 characters that begins with / 
 const DOMAIN: &str = "a domain such as example.com";
 const EXPECTED: &str = "false or an object";
 
-/// The visitor cookie; `None` for `cookie: false`.
-pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<VisitorCookie> {
-    let default = VisitorCookie::default();
+/// The settings of our cookies; `None` for `cookie: false`.
+pub(super) fn read(document: &Object<'_>, keys: Option<&Arc<Keys>>, report: &mut Report<'_>) -> Option<CookieSettings> {
+    let default = CookieSettings { keys: keys.cloned(), ..CookieSettings::default() };
     let Some(node) = document.get("cookie") else { return Some(default) };
     let path = document.field("cookie");
     match node {
@@ -26,7 +29,7 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Vis
     let known = ["name", "max_age", "path", "domain", "same_site", "secure", "http_only", "partitioned"];
     let object = Object::read(node, path, &known, report)?;
     let same_site = [("strict", SameSite::Strict), ("lax", SameSite::Lax), ("none", SameSite::None)];
-    let cookie = VisitorCookie {
+    let cookie = CookieSettings {
         name: object.text("name", values::COOKIE_NAME, values::cookie_name, report).unwrap_or(default.name),
         max_age: object.text("max_age", MAX_AGE, max_age, report).unwrap_or(default.max_age),
         path: object.text("path", COOKIE_PATH, cookie_path, report).unwrap_or(default.path),
@@ -36,13 +39,14 @@ pub(super) fn read(document: &Object<'_>, report: &mut Report<'_>) -> Option<Vis
         http_only: object.bool("http_only", report).unwrap_or(default.http_only),
         partitioned: object.bool("partitioned", report).unwrap_or(default.partitioned),
         attributes: String::new(),
+        keys: default.keys,
     };
     check(&cookie, &object, report);
     Some(cookie.spelled_out())
 }
 
 /// What browsers refuse (RFC 6265bis §5.7): such a cookie would never come back, and nobody would stick.
-fn check(cookie: &VisitorCookie, object: &Object<'_>, report: &mut Report<'_>) {
+fn check(cookie: &CookieSettings, object: &Object<'_>, report: &mut Report<'_>) {
     let never_secure = cookie.secure == Secure::Never;
     let lower = cookie.name.to_ascii_lowercase();
     if lower.starts_with("__secure-") && cookie.secure != Secure::Always {
@@ -104,7 +108,7 @@ fn domain(text: &str) -> Option<Option<String>> {
         return Some(None);
     }
     match values::host(text.strip_prefix('.').unwrap_or(text))? {
-        crate::rules::HostPattern::Exact(host) if !host.starts_with('[') => Some(Some(host)),
+        crate::condition::HostPattern::Exact(host) if !host.starts_with('[') => Some(Some(host)),
         _ => None,
     }
 }

@@ -62,11 +62,25 @@ pub(super) struct Report<'a> {
     /// Whether one of them is confined to no rollout.
     pub(super) spoiled: bool,
     pub(super) rollout: Option<&'a str>,
+    /// Regexes that the document holds, also those that are one too many and were not compiled.
+    pub(super) regexes: usize,
+    /// What is no mistake, and yet keeps a part of the document from working.
+    pub(super) warnings: Vec<ConfigError>,
 }
 
 impl Report<'_> {
     pub(super) fn add(&mut self, path: &Path<'_>, kind: Kind) {
         self.add_with(path, || kind);
+    }
+
+    /// Reports a secret that the environment lacks. The document is not spoiled: it works as far as it can without.
+    pub(super) fn missing_secret(&mut self, path: &Path<'_>, text: String, needed: bool) {
+        let error = ConfigError::new(path.to_string(), self.rollout, Kind::Conflict(text));
+        self.count += usize::from(needed);
+        let list = if needed { &mut self.errors } else { &mut self.warnings };
+        if list.len() < MOST_ERRORS {
+            list.push(error);
+        }
     }
 
     /// As [`Report::add`], for what is not worth working out when it is not kept.
@@ -114,11 +128,12 @@ impl<'a> Object<'a> {
             report.wrong(&path, node, "an object");
             return None;
         };
-        let mut seen = vec![false; known.len()];
+        // One bit for each known field; there are never as many as 64.
+        let mut seen = 0_u64;
         for (name, _) in entries {
-            match known.iter().zip(&mut seen).find(|(known, _)| *known == name) {
-                Some((_, seen)) if *seen => report.add(&path.field(name), Kind::DuplicateField),
-                Some((_, seen)) => *seen = true,
+            match known.iter().zip(0_u32..).find(|(known, _)| *known == name) {
+                Some((_, at)) if seen >> at & 1 == 1 => report.add(&path.field(name), Kind::DuplicateField),
+                Some((_, at)) => seen |= 1 << at,
                 None => report.add_with(&path.field(name), || Kind::UnknownField {
                     nearest: nearest(name, known.iter().copied()),
                     known: known.join(", "),
@@ -155,13 +170,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn whole(&self, name: &str, range: RangeInclusive<u32>, report: &mut Report<'_>) -> Option<u32> {
-        self.with(name, |node, path| {
-            let value = whole(node).and_then(|value| u32::try_from(value).ok()).filter(|value| range.contains(value));
-            if value.is_none() {
-                report.wrong(path, node, &format!("a whole number from {} to {}", range.start(), range.end()));
-            }
-            value
-        })
+        self.with(name, |node, path| whole_within(node, path, range, report))
     }
 
     /// Text that `parse` understands, described by `expected`.
@@ -229,6 +238,20 @@ pub(super) fn text<T>(
     };
     if value.is_none() {
         report.wrong(path, node, expected);
+    }
+    value
+}
+
+/// A whole number in a range.
+pub(super) fn whole_within(
+    node: &Node,
+    path: &Path<'_>,
+    range: RangeInclusive<u32>,
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let value = whole(node).and_then(|value| u32::try_from(value).ok()).filter(|value| range.contains(value));
+    if value.is_none() {
+        report.wrong(path, node, &format!("a whole number from {} to {}", range.start(), range.end()));
     }
     value
 }

@@ -1,6 +1,8 @@
 //! The small formats inside a document: names, hosts, paths, clusters, durations.
 
-use crate::rules::{HostPattern, PathPattern};
+use std::net::IpAddr;
+
+use crate::condition::{HostPattern, Network, PathPattern};
 
 pub(super) const ROLLOUT_NAME: &str = "a name of 1 to 63 characters out of a-z, 0-9 and -";
 pub(super) const VERSION_NAME: &str = "a name of 1 to 63 characters out of A-Z, a-z, 0-9, _ and -";
@@ -9,6 +11,11 @@ pub(super) const HOST: &str =
 pub(super) const PATH: &str = "a path of at most 1024 characters that begins with / and has no //, ?, # or space";
 pub(super) const QUERY_NAME: &str = "the name of a query parameter: 1 to 63 of A-Z, a-z, 0-9, -, ., _ and ~";
 pub(super) const COOKIE_NAME: &str = "the name of a cookie: a token of at most 128 characters";
+pub(super) const METHOD: &str = "a method in upper case such as GET, of at most 32 characters";
+pub(super) const MATCHED: &str = "text of at most 1024 characters without control characters";
+pub(super) const SOME_MATCHED: &str = "text of 1 to 1024 characters without control characters";
+pub(super) const NETWORK: &str = "an address or network such as 192.0.2.7, 10.0.0.0/8 or fd00::/8";
+pub(super) const HEADER_VALUE: &str = "text of at most 1024 printable characters without spaces at its ends";
 pub(super) const CLUSTER: &str = "the name of an Envoy cluster: 1 to 255 printable characters without spaces";
 
 pub(super) fn rollout_name(text: &str) -> Option<String> {
@@ -66,9 +73,47 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.len() <= 1024 && !text.contains("//") && text.bytes().all(plain)
 }
 
+/// A method as RFC 9110 §9.1 has them: case counts, and all that are registered are in upper case.
+pub(super) fn method(text: &str) -> Option<String> {
+    let rest = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let sound =
+        text.len() <= 32 && text.starts_with(|first: char| first.is_ascii_uppercase()) && text.bytes().all(rest);
+    sound.then(|| text.to_owned())
+}
+
+/// What a header, a cookie or a query parameter is compared with. Control characters never come in.
+pub(super) fn matched(text: &str) -> Option<Box<[u8]>> {
+    let sound = text.chars().count() <= 1024 && !text.bytes().any(|byte| byte.is_ascii_control());
+    sound.then(|| text.as_bytes().into())
+}
+
+/// As [`matched`], but not empty: every value begins and ends with nothing.
+pub(super) fn some_matched(text: &str) -> Option<Box<[u8]>> {
+    matched(text).filter(|text| !text.is_empty())
+}
+
+/// A network, and whether it was written with its first address. A single address is a network of its own.
+pub(super) fn network(text: &str) -> Option<(Network, bool)> {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let decimal = |bits: &str| {
+        (matches!(bits.len(), 1..=3) && bits.bytes().all(|byte| byte.is_ascii_digit())).then(|| bits.parse().ok())?
+    };
+    let bits = bits.map_or(Some(most), decimal).filter(|bits| *bits <= most)?;
+    Some(Network::around(address, bits))
+}
+
 /// Printable ASCII without spaces, so that it can stand in a header.
 pub(super) fn cluster(text: &str) -> Option<String> {
     (matches!(text.len(), 1..=255) && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| text.to_owned())
+}
+
+/// A header's value that every proxy passes on as it is: printable ASCII (RFC 9110 §5.5).
+pub(super) fn header_value(text: &str) -> Option<String> {
+    let sound =
+        text.len() <= 1024 && text.trim_matches(' ') == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    sound.then(|| text.to_owned())
 }
 
 /// A query parameter's name: what stands unescaped in a URL.

@@ -2,14 +2,17 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
-use serin_core::{Day, Effects, Facts, Rules, Source, decide};
+use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
 
 /// A day in November 2026.
 pub(crate) const TODAY: u64 = 20_778 * 86_400;
 
-/// A request as its headers.
+/// A request as its headers, and the address that it comes from.
 #[derive(Clone, Default)]
-pub(crate) struct Request(Vec<(String, Vec<u8>)>);
+pub(crate) struct Request {
+    headers: Vec<(String, Vec<u8>)>,
+    source: Option<String>,
+}
 
 impl Request {
     pub(crate) fn new() -> Self {
@@ -22,25 +25,41 @@ impl Request {
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Comes from this address, which has a port.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.source = Some(address.to_owned());
         self
     }
 }
 
 impl Source for &Request {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+        self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Stands in the table as if it were a header.
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.header("cluster name")
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.source.clone().map(String::into_bytes)
     }
 }
 
-/// The rules of a sound document.
+/// The rules of a sound document, in an environment that has a `SERIN_KEY`.
 #[track_caller]
 pub(crate) fn rules(document: &str) -> Rules {
-    let parsed = Rules::parse(document.as_bytes(), None);
+    let env = |name: &str| (name == "SERIN_KEY").then(|| "a key of sixteen bytes or more".to_owned());
+    let parsed = Rules::parse(document.as_bytes(), &Surroundings { last_good: None, env: &env });
     assert!(parsed.errors.is_empty(), "{:?}", parsed.errors.iter().map(ToString::to_string).collect::<Vec<_>>());
     parsed.rules.expect("a document without errors has rules")
 }
@@ -57,7 +76,11 @@ pub(crate) struct Outcome {
     pub(crate) answer: String,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) removed: Vec<String>,
+    /// The visitor cookie.
     pub(crate) set_cookie: Option<String>,
+    /// The rollout's own cookie.
+    pub(crate) kept_cookie: Option<String>,
+    pub(crate) private: bool,
     pub(crate) slot: Option<u32>,
     pub(crate) override_ignored: bool,
 }
@@ -68,25 +91,45 @@ impl Outcome {
         self.set_cookie.as_deref()?.split(['=', ';']).nth(1)
     }
 
+    /// The rollout's own cookie as a browser sends it back.
+    pub(crate) fn kept_pair(&self) -> Option<&str> {
+        self.kept_cookie.as_deref()?.split(';').next()
+    }
+
+    /// All that a browser sends back.
+    pub(crate) fn cookies(&self) -> String {
+        let lines = self.set_cookie.iter().chain(&self.kept_cookie);
+        lines.filter_map(|line| line.split(';').next()).collect::<Vec<_>>().join("; ")
+    }
+
     pub(crate) fn version(&self) -> &str {
         self.answer.split('/').nth(1).unwrap_or_default()
     }
 }
 
-/// Decides on day [`TODAY`], with the given random bits.
+/// Decides at the beginning of day [`TODAY`], with the given random bits.
 pub(crate) fn outcome(rules: &Rules, request: &Request, bits: u64) -> Outcome {
+    outcome_at(rules, request, bits, TODAY)
+}
+
+/// Decides at so many seconds since 1970.
+pub(crate) fn outcome_at(rules: &Rules, request: &Request, bits: u64, seconds: u64) -> Outcome {
     let facts = Facts::new(request);
-    let decision = decide(rules, &facts, Day::from_unix_seconds(TODAY), || bits);
-    let effects = Effects::of(rules, decision.as_ref(), &facts);
+    let now = Time::from_unix_seconds(seconds);
+    let decision = decide(rules, &facts, now, || bits);
+    let mut effects = Effects::of(rules, decision.as_ref(), &facts, now);
     let answer = decision.as_ref().map_or_else(String::new, |decision| {
-        let version = decision.version().expect("every decision has a version");
-        format!("{}/{}/{}", decision.rollout.name(), version.name(), decision.reason.as_str())
+        let version = decision.version().map_or("-", |version| version.name());
+        format!("{}/{version}/{}", decision.rollout.name(), decision.reason.as_str())
     });
+    let is_kept = |line: &String| line.split('=').next().is_some_and(|name| name.contains('-'));
     Outcome {
         answer,
         set: effects.set().map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
-        removed: effects.remove.into_iter().map(str::to_owned).collect(),
-        set_cookie: effects.set_cookie,
+        removed: effects.remove.drain(..).map(str::to_owned).collect(),
+        kept_cookie: effects.set_cookies.iter().find(|line| is_kept(line)).cloned(),
+        set_cookie: effects.set_cookies.into_iter().find(|line| !is_kept(line)),
+        private: effects.private,
         override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
         slot: decision.and_then(|decision| decision.slot).map(serin_core::Slot::number),
     }

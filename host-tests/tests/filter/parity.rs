@@ -18,6 +18,10 @@ impl Source for Headers<'_> {
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         self.0.all(name).into_iter().map(<[u8]>::to_vec).collect()
     }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        None // These requests have no such property.
+    }
 }
 
 /// What the core makes of a request: the headers that routes see, and the cookie to write.
@@ -61,7 +65,7 @@ fn the_module_decides_as_the_core_does() {
     let mut rng = Rng::with_seed(1);
     for document in documents() {
         let proxy = proxy(&document);
-        let rules = Rules::parse(document.to_string().as_bytes(), None).rules.expect("sound");
+        let rules = Rules::parse(document.to_string().as_bytes(), &Surroundings::default()).rules.expect("sound");
         for _ in 0..400 {
             let (path, headers) = any_request(&mut rng);
             let make = |request: Request| {

@@ -1,28 +1,40 @@
 //! `versions`: the variants of a rollout, their weights and places.
 
-use super::super::reader::{Object, Path, Report, entries, whole};
+use super::super::reader::{Object, Path, Report, entries, text, whole};
 use super::super::values;
 use crate::error::{Kind, nearest};
+use crate::header::HeaderName;
 use crate::node::Node;
-use crate::rules::{OutputHeaders, OutputKind, Version, VersionId};
-use crate::slot::{Place, Share};
+use crate::rules::{OutputHeaders, OutputKind, Shares, Version, VersionId};
+use crate::slot::{Intervals, Place, Share};
 
 const MOST_VERSIONS: usize = 64;
+const MOST_SET_HEADERS: usize = 16;
 const PLACE: &str = "low, high or a whole number from -64 to 63";
 
-/// A rollout's versions and how they share its traffic.
+/// A rollout's versions and their claims on its traffic.
 pub(super) struct Listed {
     /// Sorted by name.
     pub(super) versions: Vec<Version>,
     /// `None` if it is not among the versions.
     pub(super) stable: Option<VersionId>,
-    /// Of every version but stable.
-    pub(super) shares: Vec<Share>,
+    total: u32,
+    /// In the order of the versions.
+    claims: Vec<Claim>,
 }
 
-impl Listed {
-    pub(super) fn find(&self, name: &str) -> Option<VersionId> {
-        find(&self.versions, name)
+/// What one version claims.
+#[derive(Default)]
+struct Claim {
+    weight: Option<u32>,
+    place: Option<Place>,
+    /// Whether a rule gives it a weight.
+    in_rule: bool,
+}
+
+impl Claim {
+    fn is_weighted(&self) -> bool {
+        self.weight.is_some() || self.in_rule
     }
 }
 
@@ -43,52 +55,47 @@ pub(super) fn read(
     if report.limit(&path, entries.len(), MOST_VERSIONS, "versions") {
         return None;
     }
-    let mut drafts: Vec<Draft> = Vec::with_capacity(entries.len());
+    let mut listed = Listed { versions: Vec::with_capacity(entries.len()), stable: None, total, claims: Vec::new() };
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         let path = path.field(name);
         // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
-        let at = drafts.partition_point(|draft| draft.version.name < *name);
-        if drafts.get(at).is_some_and(|draft| draft.version.name == *name) {
+        let at = listed.versions.partition_point(|version| version.name < *name);
+        if listed.versions.get(at).is_some_and(|version| version.name == *name) {
             report.add(&path, Kind::DuplicateField);
         }
-        drafts.insert(at, Draft::read(name, node, path, report));
+        let (version, claim) = read_version(name, node, path, outputs, report);
+        listed.versions.insert(at, version);
+        listed.claims.insert(at, claim);
     }
-    let stable = find_stable(rollout, stable, &drafts, report);
-    if let Some(stable) = stable {
-        check_weights(&path, &drafts, stable, total, report);
-        check_places(&path, &drafts, stable, report);
-        check_stable_and_clusters(&path, &drafts, stable, outputs, report);
+    listed.stable = listed.find_stable(rollout, stable, report);
+    if let Some(stable) = listed.stable {
+        listed.check_sum(&[], &path, report);
+        listed.check_stable_and_clusters(&path, stable, outputs, report);
     }
-    let shares = others(&drafts, stable).map(|(version, draft)| Share {
-        version,
-        weight: draft.weight.unwrap_or_default(),
-        place: draft.place.unwrap_or(Place::LOW),
-    });
-    Some(Listed { shares: shares.collect(), stable, versions: drafts.into_iter().map(|draft| draft.version).collect() })
+    Some(listed)
 }
 
-struct Draft {
-    version: Version,
-    weight: Option<u32>,
-    place: Option<Place>,
-}
-
-impl Draft {
-    /// A version that is no object is listed all the same, so that no other mistake seems to follow from it.
-    fn read(name: &str, node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Self {
-        if values::version_name(name).is_none() {
-            report.conflict(&path, format!("the name does not fit; expected {}", values::VERSION_NAME));
-        }
-        let mut version = Version { name: name.to_owned(), cluster: None, off: false };
-        let Some(object) = Object::read(node, path, &["cluster", "weight", "place", "off"], report) else {
-            return Self { version, weight: None, place: None };
-        };
-        version.cluster = object.text("cluster", values::CLUSTER, values::cluster, report);
-        let weight = object.whole("weight", 0..=1_000_000, report);
-        let place = object.with("place", |node, path| read_place(node, path, report));
-        version.off = object.bool("off", report).unwrap_or(false);
-        Self { version, weight, place }
+/// A version that is no object is listed all the same, so that no other mistake seems to follow from it.
+fn read_version(
+    name: &str,
+    node: &Node,
+    path: Path<'_>,
+    outputs: &OutputHeaders,
+    report: &mut Report<'_>,
+) -> (Version, Claim) {
+    const FIELDS: [&str; 5] = ["cluster", "weight", "place", "off", "set_headers"];
+    if values::version_name(name).is_none() {
+        report.conflict(&path, format!("the name does not fit; expected {}", values::VERSION_NAME));
     }
+    let mut version = Version { name: name.to_owned(), ..Version::default() };
+    let Some(object) = Object::read(node, path, &FIELDS, report) else { return (version, Claim::default()) };
+    version.cluster = object.text("cluster", values::CLUSTER, values::cluster, report);
+    let weight = object.whole("weight", 0..=1_000_000, report);
+    let place = object.with("place", |node, path| read_place(node, path, report));
+    version.off = object.bool("off", report).unwrap_or(false);
+    let set_headers = object.with("set_headers", |node, path| read_set(node, path, outputs, report));
+    version.set_headers = set_headers.unwrap_or_default();
+    (version, Claim { weight, place, in_rule: false })
 }
 
 /// `low` and `high` are the numbers 0 and −1.
@@ -104,85 +111,180 @@ fn read_place(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<P
     place
 }
 
-fn find(versions: &[Version], name: &str) -> Option<VersionId> {
-    let index = versions.binary_search_by(|version| version.name.as_str().cmp(name)).ok()?;
-    u8::try_from(index).ok().map(VersionId)
-}
-
-fn find_stable(
-    rollout: &Object<'_>,
-    stable: Option<&str>,
-    drafts: &[Draft],
-    report: &mut Report<'_>,
-) -> Option<VersionId> {
-    let name = stable?;
-    let found = drafts.iter().position(|draft| draft.version.name == name);
-    if found.is_none() {
-        let near = nearest(name, drafts.iter().map(|draft| draft.version.name.as_str()));
-        let node = Node::String(name.to_owned());
-        report.wrong_name(&rollout.field("stable"), &node, "the name of a listed version", near);
+impl Listed {
+    pub(super) fn find(&self, name: &str) -> Option<VersionId> {
+        let index = self.versions.binary_search_by(|version| version.name.as_str().cmp(name)).ok()?;
+        u8::try_from(index).ok().map(VersionId)
     }
-    found.and_then(|index| u8::try_from(index).ok()).map(VersionId)
-}
 
-/// Every version but stable.
-fn others(drafts: &[Draft], stable: impl Into<Option<VersionId>>) -> impl Iterator<Item = (VersionId, &Draft)> {
-    let stable = stable.into();
-    let ids = (0..).map(VersionId).zip(drafts);
-    ids.filter(move |(id, _)| Some(*id) != stable)
-}
-
-/// The weights fit into the total; with a weight on stable they add up to it.
-fn check_weights(path: &Path<'_>, drafts: &[Draft], stable: VersionId, total: u32, report: &mut Report<'_>) {
-    let canaries: u64 = others(drafts, stable).filter_map(|(_, draft)| draft.weight).map(u64::from).sum();
-    let of_stable = drafts.get(stable.index()).and_then(|draft| draft.weight).map(u64::from);
-    if canaries > u64::from(total) {
-        report.conflict(path, format!("the weights add up to {canaries}; expected at most the total, {total}"));
-    } else if let Some(weight) = of_stable.filter(|weight| weight + canaries != u64::from(total)) {
-        let sum = weight + canaries;
-        report
-            .conflict(path, format!("with stable's the weights add up to {sum}; expected exactly the total, {total}"));
+    /// The version that a value names.
+    pub(super) fn read_name(&self, node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<VersionId> {
+        let found = match node {
+            Node::String(name) => self.find(name),
+            _ => None,
+        };
+        if found.is_none() {
+            let near = match node {
+                Node::String(name) => nearest(name, self.names()),
+                _ => None,
+            };
+            report.wrong_name(path, node, "the name of a listed version", near);
+        }
+        found
     }
-}
 
-/// With two or more weighted versions each needs a place of its own, or a change of one would move the others' units.
-fn check_places(path: &Path<'_>, drafts: &[Draft], stable: VersionId, report: &mut Report<'_>) {
-    let weighted = others(drafts, stable).filter(|(_, draft)| draft.weight.is_some()).count();
-    for (_, draft) in others(drafts, stable).filter(|(_, draft)| draft.weight.is_some() && draft.place.is_none()) {
-        if weighted > 1 {
+    /// What the weights come to.
+    pub(super) fn shares(&self) -> Shares {
+        self.laid_out(&[])
+    }
+
+    /// What a rule's weights come to; versions that they do not name keep theirs.
+    pub(super) fn shares_with(
+        &mut self,
+        changed: &[(VersionId, u32)],
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Shares {
+        for (version, _) in changed {
+            if let Some(claim) = self.claims.get_mut(version.index()) {
+                claim.in_rule = true;
+            }
+        }
+        self.check_sum(changed, path, report);
+        self.laid_out(changed)
+    }
+
+    /// The versions for which the document itself gives a weight.
+    pub(super) fn weighted(&self) -> impl Iterator<Item = &Version> {
+        let both = self.versions.iter().zip(&self.claims);
+        both.filter(|(_, claim)| claim.is_weighted()).map(|(version, _)| version)
+    }
+
+    /// With two or more weighted versions each needs a place of its own, or a change of one would move the others' units.
+    /// To be asked once all rules are read.
+    pub(super) fn check_places(&self, path: &Path<'_>, report: &mut Report<'_>) {
+        let others = || self.others().filter(|(_, _, claim)| claim.is_weighted());
+        let weighted = others().count();
+        for (_, version, _) in others().filter(|(_, _, claim)| weighted > 1 && claim.place.is_none()) {
             let kind = Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight") };
-            report.add(&path.field(&draft.version.name).field("place"), kind);
+            report.add(&path.field(&version.name).field("place"), kind);
+        }
+        let placed = || self.versions.iter().zip(&self.claims).filter(|(_, claim)| claim.place.is_some());
+        for (index, (version, claim)) in placed().enumerate() {
+            if let Some((earlier, _)) = placed().take(index).find(|(_, earlier)| earlier.place == claim.place) {
+                let text = format!("the same place as that of \"{}\"; expected a place of its own", earlier.name);
+                report.conflict(&path.field(&version.name).field("place"), text);
+            }
         }
     }
-    for (index, draft) in drafts.iter().enumerate() {
-        let same = |earlier: &&Draft| draft.place.is_some() && earlier.place == draft.place;
-        if let Some(earlier) = drafts.iter().take(index).find(same) {
-            let text = format!("the same place as that of \"{}\"; expected a place of its own", earlier.version.name);
-            report.conflict(&path.field(&draft.version.name).field("place"), text);
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.versions.iter().map(|version| version.name.as_str())
+    }
+
+    /// Every version but stable.
+    fn others(&self) -> impl Iterator<Item = (VersionId, &Version, &Claim)> {
+        let all = (0..).map(VersionId).zip(&self.versions).zip(&self.claims);
+        all.map(|((id, version), claim)| (id, version, claim)).filter(|(id, _, _)| Some(*id) != self.stable)
+    }
+
+    fn find_stable(&self, rollout: &Object<'_>, stable: Option<&str>, report: &mut Report<'_>) -> Option<VersionId> {
+        let node = Node::String(stable?.to_owned());
+        self.read_name(&node, &rollout.field("stable"), report)
+    }
+
+    /// The weights fit into the total; with a weight on stable they add up to it.
+    fn check_sum(&self, changed: &[(VersionId, u32)], path: &Path<'_>, report: &mut Report<'_>) {
+        let total = self.total;
+        let canaries: u64 = self.others().map(|(id, _, claim)| u64::from(weight(id, claim, changed))).sum();
+        // A rule that says nothing of stable lets it take what the others leave.
+        let own = |id: VersionId| self.claims.get(id.index())?.weight.filter(|_| changed.is_empty());
+        let of_rule = |id| changed.iter().find(|(version, _)| *version == id).map(|(_, weight)| *weight);
+        let of_stable = self.stable.and_then(|id| of_rule(id).or_else(|| own(id)));
+        if canaries > u64::from(total) {
+            report.conflict(path, format!("the weights add up to {canaries}; expected at most the total, {total}"));
+        } else if let Some(sum) = of_stable.map(|own| u64::from(own) + canaries).filter(|sum| *sum != u64::from(total))
+        {
+            report.conflict(
+                path,
+                format!("with stable's the weights add up to {sum}; expected exactly the total, {total}"),
+            );
+        }
+    }
+
+    fn laid_out(&self, changed: &[(VersionId, u32)]) -> Shares {
+        let share = |(version, _, claim): (VersionId, &Version, &Claim)| Share {
+            version,
+            weight: weight(version, claim, changed),
+            place: claim.place.unwrap_or(Place::LOW),
+        };
+        let shares: Vec<Share> = self.others().map(share).collect();
+        let stable = self.stable.unwrap_or(VersionId(0));
+        let sum: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
+        let of_stable = u64::from(sum < u64::from(self.total)) << stable.0;
+        let of_others = shares.iter().filter(|share| share.weight > 0).map(|share| 1 << share.version.0);
+        let weighted = of_others.fold(of_stable, |all, one: u64| all | one);
+        Shares { intervals: Intervals::new(self.total, stable, &shares), weighted }
+    }
+
+    fn check_stable_and_clusters(
+        &self,
+        path: &Path<'_>,
+        stable: VersionId,
+        outputs: &OutputHeaders,
+        report: &mut Report<'_>,
+    ) {
+        if let (Some(version), Some(claim)) = (self.versions.get(stable.index()), self.claims.get(stable.index())) {
+            let path = path.field(&version.name);
+            if version.off {
+                let text = "stable cannot be off; expected another stable, or off on the others";
+                report.conflict(&path.field("off"), text);
+            }
+            if claim.place.is_some() {
+                report.conflict(&path.field("place"), "stable has no place: it takes what the others leave");
+            }
+        }
+        let Some(header) = outputs.carrying(OutputKind::Cluster) else { return };
+        for (_, version, _) in self.others().filter(|(_, version, _)| version.cluster.is_none()) {
+            let expected = format!("the name of an Envoy cluster, which headers.cluster ({}) carries", header.as_str());
+            report.add(&path.field(&version.name).field("cluster"), Kind::Missing { expected });
         }
     }
 }
 
-fn check_stable_and_clusters(
+/// A version's weight: a rule's, if that gives it one, else its own.
+fn weight(version: VersionId, claim: &Claim, changed: &[(VersionId, u32)]) -> u32 {
+    let of_rule = changed.iter().find(|(changed, _)| *changed == version).map(|(_, weight)| *weight);
+    of_rule.or(claim.weight).unwrap_or_default()
+}
+
+/// `set_headers`: what goes with a version beside the output headers.
+fn read_set(
+    node: &Node,
     path: &Path<'_>,
-    drafts: &[Draft],
-    stable: VersionId,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
-) {
-    if let Some(draft) = drafts.get(stable.index()) {
-        let path = path.field(&draft.version.name);
-        if draft.version.off {
-            report.conflict(&path.field("off"), "stable cannot be off; expected another stable, or off on the others");
-        }
-        if draft.place.is_some() {
-            report.conflict(&path.field("place"), "stable has no place: it takes what the others leave");
-        }
+) -> Option<Vec<(HeaderName, String)>> {
+    let entries = entries(node, path, "an object of values by header", report)?;
+    if report.limit(path, entries.len(), MOST_SET_HEADERS, "headers") {
+        return None;
     }
-    for (_, draft) in others(drafts, stable) {
-        if let (Some(header), None) = (outputs.carrying(OutputKind::Cluster), &draft.version.cluster) {
-            let expected = format!("the name of an Envoy cluster, which headers.cluster ({}) carries", header.as_str());
-            report.add(&path.field(&draft.version.name).field("cluster"), Kind::Missing { expected });
+    let mut headers: Vec<(HeaderName, String)> = Vec::new();
+    for (name, value) in entries.iter().filter(|(_, value)| *value != Node::Null) {
+        let path = path.field(name);
+        let value = text(value, &path, values::HEADER_VALUE, values::header_value, report);
+        let Some(header) = HeaderName::new(name).filter(|header| !header.is_reserved()) else {
+            report.conflict(&path, "the name does not fit; expected the name of a header that HTTP does not reserve");
+            continue;
+        };
+        if outputs.has(&header) {
+            report
+                .conflict(&path, "this is one of the output headers, which the filter writes itself; expected another");
         }
+        if headers.iter().any(|(earlier, _)| *earlier == header) {
+            report.add(&path, Kind::DuplicateField);
+        }
+        headers.extend(value.map(|value| (header, value)));
     }
+    Some(headers)
 }

@@ -1,0 +1,115 @@
+//! The override layer: a request that names its version itself, and what is remembered of it.
+
+use super::{MOST_OF_ONE_NAME, Request};
+use crate::cookie::{Kept, Mark, Visitor, trim};
+use crate::facts::Source;
+use crate::rules::{Trust, VersionId};
+use crate::time::Time;
+use crate::token::Token;
+
+/// What a request asks for.
+#[derive(Clone, Copy)]
+pub(super) enum Wish {
+    /// This version.
+    Version(VersionId),
+    /// No override, nor one that was remembered.
+    Auto,
+}
+
+impl<S: Source> Request<'_, '_, S> {
+    /// Header, query, cookie: the first value that counts.
+    #[inline]
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let overrides = &self.shared.overrides;
+        let judged = |value: &[u8]| {
+            let wish = self.judged(value);
+            self.ignored.set(self.ignored.get() || (wish.is_none() && !value.is_empty()));
+            wish
+        };
+        let header = || judged(trim(self.facts.header(overrides.header.as_ref()?.as_str())?));
+        let query = || self.facts.query(overrides.query.as_ref()?).take(MOST_OF_ONE_NAME).find_map(judged);
+        // The visitor cookie may have the name of the override cookie.
+        let override_cookie = |value: &[u8]| if Visitor::from_value(value).is_some() { None } else { judged(value) };
+        header().or_else(query).or_else(|| self.cookie(overrides.cookie.as_ref()?, override_cookie))
+    }
+
+    /// What a value asks for, if it may.
+    fn judged(&self, value: &[u8]) -> Option<Wish> {
+        if value == b"auto" {
+            return Some(Wish::Auto);
+        }
+        let name = match &self.shared.overrides.trust {
+            Trust::Open => value,
+            Trust::Signed => Token::read(value, self.rules.keys.as_ref()?, &self.rollout.name, self.now)?.version,
+            Trust::Secret(header, secret) => {
+                let shown = self.facts.header(header.as_str())?;
+                secret.as_ref()?.is(shown).then_some(value)?
+            }
+        };
+        self.version_or_alias(name).map(Wish::Version)
+    }
+
+    /// The version that a value names, unless that version is off.
+    fn version_or_alias(&self, value: &[u8]) -> Option<VersionId> {
+        let aliases = &self.shared.overrides.aliases;
+        let alias = aliases.binary_search_by(|(name, _)| name.as_bytes().cmp(value)).ok();
+        let alias = alias.and_then(|at| aliases.get(at)).map(|(_, version)| *version);
+        let version = alias.or_else(|| self.rollout.version_named(value))?;
+        self.is_open(version).then_some(version)
+    }
+
+    /// What the rollout's own cookie keeps, but for what no longer counts.
+    #[cold]
+    pub(super) fn kept(&self) -> Option<Kept> {
+        let cookie = self.rules.cookie.as_ref()?;
+        let find = |line| cookie.read_kept(line, self.rollout);
+        let mut kept = self.facts.in_cookies(find, |name| self.is_ours(name))?;
+        let counts = |(version, expiry): &(VersionId, Time)| *expiry > self.now && self.is_open(*version);
+        kept.remembered = kept.remembered.filter(|remembered| self.remembers() && counts(remembered));
+        let holds = self.shared.sticky.hold.keeps_version() && !cookie.is_past(kept.issued, self.now.day());
+        kept.held = kept.held.filter(|_| holds);
+        Some(kept)
+    }
+
+    /// An override that not everybody may ask for is only remembered where nobody can forge the memory.
+    fn remembers(&self) -> bool {
+        let overrides = &self.shared.overrides;
+        let safe = matches!(overrides.trust, Trust::Open) || self.rules.keys.is_some();
+        overrides.remember.is_some() && safe
+    }
+
+    /// The rollout's cookie to write: if what it is to keep has changed, or it is due.
+    #[cold]
+    pub(super) fn to_keep(
+        &self,
+        before: Option<Kept>,
+        wish: Option<Wish>,
+        hold: Option<(Mark, VersionId)>,
+    ) -> Option<Kept> {
+        let cookie = self.rules.cookie.as_ref()?;
+        let today = self.now.day();
+        let (held, remembered) = before.map_or((None, None), |kept| (kept.held, kept.remembered));
+        let after = Kept {
+            held: hold.or(held),
+            remembered: match wish {
+                Some(Wish::Version(version)) if self.remembers() => Some(self.remembered_from(version, remembered)),
+                Some(Wish::Auto) => None,
+                _ => remembered,
+            },
+            issued: today,
+        };
+        let due = hold.is_some() && before.is_some_and(|kept| cookie.is_due(kept.issued, today));
+        (due || (after.held, after.remembered) != (held, remembered)).then_some(after)
+    }
+
+    /// A version and until when it is remembered: as before while that is the same version with more than three quarters of
+    /// the time left.
+    fn remembered_from(&self, version: VersionId, before: Option<(VersionId, Time)>) -> (VersionId, Time) {
+        let seconds = self.shared.overrides.remember.unwrap_or_default();
+        let enough = u64::from(seconds) * 3 / 4;
+        let fresh = |(known, expiry): &(VersionId, Time)| {
+            *known == version && (enough..=seconds.into()).contains(&expiry.seconds_since(self.now))
+        };
+        before.filter(fresh).unwrap_or((version, self.now.plus(seconds)))
+    }
+}

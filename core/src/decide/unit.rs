@@ -1,0 +1,160 @@
+//! The last layers: what the request's unit holds, and its slot; or a draw.
+
+use std::net::IpAddr;
+
+use super::{Answer, Reason, Request};
+use crate::cookie::{Kept, Mark, Visitor, VisitorNumber, trim};
+use crate::facts::Source;
+use crate::rules::{AtZero, First, Hold, OutputKind, Prefer, Shares, Split, UnitSource, VersionId};
+use crate::slot::Slot;
+
+/// What keeps a request on its version.
+enum Unit<'a> {
+    Visitor(Visitor),
+    Id(&'a [u8]),
+    Address(IpAddr),
+}
+
+impl<'r, S: Source> Request<'_, 'r, S> {
+    /// By the version that the unit holds, or its slot; for a new visitor by the slot it gets; or by a draw.
+    #[inline]
+    pub(super) fn by_unit(&self, shares: &Shares, kept: Option<Kept>, draw: impl FnOnce() -> u64) -> Answer {
+        if self.shared.sticky.hold == Hold::None {
+            return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random);
+        }
+        let key = &self.shared.key;
+        match self.unit() {
+            Some(Unit::Visitor(visitor)) => {
+                let today = self.now.day();
+                let due = self.rules.cookie.as_ref().is_some_and(|cookie| cookie.is_due(visitor.issued, today));
+                let write = due.then_some(Visitor { issued: today, ..visitor });
+                let answer = self.for_unit(key.hash(visitor.number.as_bytes()), shares, kept);
+                Answer { visitor: write, ..answer }
+            }
+            Some(Unit::Id(id)) => self.for_unit(key.hash(id), shares, kept),
+            Some(Unit::Address(IpAddr::V4(address))) => self.for_unit(key.hash(&address.octets()), shares, kept),
+            Some(Unit::Address(IpAddr::V6(address))) => self.for_unit(key.hash(&address.octets()), shares, kept),
+            None => self.for_new_visitor(shares, draw),
+        }
+    }
+
+    /// The first answer is the stored answer: the new number decides, and exactly it goes into the cookie.
+    fn for_new_visitor(&self, shares: &Shares, draw: impl FnOnce() -> u64) -> Answer {
+        let stable_first = self.shared.sticky.first == First::Stable;
+        let keeps_number = self.rules.cookie.is_some();
+        if !keeps_number && !stable_first {
+            return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random);
+        }
+        let number = VisitorNumber::from_bits(draw());
+        let visitor = keeps_number.then_some(Visitor { number, issued: self.now.day() });
+        let answer = if stable_first {
+            Answer::new(self.shared.stable, Reason::First)
+        } else {
+            self.for_unit(self.shared.key.hash(number.as_bytes()), shares, None)
+        };
+        Answer { visitor, ..answer }
+    }
+
+    /// For the unit with this hash.
+    #[inline]
+    fn for_unit(&self, hash: u64, shares: &Shares, kept: Option<Kept>) -> Answer {
+        let slot = Slot::from_bits(hash);
+        if self.shared.sticky.hold.keeps_version() {
+            self.holding(Mark::from_hash(hash), slot, shares, kept)
+        } else {
+            self.in_slot(shares, slot, Reason::Slot)
+        }
+    }
+
+    /// By the version that the unit holds, or by its slot, which it then holds.
+    #[cold]
+    fn holding(&self, mark: Mark, slot: Slot, shares: &Shares, kept: Option<Kept>) -> Answer {
+        let held = kept.and_then(|kept| kept.held).filter(|(of, _)| *of == mark).map(|(_, version)| version);
+        let counts = |version: &VersionId| self.is_open(*version) && self.keeps_its_units(*version, shares);
+        let follows = || self.shared.sticky.hold == Hold::Version || !self.is_navigation();
+        if let Some(version) = held.filter(counts).filter(|_| follows()) {
+            return Answer { slot: Some(slot), hold: Some((mark, version)), ..Answer::new(version, Reason::Held) };
+        }
+        let answer = match self.shared.split {
+            Split::Route => Answer { slot: Some(slot), ..self.by_route() },
+            Split::Filter | Split::Native => self.in_slot(shares, slot, Reason::Slot),
+        };
+        Answer { hold: answer.version.map(|version| (mark, version)), ..answer }
+    }
+
+    fn keeps_its_units(&self, version: VersionId, shares: &Shares) -> bool {
+        let drains = self.shared.sticky.at_zero == AtZero::Drain;
+        drains || self.shared.split == Split::Route || shares.has_weight(version)
+    }
+
+    /// The version whose cluster the route's own weights have chosen.
+    ///
+    /// With a client's copy of our version header that choice was not made by weights, so nothing is learned from it; nor
+    /// from a cluster that belongs to no version.
+    fn by_route(&self) -> Answer {
+        let unknown = Answer { version: None, by_route: true, ..Answer::new(self.shared.stable, Reason::Route) };
+        let header = self.rules.outputs.carrying(OutputKind::Version);
+        if header.is_some_and(|name| self.facts.header(name.as_str()).is_some()) {
+            return unknown;
+        }
+        let Some(cluster) = self.facts.cluster_name() else { return unknown };
+        let is_it =
+            |version: &crate::rules::Version| version.cluster.as_deref().is_some_and(|c| c.as_bytes() == cluster);
+        let chosen = self.shared.versions.iter().position(is_it).and_then(|at| u8::try_from(at).ok()).map(VersionId);
+        match chosen {
+            None => unknown,
+            Some(version) if self.is_open(version) => Answer { by_route: true, ..Answer::new(version, Reason::Route) },
+            Some(_) => Answer::new(self.shared.stable, Reason::Route),
+        }
+    }
+
+    /// The version that owns the slot; stable where that version is off; unknown where the route owns the slots.
+    #[inline]
+    fn in_slot(&self, shares: &Shares, slot: Slot, reason: Reason) -> Answer {
+        let owner = shares.intervals.at(slot);
+        let version = if self.is_open(owner) { owner } else { self.shared.stable };
+        let known = self.shared.split != Split::Native;
+        Answer { slot: Some(slot), version: known.then_some(version), ..Answer::new(version, reason) }
+    }
+
+    #[inline]
+    fn unit(&self) -> Option<Unit<'_>> {
+        match self.shared.sticky.prefer {
+            Prefer::Visitor => self.visitor().map(Unit::Visitor).or_else(|| self.id()),
+            Prefer::Unit => self.id().or_else(|| self.visitor().map(Unit::Visitor)),
+        }
+    }
+
+    #[inline]
+    fn visitor(&self) -> Option<Visitor> {
+        let cookie = self.rules.cookie.as_ref()?;
+        let today = self.now.day();
+        self.facts.in_cookies(|line| cookie.read(line, today), |name| self.is_ours(name))
+    }
+
+    /// The first id that is present and not empty.
+    fn id(&self) -> Option<Unit<'_>> {
+        let present = |id: &&[u8]| !id.is_empty();
+        self.shared.sticky.units.iter().find_map(|source| match source {
+            UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(present).map(Unit::Id),
+            UnitSource::Cookie(name) => self.cookie(name, |id| Some(id).filter(present)).map(Unit::Id),
+            UnitSource::Query(name) => self.facts.query(name).find(present).map(Unit::Id),
+            UnitSource::Address => self.facts.source_address().map(Unit::Address),
+        })
+    }
+
+    /// Whether the request is for a page and not for a part of one.
+    ///
+    /// Fetch Metadata (`sec-fetch-dest`, W3C) says so; without it a client that accepts HTML counts as one that shows
+    /// pages. What is fetched in advance (`sec-purpose`, `purpose`) may never be shown.
+    fn is_navigation(&self) -> bool {
+        let contains = |name: &'static str, text: &[u8]| {
+            self.facts.header(name).is_some_and(|value| value.windows(text.len()).any(|part| part == text))
+        };
+        let page = match self.facts.header("sec-fetch-dest") {
+            Some(destination) => destination == b"document",
+            None => contains("accept", b"text/html"),
+        };
+        page && !contains("sec-purpose", b"prefetch") && !contains("purpose", b"prefetch")
+    }
+}

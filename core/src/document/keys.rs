@@ -1,0 +1,99 @@
+//! `keys`: what signs and checks cookies and tokens; and every other secret of a document.
+
+use std::sync::Arc;
+
+use super::Surroundings;
+use super::reader::{Object, Report, items};
+use crate::error::Kind;
+use crate::keys::{Key, Keys, Secret};
+use crate::node::Node;
+
+const MOST_KEYS: usize = 8;
+const ID: &str = "a name of 1 to 16 characters out of A-Z, a-z, 0-9, _ and -";
+const ENV: &str = "the name of an environment variable: 1 to 128 of A-Z, a-z, 0-9 and _, not beginning with a digit";
+const SECRET: &str = "a secret of 16 to 256 characters";
+const SHORTEST: usize = 16;
+const LONGEST: usize = 256;
+
+/// The keys, if the document has any.
+pub(super) fn read(
+    document: &Object<'_>,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report<'_>,
+) -> Option<Arc<Keys>> {
+    let node = document.get("keys")?;
+    let path = document.field("keys");
+    let items = items(node, &path, "a list such as [{id: k1, env: SERIN_KEY_1}]", report);
+    if matches!(node, Node::List(items) if items.is_empty()) {
+        report.conflict(&path, "found an empty list; expected a key, or no keys");
+    }
+    if report.limit(&path, items.len(), MOST_KEYS, "keys") {
+        return None;
+    }
+    let mut ids: Vec<String> = Vec::new();
+    let mut keys = Vec::new();
+    for (index, node) in items.iter().enumerate() {
+        let path = path.item(index);
+        let Some(object) = Object::read(node, path, &["id", "env", "secret"], report) else { continue };
+        let id = object.text("id", ID, id, report);
+        if object.get("id").is_none() {
+            report.add(&object.field("id"), Kind::Missing { expected: ID.into() });
+        }
+        let secret = read_secret(&object, surroundings, index == 0, report);
+        let Some(id) = id else { continue };
+        if ids.contains(&id) {
+            report.conflict(&object.field("id"), format!("the id \"{id}\" stands here twice; expected different ids"));
+        }
+        ids.push(id.clone());
+        keys.push(secret.and_then(|secret| Key::new(id, secret.0.as_bytes())));
+    }
+    Some(Arc::new(Keys::new(keys)))
+}
+
+/// The secret that an object names by `env` or holds as `secret`; `None` if there is a mistake, or the environment does not
+/// have it, which is told: as an error where it is `needed`, else as a warning.
+pub(super) fn read_secret(
+    object: &Object<'_>,
+    surroundings: &Surroundings<'_>,
+    needed: bool,
+    report: &mut Report<'_>,
+) -> Option<Secret> {
+    if object.get("env").is_some() == object.get("secret").is_some() {
+        report.conflict(&object.path, "expected one of env and secret");
+        return None;
+    }
+    let sound = |text: &str| (SHORTEST..=LONGEST).contains(&text.chars().count()).then(|| Secret(text.to_owned()));
+    if object.get("secret").is_some() {
+        return object.with("secret", |node, path| {
+            let secret = match node {
+                Node::String(text) => sound(text),
+                _ => None,
+            };
+            if secret.is_none() {
+                // What was found is not shown: it may be a secret all the same.
+                report.conflict(path, format!("expected {SECRET}"));
+            }
+            secret
+        });
+    }
+    let name = object.text("env", ENV, env_name, report)?;
+    let secret = (surroundings.env)(&name).and_then(|value| sound(value.trim_ascii()));
+    if secret.is_none() {
+        let text = format!("the environment has no {name} with {SECRET}");
+        report.missing_secret(&object.field("env"), text, needed);
+    }
+    secret
+}
+
+fn id(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (matches!(text.len(), 1..=16) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+fn env_name(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let sound = matches!(text.len(), 1..=128)
+        && text.bytes().all(allowed)
+        && !text.starts_with(|first: char| first.is_ascii_digit());
+    sound.then(|| text.to_owned())
+}

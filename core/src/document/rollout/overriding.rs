@@ -1,0 +1,129 @@
+//! `override`: where a request may name its version itself, and whose requests may.
+
+use super::super::headers::read_input;
+use super::super::keys::read_secret;
+use super::super::reader::{Object, Path, Report, entries, text};
+use super::super::values;
+use super::Context;
+use super::versions::Listed;
+use crate::error::Kind;
+use crate::node::Node;
+use crate::rules::{Overrides, Trust, VersionId};
+
+const MOST_ALIASES: usize = 256;
+const REMEMBER: &str = "a duration of whole seconds from 1m to 400d";
+const TRUST: &str = "open, signed or an object with header and env";
+/// Takes an override back.
+const AUTO: &str = "auto";
+
+/// The overrides of a rollout, none by default.
+pub(super) fn read(
+    rollout: &Object<'_>,
+    listed: Option<&Listed>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Overrides {
+    let Some(node) = rollout.get("override") else { return Overrides::default() };
+    let path = rollout.field("override");
+    let known = ["header", "query", "cookie", "aliases", "trust", "remember"];
+    let Some(object) = Object::read(node, path, &known, report) else { return Overrides::default() };
+    if listed.is_some_and(|listed| listed.find(AUTO).is_some()) {
+        report
+            .conflict(&object.path, "a version is named \"auto\", which takes an override back; expected another name");
+    }
+    let overrides = Overrides {
+        header: object.with("header", |node, path| read_input(node, path, &context.outputs, report)),
+        query: object.text("query", values::QUERY_NAME, values::query_name, report),
+        cookie: object.text("cookie", values::COOKIE_NAME, values::cookie_name, report),
+        aliases: object
+            .with("aliases", |node, path| Some(read_aliases(node, path, listed, report)))
+            .unwrap_or_default(),
+        trust: object.with("trust", |node, path| read_trust(node, *path, context, report)).unwrap_or_default(),
+        remember: object.text("remember", REMEMBER, remember, report),
+    };
+    check(&object, &overrides, context, report);
+    overrides
+}
+
+/// What a trust and a memory need of the document.
+fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, report: &mut Report<'_>) {
+    if matches!(overrides.trust, Trust::Signed) && !context.has_keys {
+        report.conflict(&object.field("trust"), "signed needs keys at the top of the document");
+    }
+    if overrides.remember.is_none() {
+        return;
+    }
+    if !matches!(overrides.trust, Trust::Open) && !context.has_keys {
+        let text = "an override that not everybody may ask for can only be remembered in a signed cookie; expected keys at the \
+                    top of the document";
+        report.conflict(&object.field("remember"), text);
+    }
+    if !context.has_cookie {
+        report.conflict(
+            &object.field("remember"),
+            "an override is remembered in a cookie; expected a cookie other than false",
+        );
+    }
+    if let (Trust::Secret(secret, _), Some(header)) = (&overrides.trust, &overrides.header)
+        && secret == header
+    {
+        report.conflict(&object.field("trust"), "the secret and the override have the same header; expected two");
+    }
+}
+
+/// Other names for versions, such as `{always: v2, never: v1}`.
+fn read_aliases(
+    node: &Node,
+    path: &Path<'_>,
+    listed: Option<&Listed>,
+    report: &mut Report<'_>,
+) -> Vec<(String, VersionId)> {
+    let mut aliases: Vec<(String, VersionId)> = Vec::new();
+    let entries = entries(node, path, "an object of version names by alias", report).unwrap_or_default();
+    if report.limit(path, entries.len(), MOST_ALIASES, "aliases") {
+        return aliases;
+    }
+    for (name, target) in entries.iter().filter(|(_, target)| *target != Node::Null) {
+        let path = path.field(name);
+        if values::version_name(name).is_none() || name == AUTO {
+            report.conflict(&path, format!("the alias does not fit; expected {}, but not auto", values::VERSION_NAME));
+        }
+        if aliases.iter().any(|(earlier, _)| earlier == name) {
+            report.add(&path, Kind::DuplicateField);
+        }
+        let Some(listed) = listed else { continue };
+        if listed.find(name).is_some() {
+            report.conflict(&path, "the alias is also the name of a version; expected another name");
+        }
+        if let Some(version) = listed.read_name(target, &path, report) {
+            let at = aliases.partition_point(|(earlier, _)| earlier < name);
+            aliases.insert(at, (name.clone(), version));
+        }
+    }
+    aliases
+}
+
+fn read_trust(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Trust> {
+    let Node::Map(_) = node else {
+        let word = |text: &str| match text {
+            "open" => Some(Trust::Open),
+            "signed" => Some(Trust::Signed),
+            _ => None,
+        };
+        return text(node, &path, TRUST, word, report);
+    };
+    let object = Object::read(node, path, &["header", "env", "secret"], report)?;
+    let header = object.with("header", |node, path| read_input(node, path, &context.outputs, report));
+    if object.get("header").is_none() {
+        let expected = "the name of the header that holds the secret".into();
+        report.add(&object.field("header"), Kind::Missing { expected });
+    }
+    let secret = read_secret(&object, context.surroundings, false, report);
+    Some(Trust::Secret(header?, secret))
+}
+
+fn remember(text: &str) -> Option<u32> {
+    let milliseconds = values::duration(text)?;
+    let sound = milliseconds.is_multiple_of(1_000) && (60_000..=400 * 86_400_000).contains(&milliseconds);
+    sound.then(|| u32::try_from(milliseconds / 1_000).ok())?
+}

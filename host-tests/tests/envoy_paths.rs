@@ -10,11 +10,12 @@ use serin_envoy::{Routes, Setup};
 use support::{Site, raw};
 
 /// Rollouts by path, and the same conditions as Envoy's routes have them, which go by their order.
-const CONDITIONS: [(&str, &str, &str); 4] = [
+const CONDITIONS: [(&str, &str, &str); 5] = [
     ("exact", r#"{"exact": "/api/exact"}"#, r#"{"path": "/api/exact"}"#),
     ("deep", r#"{"prefix": "/api/v1"}"#, r#"{"path_separated_prefix": "/api/v1"}"#),
     ("escaped", r#"{"prefix": "/a%2Fb"}"#, r#"{"path_separated_prefix": "/a%2Fb"}"#),
     ("api", r#"{"prefix": "/api"}"#, r#"{"path_separated_prefix": "/api"}"#),
+    ("regex", r#"{"regex": "/item/[0-9]+|/q"}"#, r#"{"safe_regex": {"regex": "/item/[0-9]+|/q"}}"#),
 ];
 
 /// What the connection manager does to a path, in the order of the columns below.
@@ -29,7 +30,7 @@ const MANAGERS: [(&str, &str); 4] = [
 ];
 
 /// Request lines, and who answers under each manager: a rollout, `-` for none, or Envoy itself with a status.
-const REQUESTS: [(&str, [&str; 4]); 35] = [
+const REQUESTS: [(&str, [&str; 4]); 41] = [
     ("GET /", ["-", "-", "-", "-"]),
     ("GET /api", ["api", "api", "api", "api"]),
     ("GET /api/", ["api", "api", "api", "api"]),
@@ -64,6 +65,12 @@ const REQUESTS: [(&str, [&str; 4]); 35] = [
     ("GET /../../api", ["-", "api", "api", "-"]),
     ("GET /api%3Fx", ["-", "-", "-", "-"]),
     ("GET http://shop.example.com/api/v1?x", ["deep", "deep", "deep", "deep"]),
+    ("GET /item/12", ["regex", "regex", "regex", "regex"]),
+    ("GET /item/12?x=a", ["regex", "regex", "regex", "regex"]),
+    ("GET /item/12/", ["-", "-", "-", "-"]),
+    ("GET /q/item/12", ["-", "-", "-", "-"]),
+    ("GET /item//%31", ["-", "regex", "regex", "-"]),
+    ("GET /item%2F1", ["-", "-", "regex", "400"]),
     ("OPTIONS *", ["404", "404", "404", "404"]),
 ];
 

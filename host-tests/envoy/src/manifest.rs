@@ -88,9 +88,10 @@ pub(crate) fn bootstrap(places: &Places, shape: &Shape) -> Result<Value> {
     *at(&mut root, "/static_resources/clusters")? = Value::Array(clusters.collect::<Result<_>>()?);
 
     let manager = at(&mut root, MANAGER)?;
-    *at(manager, "/access_log/0/typed_config/@type")? =
-        json!("type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog");
-    at(manager, "/access_log/0/typed_config")?["path"] = json!(places.access_log);
+    replace(manager, shape.manager);
+    let log = at(manager, "/access_log/0/typed_config")?;
+    log["@type"] = json!("type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog");
+    log["path"] = json!(places.access_log);
     *at(manager, "/http_filters/0/config_discovery/config_source/path_config_source")? = watched(places.resource);
     if !shape.strip_early {
         *at(manager, "/early_header_mutation_extensions")? = json!([]);
@@ -104,7 +105,6 @@ pub(crate) fn bootstrap(places: &Places, shape: &Shape) -> Result<Value> {
             manager["rds"] = json!({"route_config_name": "main", "config_source": source});
         }
     }
-    replace(manager, shape.manager);
     Ok(root)
 }
 

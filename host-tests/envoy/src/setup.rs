@@ -62,7 +62,8 @@ impl Setup {
         Self { routes, ..self }
     }
 
-    /// Fields of the HTTP connection manager, such as `{"normalize_path": true}`, in place of the manifest's.
+    /// Fields of the HTTP connection manager, such as `{"normalize_path": true}`, in place of the manifest's. Whatever the
+    /// access log, its first one is written to the file of [`Envoy::access_log`].
     #[must_use]
     pub fn manager(self, fields: Value) -> Self {
         Self { manager: fields, ..self }

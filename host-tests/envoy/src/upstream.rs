@@ -1,9 +1,9 @@
 //! Small HTTP servers that stand for the versions of a site.
 //!
-//! Each answers every request with its own name. `/headers` answers with the request's headers as a JSON array of
-//! `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db` for a
-//! cookie of the application, `header=location:%2Fb` for any other header, and `attempts=3` for status 503 until Envoy
-//! says in `x-envoy-attempt-count` that this is the third attempt.
+//! Each answers every request with its own name; a path that ends with `/headers` with the request's headers as a JSON
+//! array of `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db`
+//! for a cookie of the application, `header=location:%2Fb` for any other header, and `attempts=3` for status 503 until
+//! Envoy says in `x-envoy-attempt-count` that this is the third attempt.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -85,7 +85,7 @@ async fn answer_all(stream: TcpStream, name: Arc<str>, requests: Arc<AtomicU64>)
 
 fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let body = match request.uri().path() {
-        "/headers" => headers_as_json(request.headers()),
+        path if path.ends_with("/headers") => headers_as_json(request.headers()),
         _ => format!("{name}\n"),
     };
     let mut response = Response::new(Full::from(body));

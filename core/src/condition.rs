@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::cookie::{is_clean, values};
 use crate::cover::normal_host;
 use crate::facts::{Facts, Source};
-use crate::header::HeaderName;
 use crate::matcher::{Matcher, Pattern};
 
 /// An AND of hosts, path and conditions.
@@ -43,17 +42,18 @@ pub(crate) struct Conditions {
     /// An OR.
     pub(crate) methods: Vec<String>,
     /// An AND, as are cookies and query.
-    pub(crate) headers: Vec<Condition<HeaderName>>,
-    pub(crate) cookies: Vec<Condition<String>>,
-    pub(crate) query: Vec<Condition<String>>,
+    pub(crate) headers: Vec<Condition>,
+    pub(crate) cookies: Vec<Condition>,
+    pub(crate) query: Vec<Condition>,
     /// An OR.
     pub(crate) source: Vec<Network>,
 }
 
 /// What the header, cookie or query parameter of a name has to be.
 #[derive(Clone, Debug)]
-pub(crate) struct Condition<N> {
-    pub(crate) name: N,
+pub(crate) struct Condition {
+    /// A header's is in lower case.
+    pub(crate) name: String,
     pub(crate) matcher: Matcher,
 }
 
@@ -77,8 +77,8 @@ impl MatchEntry {
     }
 
     /// The headers that its conditions read.
-    pub(crate) fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.conditions.iter().flat_map(|conditions| &conditions.headers).map(|condition| &condition.name)
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().flat_map(|conditions| &conditions.headers).map(|condition| &*condition.name)
     }
 }
 
@@ -106,7 +106,7 @@ impl Conditions {
     pub(crate) fn hold<'r, S: Source>(&'r self, facts: &Facts<'r, S>) -> bool {
         self.query.iter().all(|condition| condition.matcher.holds(facts.query(&condition.name).next()))
             && self.allow_method(facts)
-            && self.headers.iter().all(|condition| condition.matcher.holds(facts.header(condition.name.as_str())))
+            && self.headers.iter().all(|condition| condition.matcher.holds(facts.header(&condition.name)))
             && self.cookies.iter().all(|condition| condition.matcher.holds(cookie(facts, &condition.name)))
             && self.allow_source(facts)
     }
@@ -134,8 +134,8 @@ impl Conditions {
     }
 
     fn regexes(&self) -> usize {
-        let named = self.cookies.iter().chain(&self.query).map(|condition| &condition.matcher);
-        named.chain(self.headers.iter().map(|condition| &condition.matcher)).map(Matcher::regexes).sum()
+        let named = self.headers.iter().chain(&self.cookies).chain(&self.query);
+        named.map(|condition| condition.matcher.regexes()).sum()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::time::Time;
 use overriding::Wish;
 
 /// The outcome for one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Decision<'r> {
     /// The rollout that covers the request.
     pub rollout: &'r Rollout,
@@ -31,7 +31,7 @@ pub struct Decision<'r> {
     /// The visitor cookie to write, if it is new or due.
     pub visitor: Option<Visitor>,
     /// The rollout's own cookie to write, if it is new, due or changed.
-    pub kept: Option<Kept>,
+    pub kept: Option<Box<Kept>>,
     /// Whether the request named a version that does not exist, is off, or may not be named by it.
     pub override_ignored: bool,
     /// Whether the route has chosen by itself, so that there is nothing to steer.
@@ -168,34 +168,33 @@ struct Request<'a, 'r, S> {
 impl<'r, S: Source> Request<'_, 'r, S> {
     /// The first layer that answers, and the rollout's cookie to write.
     #[inline]
-    fn answer(&self, draw: impl FnOnce() -> u64) -> (Answer, Option<Kept>) {
+    fn answer(&self, draw: impl FnOnce() -> u64) -> (Answer, Option<Box<Kept>>) {
         if self.shared.inherit
             && let Some(version) = self.inherited()
         {
             return (Answer::new(version, Reason::Inherit), None);
         }
-        if !self.shared.keeps_cookie() {
-            return (self.decided(self.wish(), None, draw), None);
-        }
-        let kept = self.kept();
+        let keeps = self.shared.keeps_cookie();
+        let kept = if keeps { self.kept() } else { None };
         let wish = self.wish();
-        let answer = self.decided(wish, kept, draw);
-        let write = self.to_keep(kept, wish, answer.hold);
+        let answer = self.decided(wish, kept.as_deref(), draw);
+        let write = if keeps { self.to_keep(kept.as_deref(), wish, answer.hold) } else { None };
         (answer, write)
     }
 
     /// The layers behind `inherit`.
     #[inline]
-    fn decided(&self, wish: Option<Wish>, kept: Option<Kept>, draw: impl FnOnce() -> u64) -> Answer {
+    fn decided(&self, wish: Option<Wish>, kept: Option<&Kept>, draw: impl FnOnce() -> u64) -> Answer {
         let remembered = || Wish::Version(kept?.remembered?.0).into();
         if let Some(Wish::Version(version)) = wish.or_else(remembered) {
             return Answer::new(version, Reason::Override);
         }
-        match self.rule() {
-            Some(Then::Use(version)) => Answer::new(*version, Reason::Rule),
-            Some(Then::Weights(shares)) => self.by_unit(shares, kept, draw),
-            None => self.by_unit(&self.shared.shares, kept, draw),
-        }
+        let shares = match self.rule() {
+            Some(Then::Use(version)) => return Answer::new(*version, Reason::Rule),
+            Some(Then::Weights(shares)) => shares,
+            None => &self.shared.shares,
+        };
+        self.by_unit(shares, kept, draw)
     }
 
     /// The listed version in the header that an earlier hop wrote.

@@ -200,7 +200,7 @@ fn read_rollouts<'a>(
         return Vec::new();
     }
     // By name, without regard to the order of the document. A name that stands there twice is a mistake.
-    let mut by_name: BTreeMap<&'a str, (&'a Node, bool)> = BTreeMap::new();
+    let mut by_name: BTreeMap<&'a str, (&'a Node<'a>, bool)> = BTreeMap::new();
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         by_name.entry(name).and_modify(|(_, repeated)| *repeated = true).or_insert((node, false));
     }

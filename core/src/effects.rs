@@ -21,8 +21,15 @@ pub struct Effects<'r> {
     carried: Option<&'r Decision<'r>>,
     /// Request headers to remove: our own names that came in with the request, and an override's secret.
     pub remove: Vec<&'r str>,
-    /// `set-cookie` headers to add to the response, unless its status is 5xx.
-    pub set_cookies: Vec<String>,
+    /// What the response gets, if anything.
+    pub response: Option<Box<ResponseEffects>>,
+}
+
+/// What a response gets.
+#[derive(Clone, Debug, Default)]
+pub struct ResponseEffects {
+    /// `set-cookie` headers to add, unless the status is 5xx: the visitor cookie and the rollout's own.
+    pub set_cookies: [Option<String>; 2],
     /// `rollout/version/reason`, if the answer header or the access log wants it; `-` stands for a version that the route
     /// chooses.
     pub answer: Option<String>,
@@ -44,7 +51,7 @@ impl<'r> Effects<'r> {
         effects.remove_set_names(&rules.set_names, facts);
         if let Some(decision) = decision {
             if rules.outputs.answer.is_some() || rules.access_log {
-                effects.answer = Some(answer(decision));
+                effects.response_mut().answer = Some(answer(decision));
             }
             if let Plan::Share(shared) = &decision.rollout.plan {
                 effects.remove_secret(shared, facts);
@@ -69,7 +76,11 @@ impl<'r> Effects<'r> {
     }
 
     fn none(outputs: &'r OutputHeaders) -> Self {
-        Self { outputs, carried: None, remove: Vec::new(), set_cookies: Vec::new(), answer: None, private: false }
+        Self { outputs, carried: None, remove: Vec::new(), response: None }
+    }
+
+    fn response_mut(&mut self) -> &mut ResponseEffects {
+        self.response.get_or_insert_default()
     }
 
     /// The headers that go with the version.
@@ -134,15 +145,17 @@ impl<'r> Effects<'r> {
         if shared.dry_run {
             return;
         }
-        self.private = shared.sticky.cache == Cache::All && !decision.is_stable();
+        if shared.sticky.cache == Cache::All && !decision.is_stable() {
+            self.response_mut().private = true;
+        }
         let Some(cookie) = &rules.cookie else { return };
         if decision.visitor.is_none() && decision.kept.is_none() {
             return;
         }
         let https = cookie.needs_scheme() && facts.header(":scheme") == Some(b"https");
-        self.set_cookies.extend(decision.visitor.map(|visitor| cookie.write(visitor, https)));
-        let kept = decision.kept.as_ref();
-        self.set_cookies.extend(kept.map(|kept| cookie.write_kept(decision.rollout, kept, now, https)));
+        let visitor = decision.visitor.map(|visitor| cookie.write(visitor, https));
+        let kept = decision.kept.as_deref().map(|kept| cookie.write_kept(decision.rollout, kept, now, https));
+        self.response_mut().set_cookies = [visitor, kept];
     }
 }
 
@@ -191,9 +204,11 @@ fn answer(decision: &Decision<'_>) -> String {
 /// sent; `None` if that says so already.
 ///
 /// What the application allows browsers stays: only `public` and `s-maxage` give way.
-pub fn private_cache_control(sent: Option<&[u8]>) -> Option<Vec<u8>> {
-    let mut kept: Vec<u8> = b"private".to_vec();
-    for directive in sent.unwrap_or_default().split(|byte| *byte == b',').map(crate::cookie::trim) {
+pub fn private_cache_control(sent: Option<&[u8]>) -> Option<Cow<'static, [u8]>> {
+    const PRIVATE: &[u8] = b"private";
+    let Some(sent) = sent else { return Some(PRIVATE.into()) };
+    let mut kept = PRIVATE.to_vec();
+    for directive in sent.split(|byte| *byte == b',').map(crate::cookie::trim) {
         let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         if is("no-store") || (is("private") && name.len() == directive.len()) {
@@ -204,5 +219,5 @@ pub fn private_cache_control(sent: Option<&[u8]>) -> Option<Vec<u8>> {
             kept.extend_from_slice(directive);
         }
     }
-    Some(kept)
+    Some(kept.into())
 }

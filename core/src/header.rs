@@ -22,6 +22,11 @@ impl HeaderName {
         &self.0
     }
 
+    /// The name, in lower case.
+    pub(crate) fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+
     /// Whether HTTP itself gives the header a meaning that no filter may overwrite or remove.
     pub(crate) fn is_reserved(&self) -> bool {
         const RESERVED: [&str; 25] = [

@@ -67,7 +67,7 @@ mod token;
 pub use cookie::{CookieSettings, Kept, Mark, Visitor, VisitorNumber};
 pub use decide::{Decision, Reason, decide};
 pub use document::{Parsed, Surroundings};
-pub use effects::{Effects, private_cache_control};
+pub use effects::{Effects, ResponseEffects, private_cache_control};
 pub use error::ConfigError;
 pub use facts::{Facts, Source};
 pub use header::HeaderName;

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hashbrown::HashSet;
 use regex_lite::{Regex, RegexBuilder};
 
 /// One matcher.
@@ -25,7 +24,8 @@ pub(crate) enum Test {
     Prefix(Box<[u8]>),
     Suffix(Box<[u8]>),
     Contains(Box<[u8]>),
-    In(HashSet<Box<[u8]>>),
+    /// Sorted.
+    In(Vec<Box<[u8]>>),
     Regex(Box<Pattern>),
 }
 
@@ -59,8 +59,8 @@ impl Test {
             Self::Exact(text) => *value == **text,
             Self::Prefix(text) => value.starts_with(text),
             Self::Suffix(text) => value.ends_with(text),
-            Self::Contains(text) => memchr::memmem::find(value, text).is_some(),
-            Self::In(texts) => texts.contains(value),
+            Self::Contains(text) => value.windows(text.len().max(1)).any(|window| *window == **text),
+            Self::In(texts) => texts.binary_search_by(|text| (**text).cmp(value)).is_ok(),
             Self::Regex(pattern) => pattern.is_match(value),
         }
     }
@@ -91,7 +91,7 @@ impl Pattern {
         build(&format!("^(?:{pattern})$")).map(Self)
     }
 
-    /// How many counting groups it has.
+    /// How many capturing groups it has.
     pub(crate) fn groups(&self) -> usize {
         self.0.captures_len() - 1
     }

@@ -2,14 +2,16 @@
 //!
 //! It keeps duplicate keys, which a map would swallow, so that the reader can report them.
 
+use std::borrow::Cow;
+
 mod json;
 mod wire;
 
 pub use json::SyntaxError;
 
-/// A value of a document.
+/// A value of a document. Text is borrowed from the document wherever it stands there as it is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Node {
+pub enum Node<'d> {
     /// Means the same as a field that is not there.
     Null,
     /// `true` or `false`.
@@ -17,19 +19,19 @@ pub enum Node {
     /// Any number; whole ones may have been written as `10`, `10.0` or `1e1`.
     Number(f64),
     /// Text.
-    String(String),
+    String(Cow<'d, str>),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// An object, in the order of the document, duplicates kept.
-    Map(Vec<(String, Node)>),
+    Map(Vec<(Cow<'d, str>, Self)>),
 }
 
-impl Node {
+impl<'d> Node<'d> {
     /// Reads a document as Envoy hands it over: JSON text (from a `StringValue`), else the wire form of a `Struct`.
     ///
     /// # Errors
     /// The JSON error, with line and column, if the bytes are neither.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SyntaxError> {
+    pub fn from_bytes(bytes: &'d [u8]) -> Result<Self, SyntaxError> {
         json::read(bytes).or_else(|error| wire::read(bytes).ok_or(error))
     }
 
@@ -44,6 +46,14 @@ impl Node {
             Self::Map(_) => "an object".into(),
         }
     }
+}
+
+/// Puts a value at the end of a list. Most lists hold one or two, so the first one takes room for no more than itself.
+fn push<T>(list: &mut Vec<T>, value: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(value);
 }
 
 /// A number to three decimals. The standard library's exact form would be a tenth of the module.
@@ -91,12 +101,12 @@ pub(crate) fn quote(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn map(entries: &[(&str, Node)]) -> Node {
-        Node::Map(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+    fn map<'d>(entries: &[(&'d str, Node<'d>)]) -> Node<'d> {
+        Node::Map(entries.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
     }
 
     #[track_caller]
-    fn check(bytes: &[u8], expected: Node) {
+    fn check(bytes: &[u8], expected: Node<'_>) {
         assert_eq!(Node::from_bytes(bytes).unwrap(), expected);
     }
 
@@ -174,7 +184,7 @@ mod tests {
     #[test]
     fn found_text_is_printable_and_short() {
         assert_eq!(Node::String("a\n\"é".into()).describe(), r#""a\u{a}\"\u{e9}""#);
-        assert!(Node::String("x".repeat(1000)).describe().len() < 80);
+        assert!(Node::String("x".repeat(1000).into()).describe().len() < 80);
         assert_eq!(Node::Number(10.0).describe(), "10");
         assert_eq!(Node::Number(-0.5).describe(), "-0.5");
         assert_eq!(Node::Number(99.125).describe(), "99.125");

@@ -391,14 +391,14 @@ impl OutputHeaders {
     }
 
     /// Whether a request header of this name carries a part.
-    pub(crate) fn has(&self, name: &HeaderName) -> bool {
-        self.on_request.iter().any(|output| output.name == *name)
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.on_request.iter().any(|output| output.name.as_str() == name)
     }
 
     /// These, and the default ones that are not among them.
     pub(crate) fn with_defaults(mut self) -> Self {
         for output in Self::default().on_request {
-            if !self.has(&output.name) {
+            if !self.has(output.name.as_str()) {
                 self.on_request.push(output);
             }
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use serin_core::{Effects, Facts, private_cache_control};
+use serin_core::{Effects, Facts, HeaderName, ResponseEffects, private_cache_control};
 
 use crate::host;
 use crate::metrics::Counted;
@@ -14,14 +14,12 @@ use crate::root::{Configured, Mode};
 pub(crate) struct Stream {
     configured: Rc<Configured>,
     decided: Option<Counted>,
-    set_cookies: Vec<String>,
-    answer: Option<String>,
-    private: bool,
+    response: Option<Box<ResponseEffects>>,
 }
 
 impl Stream {
     pub(crate) fn new(configured: Rc<Configured>) -> Self {
-        Self { configured, decided: None, set_cookies: Vec::new(), answer: None, private: false }
+        Self { configured, decided: None, response: None }
     }
 }
 
@@ -29,7 +27,7 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let Self { configured, decided, set_cookies, answer, private } = self;
+        let Self { configured, decided, response } = self;
         if configured.skips() {
             return Action::Continue;
         }
@@ -49,34 +47,41 @@ impl HttpContext for Stream {
         for (name, value) in effects.set() {
             host::set_request_header(name, &value);
         }
-        if let (Some(answer), true) = (&effects.answer, configured.logs_access()) {
+        if let Some(answer) = effects.response.as_ref().and_then(|response| response.answer.as_ref())
+            && configured.logs_access()
+        {
             host::set_filter_state("serin", answer);
         }
-        *set_cookies = effects.set_cookies;
-        *answer = effects.answer;
-        *private = effects.private;
+        *response = effects.response;
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let Mode::Active(rules) = &self.configured.mode else { return Action::Continue };
         // Counted here, since an internal redirect has two requests and one response.
         if let Some(decided) = self.decided.take() {
             self.configured.count(decided);
         }
-        if let (Some(value), Some(name)) = (&self.answer, rules.outputs().answer()) {
-            host::set_response_header(name.as_str(), value.as_bytes());
-        }
-        let sets_cookies = !self.set_cookies.is_empty() && !host::response_is_5xx();
-        for cookie in self.set_cookies.iter().filter(|_| sets_cookies) {
-            host::add_response_header("set-cookie", cookie);
-        }
-        if sets_cookies || self.private {
-            let sent = host::response_header("cache-control");
-            if let Some(value) = private_cache_control(sent.as_deref()) {
-                host::set_response_header("cache-control", &value);
-            }
+        if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
+            apply(*response, rules.outputs().answer());
         }
         Action::Continue
+    }
+}
+
+/// Carries out what a response gets.
+fn apply(response: ResponseEffects, answer: Option<&HeaderName>) {
+    if let (Some(value), Some(name)) = (&response.answer, answer) {
+        host::set_response_header(name.as_str(), value.as_bytes());
+    }
+    let has_cookies = response.set_cookies.iter().any(Option::is_some);
+    let sets_cookies = has_cookies && !host::response_is_5xx();
+    for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
+        host::add_response_header("set-cookie", cookie);
+    }
+    if sets_cookies || response.private {
+        let sent = host::response_header("cache-control");
+        if let Some(value) = private_cache_control(sent.as_deref()) {
+            host::set_response_header("cache-control", &value);
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Counted {
 
 impl Counted {
     pub(crate) fn of(decision: &Decision<'_>) -> Self {
-        let Decision { index, version, reason, override_ignored, .. } = *decision;
+        let &Decision { index, version, reason, override_ignored, .. } = decision;
         Self { rollout: index, version, reason, override_ignored }
     }
 }

@@ -27,6 +27,8 @@ pub struct CookieSettings {
     pub(crate) partitioned: bool,
     /// All attributes but `Max-Age` and `Secure`, as they stand in the header.
     pub(crate) attributes: String,
+    /// The same with `Max-Age`, for the visitor cookie.
+    pub(crate) visitor_attributes: String,
     /// With keys, what is not signed counts as absent.
     pub(crate) keys: Option<Arc<Keys>>,
 }
@@ -60,6 +62,7 @@ impl Default for CookieSettings {
             http_only: true,
             partitioned: false,
             attributes: String::new(),
+            visitor_attributes: String::new(),
             keys: None,
         }
         .spelled_out()
@@ -119,9 +122,10 @@ impl CookieSettings {
 
     /// The value of a `Set-Cookie` header (RFC 6265bis §4.1) with the visitor cookie. `https` is the scheme of the
     /// request.
+    #[inline]
     pub fn write(&self, visitor: Visitor, https: bool) -> String {
-        const ROOM: usize = "=n0123456789.d1234567; Max-Age=12345678; Secure".len();
-        let mut text = String::with_capacity(self.name.len() + self.attributes.len() + ROOM);
+        const ROOM: usize = "=n0123456789.d1234567.k0123456789abcdef.t0123456789012345678901; Secure".len();
+        let mut text = String::with_capacity(self.name.len() + self.visitor_attributes.len() + ROOM);
         text.push_str(&self.name);
         text.push('=');
         let start = text.len();
@@ -129,7 +133,8 @@ impl CookieSettings {
         if let Some(keys) = &self.keys {
             keys.sign(Purpose::Cookie(&self.name), &mut text, start);
         }
-        self.finish(text, self.max_age.into(), https)
+        text.push_str(&self.visitor_attributes);
+        self.secured(text, https)
     }
 
     /// The value of a `Set-Cookie` header with a rollout's own cookie; one that keeps nothing is taken from the browser.
@@ -145,13 +150,14 @@ impl CookieSettings {
         }
         let of_version = kept.held.map_or(0, |_| self.max_age.into());
         let of_override = kept.remembered.map_or(0, |(_, expiry)| expiry.seconds_since(now));
-        self.finish(text, of_version.max(of_override), https)
+        text.push_str("; Max-Age=");
+        text.push_str(&of_version.max(of_override).to_string());
+        text.push_str(&self.attributes);
+        self.secured(text, https)
     }
 
-    fn finish(&self, mut text: String, max_age: u64, https: bool) -> String {
-        text.push_str("; Max-Age=");
-        text.push_str(&max_age.to_string());
-        text.push_str(&self.attributes);
+    #[inline]
+    fn secured(&self, mut text: String, https: bool) -> String {
         if self.secure == Secure::Always || (self.secure == Secure::Auto && https) {
             text.push_str("; Secure");
         }
@@ -171,6 +177,7 @@ impl CookieSettings {
         let partitioned = if self.partitioned { "; Partitioned" } else { "" };
         let path = &self.path;
         self.attributes = format!("; Path={path}{domain}{http_only}; SameSite={same_site}{partitioned}");
+        self.visitor_attributes = format!("; Max-Age={}{}", self.max_age, self.attributes);
         self
     }
 

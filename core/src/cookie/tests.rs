@@ -121,6 +121,7 @@ fn set_cookie() {
         http_only: false,
         partitioned: true,
         attributes: String::new(),
+        visitor_attributes: String::new(),
         keys: None,
     }
     .spelled_out();

@@ -60,7 +60,7 @@ impl<S: Source> Request<'_, '_, S> {
 
     /// What the rollout's own cookie keeps, but for what no longer counts.
     #[cold]
-    pub(super) fn kept(&self) -> Option<Kept> {
+    pub(super) fn kept(&self) -> Option<Box<Kept>> {
         let cookie = self.rules.cookie.as_ref()?;
         let find = |line| cookie.read_kept(line, self.rollout);
         let mut kept = self.facts.in_cookies(find, |name| self.is_ours(name))?;
@@ -68,7 +68,7 @@ impl<S: Source> Request<'_, '_, S> {
         kept.remembered = kept.remembered.filter(|remembered| self.remembers() && counts(remembered));
         let holds = self.shared.sticky.hold.keeps_version() && !cookie.is_past(kept.issued, self.now.day());
         kept.held = kept.held.filter(|_| holds);
-        Some(kept)
+        Some(Box::new(kept))
     }
 
     /// An override that not everybody may ask for is only remembered where nobody can forge the memory.
@@ -82,10 +82,10 @@ impl<S: Source> Request<'_, '_, S> {
     #[cold]
     pub(super) fn to_keep(
         &self,
-        before: Option<Kept>,
+        before: Option<&Kept>,
         wish: Option<Wish>,
         hold: Option<(Mark, VersionId)>,
-    ) -> Option<Kept> {
+    ) -> Option<Box<Kept>> {
         let cookie = self.rules.cookie.as_ref()?;
         let today = self.now.day();
         let (held, remembered) = before.map_or((None, None), |kept| (kept.held, kept.remembered));
@@ -99,7 +99,7 @@ impl<S: Source> Request<'_, '_, S> {
             issued: today,
         };
         let due = hold.is_some() && before.is_some_and(|kept| cookie.is_due(kept.issued, today));
-        (due || (after.held, after.remembered) != (held, remembered)).then_some(after)
+        (due || (after.held, after.remembered) != (held, remembered)).then(|| Box::new(after))
     }
 
     /// A version and until when it is remembered: as before while that is the same version with more than three quarters of

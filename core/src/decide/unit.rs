@@ -12,63 +12,65 @@ use crate::slot::Slot;
 enum Unit<'a> {
     Visitor(Visitor),
     Id(&'a [u8]),
-    Address(IpAddr),
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+impl Unit<'_> {
+    /// What is hashed of it.
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Visitor(visitor) => visitor.number.as_bytes(),
+            Self::Id(id) => id,
+            Self::V4(octets) => octets,
+            Self::V6(octets) => octets,
+        }
+    }
 }
 
 impl<'r, S: Source> Request<'_, 'r, S> {
     /// By the version that the unit holds, or its slot; for a new visitor by the slot it gets; or by a draw.
     #[inline]
-    pub(super) fn by_unit(&self, shares: &Shares, kept: Option<Kept>, draw: impl FnOnce() -> u64) -> Answer {
+    pub(super) fn by_unit(&self, shares: &Shares, kept: Option<&Kept>, draw: impl FnOnce() -> u64) -> Answer {
         if self.shared.sticky.hold == Hold::None {
             return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random);
         }
-        let key = &self.shared.key;
-        match self.unit() {
+        let today = self.now.day();
+        let cookie = self.rules.cookie.as_ref();
+        let known = self.unit();
+        let (unit, write) = match known {
             Some(Unit::Visitor(visitor)) => {
-                let today = self.now.day();
-                let due = self.rules.cookie.as_ref().is_some_and(|cookie| cookie.is_due(visitor.issued, today));
-                let write = due.then_some(Visitor { issued: today, ..visitor });
-                let answer = self.for_unit(key.hash(visitor.number.as_bytes()), shares, kept);
-                Answer { visitor: write, ..answer }
+                let due = cookie.is_some_and(|cookie| cookie.is_due(visitor.issued, today));
+                (Unit::Visitor(visitor), due.then_some(Visitor { issued: today, ..visitor }))
             }
-            Some(Unit::Id(id)) => self.for_unit(key.hash(id), shares, kept),
-            Some(Unit::Address(IpAddr::V4(address))) => self.for_unit(key.hash(&address.octets()), shares, kept),
-            Some(Unit::Address(IpAddr::V6(address))) => self.for_unit(key.hash(&address.octets()), shares, kept),
-            None => self.for_new_visitor(shares, draw),
-        }
-    }
-
-    /// The first answer is the stored answer: the new number decides, and exactly it goes into the cookie.
-    fn for_new_visitor(&self, shares: &Shares, draw: impl FnOnce() -> u64) -> Answer {
-        let stable_first = self.shared.sticky.first == First::Stable;
-        let keeps_number = self.rules.cookie.is_some();
-        if !keeps_number && !stable_first {
-            return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random);
-        }
-        let number = VisitorNumber::from_bits(draw());
-        let visitor = keeps_number.then_some(Visitor { number, issued: self.now.day() });
-        let answer = if stable_first {
-            Answer::new(self.shared.stable, Reason::First)
-        } else {
-            self.for_unit(self.shared.key.hash(number.as_bytes()), shares, None)
+            Some(unit) => (unit, None),
+            // The first answer is the stored answer: the new number decides, and exactly it goes into the cookie.
+            None if cookie.is_some() => {
+                let visitor = Visitor { number: VisitorNumber::from_bits(draw()), issued: today };
+                if self.shared.sticky.first == First::Stable {
+                    return Answer { visitor: Some(visitor), ..Answer::new(self.shared.stable, Reason::First) };
+                }
+                (Unit::Visitor(visitor), Some(visitor))
+            }
+            None if self.shared.sticky.first == First::Stable => {
+                return Answer::new(self.shared.stable, Reason::First);
+            }
+            None => return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random),
         };
-        Answer { visitor, ..answer }
-    }
-
-    /// For the unit with this hash.
-    #[inline]
-    fn for_unit(&self, hash: u64, shares: &Shares, kept: Option<Kept>) -> Answer {
+        let hash = self.shared.key.hash(unit.as_bytes());
         let slot = Slot::from_bits(hash);
-        if self.shared.sticky.hold.keeps_version() {
+        let answer = if self.shared.sticky.hold.keeps_version() {
             self.holding(Mark::from_hash(hash), slot, shares, kept)
         } else {
             self.in_slot(shares, slot, Reason::Slot)
-        }
+        };
+        Answer { visitor: write, ..answer }
     }
 
     /// By the version that the unit holds, or by its slot, which it then holds.
     #[cold]
-    fn holding(&self, mark: Mark, slot: Slot, shares: &Shares, kept: Option<Kept>) -> Answer {
+    fn holding(&self, mark: Mark, slot: Slot, shares: &Shares, kept: Option<&Kept>) -> Answer {
         let held = kept.and_then(|kept| kept.held).filter(|(of, _)| *of == mark).map(|(_, version)| version);
         let counts = |version: &VersionId| self.is_open(*version) && self.keeps_its_units(*version, shares);
         let follows = || self.shared.sticky.hold == Hold::Version || !self.is_navigation();
@@ -139,7 +141,10 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(present).map(Unit::Id),
             UnitSource::Cookie(name) => self.cookie(name, |id| Some(id).filter(present)).map(Unit::Id),
             UnitSource::Query(name) => self.facts.query(name).find(present).map(Unit::Id),
-            UnitSource::Address => self.facts.source_address().map(Unit::Address),
+            UnitSource::Address => self.facts.source_address().map(|address| match address {
+                IpAddr::V4(address) => Unit::V4(address.octets()),
+                IpAddr::V6(address) => Unit::V6(address.octets()),
+            }),
         })
     }
 

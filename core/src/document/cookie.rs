@@ -39,6 +39,7 @@ pub(super) fn read(document: &Object<'_>, keys: Option<&Arc<Keys>>, report: &mut
         http_only: object.bool("http_only", report).unwrap_or(default.http_only),
         partitioned: object.bool("partitioned", report).unwrap_or(default.partitioned),
         attributes: String::new(),
+        visitor_attributes: String::new(),
         keys: default.keys,
     };
     check(&cookie, &object, report);

@@ -9,25 +9,31 @@ use super::reader::{Object, Path, Report, items, text};
 use super::values;
 use crate::condition::{Condition, Conditions, MatchEntry, Network, PathPattern};
 use crate::error::Kind;
+use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::OutputHeaders;
 
 const FIELDS: [&str; 7] = ["hosts", "path", "methods", "headers", "cookies", "query", "source"];
 
-const MOST_METHODS: usize = 64;
-const MOST_CONDITIONS: usize = 16;
-const MOST_NETWORKS: usize = 1_000;
+/// How many items a list may have, and what they are.
+type Most = (usize, &'static str);
+
+/// Hosts are limited for all rollouts together.
+const MOST_HOSTS: Most = (usize::MAX, "hosts");
+const MOST_METHODS: Most = (64, "methods");
+const MOST_CONDITIONS: Most = (16, "conditions");
+const MOST_NETWORKS: Most = (1_000, "networks");
 
 /// The entry, if there is no mistake in it.
 pub(super) fn read_entry(
-    node: &Node,
+    node: &Node<'_>,
     path: Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
 ) -> Option<MatchEntry> {
     let before = report.count;
     let object = Object::read(node, path, &FIELDS, report)?;
-    let hosts = read_list(&object, "hosts", usize::MAX, report, |node, path, report| {
+    let hosts = read_list(&object, "hosts", MOST_HOSTS, report, |node, path, report| {
         text(node, path, values::HOST, values::host, report)
     });
     let path = object.with("path", |node, path| read_path(node, *path, report)).unwrap_or(PathPattern::Any);
@@ -41,31 +47,46 @@ fn read_conditions(object: &Object<'_>, outputs: &OutputHeaders, report: &mut Re
         methods: read_list(object, "methods", MOST_METHODS, report, |node, path, report| {
             text(node, path, values::METHOD, values::method, report)
         }),
-        headers: read_list(object, "headers", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| read_input(node, path, outputs, report))
+        headers: read_named(object, "headers", report, &|node, path, report| {
+            read_input(node, path, outputs, report).map(HeaderName::into_string)
         }),
-        cookies: read_list(object, "cookies", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| {
-                text(node, path, values::COOKIE_NAME, values::cookie_name, report)
-            })
+        cookies: read_named(object, "cookies", report, &|node, path, report| {
+            text(node, path, values::COOKIE_NAME, values::cookie_name, report)
         }),
-        query: read_list(object, "query", MOST_CONDITIONS, report, |node, path, report| {
-            read_condition(node, path, report, |node, path, report| {
-                text(node, path, values::QUERY_NAME, values::query_name, report)
-            })
+        query: read_named(object, "query", report, &|node, path, report| {
+            text(node, path, values::QUERY_NAME, values::query_name, report)
         }),
         source: read_list(object, "source", MOST_NETWORKS, report, read_network),
     };
     (conditions.rank() > 0).then(|| Arc::new(conditions))
 }
 
+/// Conditions on what has a name; `read_name` knows which names there are. Behind a reference, so that there is only one
+/// of this function in the module.
+fn read_named(
+    object: &Object<'_>,
+    field: &str,
+    report: &mut Report<'_>,
+    read_name: &dyn Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<String>,
+) -> Vec<Condition> {
+    read_list(object, field, MOST_CONDITIONS, report, |node, path, report| {
+        let object = Object::read(node, *path, &matcher::FIELDS, report)?;
+        let name = object.with("name", |node, path| read_name(node, path, report));
+        if object.get("name").is_none() {
+            report.add(&object.field("name"), Kind::Missing { expected: "the name of what is to match".into() });
+        }
+        let matcher = matcher::read(&object, report);
+        Some(Condition { name: name?, matcher: matcher? })
+    })
+}
+
 /// The items of a list that must not be empty; a field that is not there is no list.
 fn read_list<T>(
     object: &Object<'_>,
-    name: &'static str,
-    most: usize,
+    name: &str,
+    (most, what): Most,
     report: &mut Report<'_>,
-    read: impl Fn(&Node, &Path<'_>, &mut Report<'_>) -> Option<T>,
+    read: impl Fn(&Node<'_>, &Path<'_>, &mut Report<'_>) -> Option<T>,
 ) -> Vec<T> {
     let Some(node) = object.get(name) else { return Vec::new() };
     let path = object.field(name);
@@ -76,13 +97,13 @@ fn read_list<T>(
             format!("found an empty list, which matches nothing; expected at least one, or no {name}"),
         );
     }
-    if report.limit(&path, nodes.len(), most, name) {
+    if report.limit(&path, nodes.len(), most, what) {
         return Vec::new();
     }
     nodes.iter().enumerate().filter_map(|(index, node)| read(node, &path.item(index), report)).collect()
 }
 
-fn read_path(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<PathPattern> {
+fn read_path(node: &Node<'_>, path: Path<'_>, report: &mut Report<'_>) -> Option<PathPattern> {
     let object = Object::read(node, path, &["exact", "prefix", "regex"], report)?;
     let exact = object.text("exact", values::PATH, values::exact_path, report);
     let prefix = object.text("prefix", values::PATH, values::prefix_path, report);
@@ -93,23 +114,7 @@ fn read_path(node: &Node, path: Path<'_>, report: &mut Report<'_>) -> Option<Pat
     exact.or(prefix).or(regex.map(|pattern| PathPattern::Regex(Arc::new(pattern))))
 }
 
-/// A name and a matcher; `read_name` knows which names there are.
-fn read_condition<N>(
-    node: &Node,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-    read_name: impl FnOnce(&Node, &Path<'_>, &mut Report<'_>) -> Option<N>,
-) -> Option<Condition<N>> {
-    let object = Object::read(node, *path, &matcher::FIELDS, report)?;
-    let name = object.with("name", |node, path| read_name(node, path, report));
-    if object.get("name").is_none() {
-        report.add(&object.field("name"), Kind::Missing { expected: "the name of what is to match".into() });
-    }
-    let matcher = matcher::read(&object, report);
-    Some(Condition { name: name?, matcher: matcher? })
-}
-
-fn read_network(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<Network> {
+fn read_network(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<Network> {
     let (network, is_first) = text(node, path, values::NETWORK, values::network, report)?;
     if let (false, Node::String(written)) = (is_first, node) {
         let bits = written.split_once('/').map_or("", |(_, bits)| bits);

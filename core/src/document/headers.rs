@@ -57,13 +57,13 @@ fn read_name(object: &Object<'_>, field: &str, report: &mut Report<'_>) -> Optio
 
 /// A header that a request is asked for, which must not be one of our own: those never come in.
 pub(super) fn read_input(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
 ) -> Option<HeaderName> {
     let name = super::reader::text(node, path, HEADER, HeaderName::new, report)?;
-    if outputs.has(&name) {
+    if outputs.has(name.as_str()) {
         let text =
             format!("found \"{}\", which is one of the output headers and never comes in from a client", name.as_str());
         report.conflict(path, text + "; expected another header");

@@ -1,5 +1,6 @@
 //! Walking a [`Node`] tree: paths, typed fields, and every mistake collected instead of the first one thrown.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -102,11 +103,11 @@ impl Report<'_> {
         found > most
     }
 
-    pub(super) fn wrong(&mut self, path: &Path<'_>, node: &Node, expected: &str) {
+    pub(super) fn wrong(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
         self.wrong_name(path, node, expected, None);
     }
 
-    pub(super) fn wrong_name(&mut self, path: &Path<'_>, node: &Node, expected: &str, nearest: Option<String>) {
+    pub(super) fn wrong_name(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str, nearest: Option<String>) {
         self.add(path, Kind::Wrong { found: node.describe(), expected: expected.into(), nearest });
     }
 
@@ -117,13 +118,13 @@ impl Report<'_> {
 
 /// An object whose fields are all known and stand in it once.
 pub(super) struct Object<'a> {
-    entries: &'a [(String, Node)],
+    entries: &'a [(Cow<'a, str>, Node<'a>)],
     pub(super) path: Path<'a>,
 }
 
 impl<'a> Object<'a> {
     /// The object at `path`, with every unknown or repeated field reported.
-    pub(super) fn read(node: &'a Node, path: Path<'a>, known: &[&str], report: &mut Report<'_>) -> Option<Self> {
+    pub(super) fn read(node: &'a Node<'_>, path: Path<'a>, known: &[&str], report: &mut Report<'_>) -> Option<Self> {
         let Node::Map(entries) = node else {
             report.wrong(&path, node, "an object");
             return None;
@@ -144,7 +145,7 @@ impl<'a> Object<'a> {
     }
 
     /// The field's value; `null` means that it is not there.
-    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a Node<'a>> {
         let (_, node) = self.entries.iter().find(|(key, _)| key == name)?;
         (*node != Node::Null).then_some(node)
     }
@@ -154,7 +155,7 @@ impl<'a> Object<'a> {
     }
 
     /// Reads the field with `read`, if it is there.
-    pub(super) fn with<T>(&self, name: &str, read: impl FnOnce(&'a Node, &Path<'_>) -> Option<T>) -> Option<T> {
+    pub(super) fn with<T>(&self, name: &str, read: impl FnOnce(&'a Node<'a>, &Path<'_>) -> Option<T>) -> Option<T> {
         let node = self.get(name)?;
         read(node, &self.path.field(name))
     }
@@ -202,7 +203,12 @@ impl<'a> Object<'a> {
 }
 
 /// The items of a list, each with its path.
-pub(super) fn items<'a>(node: &'a Node, path: &Path<'_>, expected: &str, report: &mut Report<'_>) -> &'a [Node] {
+pub(super) fn items<'a>(
+    node: &'a Node<'_>,
+    path: &Path<'_>,
+    expected: &str,
+    report: &mut Report<'_>,
+) -> &'a [Node<'a>] {
     if let Node::List(items) = node {
         return items;
     }
@@ -212,11 +218,11 @@ pub(super) fn items<'a>(node: &'a Node, path: &Path<'_>, expected: &str, report:
 
 /// The entries of an object whose keys are names, not fields.
 pub(super) fn entries<'a>(
-    node: &'a Node,
+    node: &'a Node<'_>,
     path: &Path<'_>,
     expected: &str,
     report: &mut Report<'_>,
-) -> Option<&'a [(String, Node)]> {
+) -> Option<&'a [(Cow<'a, str>, Node<'a>)]> {
     if let Node::Map(entries) = node {
         return Some(entries);
     }
@@ -226,7 +232,7 @@ pub(super) fn entries<'a>(
 
 /// Text that `parse` understands, described by `expected`.
 pub(super) fn text<T>(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     expected: &str,
     parse: impl FnOnce(&str) -> Option<T>,
@@ -244,7 +250,7 @@ pub(super) fn text<T>(
 
 /// A whole number in a range.
 pub(super) fn whole_within(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     range: RangeInclusive<u32>,
     report: &mut Report<'_>,
@@ -257,7 +263,7 @@ pub(super) fn whole_within(
 }
 
 /// A number without a fraction.
-pub(super) fn whole(node: &Node) -> Option<i64> {
+pub(super) fn whole(node: &Node<'_>) -> Option<i64> {
     const LARGEST: f64 = 1e15;
     match node {
         #[allow(clippy::cast_possible_truncation)] // Whole and far inside i64.

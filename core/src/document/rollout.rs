@@ -13,6 +13,7 @@ use super::reader::{Object, Path, Report};
 use super::values;
 use crate::condition::MatchEntry;
 use crate::error::Kind;
+use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
     Hold, OutputHeaders, OutputKind, Overrides, Plan, Rollout, Rule, Shared, Split, Sticky, Trust, UnitSource, Version,
@@ -53,12 +54,16 @@ impl<'a> Context<'a> {
 
     fn contradicts(&self, rollout: &Rollout, shared: &Shared) -> bool {
         let units = shared.sticky.units.iter().filter_map(|unit| match unit {
-            UnitSource::Header(name) => Some(name),
+            UnitSource::Header(name) => Some(name.as_str()),
             UnitSource::Cookie(_) | UnitSource::Query(_) | UnitSource::Address => None,
         });
-        let set = shared.versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name);
+        let set = shared.versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name.as_str());
         let read = rollout.entries().flat_map(MatchEntry::header_names);
-        let is_output = units.chain(&shared.overrides.header).chain(set).chain(read).any(|name| self.outputs.has(name));
+        let is_output = units
+            .chain(shared.overrides.header.as_ref().map(HeaderName::as_str))
+            .chain(set)
+            .chain(read)
+            .any(|name| self.outputs.has(name));
         let canaries = shared.versions.iter().enumerate().filter(|(index, _)| *index != shared.stable.index());
         let lacks_cluster = self.outputs.carrying(OutputKind::Cluster).is_some()
             && canaries.into_iter().any(|(_, version)| version.cluster.is_none());
@@ -91,7 +96,7 @@ const FIELDS: [&str; 13] = [
 /// The rollout, or, if there is a mistake in it, its last good form, or a form that covers its match with stable.
 pub(super) fn read(
     name: &str,
-    node: &Node,
+    node: &Node<'_>,
     repeated: bool,
     rollouts: &Path<'_>,
     context: &Context<'_>,

@@ -12,8 +12,6 @@ pub(super) const PATH: &str = "a path of at most 1024 characters that begins wit
 pub(super) const QUERY_NAME: &str = "the name of a query parameter: 1 to 63 of A-Z, a-z, 0-9, -, ., _ and ~";
 pub(super) const COOKIE_NAME: &str = "the name of a cookie: a token of at most 128 characters";
 pub(super) const METHOD: &str = "a method in upper case such as GET, of at most 32 characters";
-pub(super) const MATCHED: &str = "text of at most 1024 characters without control characters";
-pub(super) const SOME_MATCHED: &str = "text of 1 to 1024 characters without control characters";
 pub(super) const NETWORK: &str = "an address or network such as 192.0.2.7, 10.0.0.0/8 or fd00::/8";
 pub(super) const HEADER_VALUE: &str = "text of at most 1024 printable characters without spaces at its ends";
 pub(super) const CLUSTER: &str = "the name of an Envoy cluster: 1 to 255 printable characters without spaces";
@@ -79,17 +77,6 @@ pub(super) fn method(text: &str) -> Option<String> {
     let sound =
         text.len() <= 32 && text.starts_with(|first: char| first.is_ascii_uppercase()) && text.bytes().all(rest);
     sound.then(|| text.to_owned())
-}
-
-/// What a header, a cookie or a query parameter is compared with. Control characters never come in.
-pub(super) fn matched(text: &str) -> Option<Box<[u8]>> {
-    let sound = text.chars().count() <= 1024 && !text.bytes().any(|byte| byte.is_ascii_control());
-    sound.then(|| text.as_bytes().into())
-}
-
-/// As [`matched`], but not empty: every value begins and ends with nothing.
-pub(super) fn some_matched(text: &str) -> Option<Box<[u8]>> {
-    matched(text).filter(|text| !text.is_empty())
 }
 
 /// A network, and whether it was written with its first address. A single address is a network of its own.

@@ -3,22 +3,24 @@
 //! Envoy hands a `Struct` configuration to the module as protobuf bytes. The message has four field kinds in all, which
 //! is why a few lines stand here instead of a protobuf library in the module. Anything unexpected refuses the whole.
 
-use super::Node;
+use std::borrow::Cow;
+
+use super::{Node, push};
 
 /// Messages inside each other. A level of the document is two or three of them, and no document is a dozen levels deep.
 const DEEPEST: u8 = 128;
 
 /// Reads bytes that are, completely, one `Struct`.
-pub(super) fn read(bytes: &[u8]) -> Option<Node> {
+pub(super) fn read(bytes: &[u8]) -> Option<Node<'_>> {
     if bytes.is_empty() { None } else { read_struct(bytes, DEEPEST) }
 }
 
 /// `message Struct { map<string, Value> fields = 1; }`
-fn read_struct(mut bytes: &[u8], depth: u8) -> Option<Node> {
+fn read_struct(mut bytes: &[u8], depth: u8) -> Option<Node<'_>> {
     let mut map = Vec::new();
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Bytes(entry)) => map.push(read_entry(entry, depth.checked_sub(1)?)?),
+            (1, Field::Bytes(entry)) => push(&mut map, read_entry(entry, depth.checked_sub(1)?)?),
             _ => return None,
         }
     }
@@ -26,8 +28,8 @@ fn read_struct(mut bytes: &[u8], depth: u8) -> Option<Node> {
 }
 
 /// A map entry: the key is field 1, the value field 2; either may be left out when it is the default.
-fn read_entry(mut bytes: &[u8], depth: u8) -> Option<(String, Node)> {
-    let mut key = String::new();
+fn read_entry(mut bytes: &[u8], depth: u8) -> Option<(Cow<'_, str>, Node<'_>)> {
+    let mut key = Cow::Borrowed("");
     let mut value = Node::Null;
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
@@ -40,7 +42,7 @@ fn read_entry(mut bytes: &[u8], depth: u8) -> Option<(String, Node)> {
 }
 
 /// `message Value { oneof kind { NullValue = 1; double = 2; string = 3; bool = 4; Struct = 5; ListValue = 6; } }`
-fn read_value(mut bytes: &[u8], depth: u8) -> Option<Node> {
+fn read_value(mut bytes: &[u8], depth: u8) -> Option<Node<'_>> {
     let mut value = Node::Null;
     while !bytes.is_empty() {
         value = match take_field(&mut bytes)? {
@@ -57,19 +59,19 @@ fn read_value(mut bytes: &[u8], depth: u8) -> Option<Node> {
 }
 
 /// `message ListValue { repeated Value values = 1; }`
-fn read_list(mut bytes: &[u8], depth: u8) -> Option<Node> {
+fn read_list(mut bytes: &[u8], depth: u8) -> Option<Node<'_>> {
     let mut list = Vec::new();
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Bytes(inner)) => list.push(read_value(inner, depth.checked_sub(1)?)?),
+            (1, Field::Bytes(inner)) => push(&mut list, read_value(inner, depth.checked_sub(1)?)?),
             _ => return None,
         }
     }
     Some(Node::List(list))
 }
 
-fn read_text(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
+fn read_text(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    std::str::from_utf8(bytes).ok().map(Cow::Borrowed)
 }
 
 /// A field's payload, by wire type.

@@ -117,20 +117,21 @@ pub(crate) fn outcome_at(rules: &Rules, request: &Request, bits: u64, seconds: u
     let facts = Facts::new(request);
     let now = Time::from_unix_seconds(seconds);
     let decision = decide(rules, &facts, now, || bits);
-    let mut effects = Effects::of(rules, decision.as_ref(), &facts, now);
+    let effects = Effects::of(rules, decision.as_ref(), &facts, now);
     let answer = decision.as_ref().map_or_else(String::new, |decision| {
         let version = decision.version().map_or("-", |version| version.name());
         format!("{}/{version}/{}", decision.rollout.name(), decision.reason.as_str())
     });
-    let is_kept = |line: &String| line.split('=').next().is_some_and(|name| name.contains('-'));
+    let response = effects.response.as_deref().cloned().unwrap_or_default();
+    let [set_cookie, kept_cookie] = response.set_cookies;
     Outcome {
         answer,
         set: effects.set().map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
-        removed: effects.remove.drain(..).map(str::to_owned).collect(),
-        kept_cookie: effects.set_cookies.iter().find(|line| is_kept(line)).cloned(),
-        set_cookie: effects.set_cookies.into_iter().find(|line| !is_kept(line)),
-        private: effects.private,
+        removed: effects.remove.iter().map(|name| (*name).to_owned()).collect(),
+        set_cookie,
+        kept_cookie,
+        private: response.private,
         override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
-        slot: decision.and_then(|decision| decision.slot).map(serin_core::Slot::number),
+        slot: decision.as_ref().and_then(|decision| decision.slot).map(serin_core::Slot::number),
     }
 }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use serin_core::{Day, Effects, Facts, Rules, Source, decide};
+use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
 use serin_host::{HeaderMap, Proxy, Request};
 
 use crate::site::{merge, proxy, shop_with};
@@ -19,16 +19,20 @@ impl Source for Headers<'_> {
         self.0.all(name).into_iter().map(<[u8]>::to_vec).collect()
     }
 
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     fn source_address(&self) -> Option<Vec<u8>> {
         None // These requests have no such property.
     }
 }
 
 /// What the core makes of a request: the headers that routes see, and the cookie to write.
-fn oracle(rules: &Rules, request: &HeaderMap, today: Day, drawn: u64) -> (HeaderMap, Option<String>) {
+fn oracle(rules: &Rules, request: &HeaderMap, now: Time, drawn: u64) -> (HeaderMap, Vec<String>) {
     let facts = Facts::new(Headers(request));
-    let decision = decide(rules, &facts, today, || drawn);
-    let effects = Effects::of(rules, decision.as_ref(), &facts);
+    let decision = decide(rules, &facts, now, || drawn);
+    let effects = Effects::of(rules, decision.as_ref(), &facts, now);
     let mut seen = request.clone();
     for name in &effects.remove {
         seen.remove(name);
@@ -36,13 +40,14 @@ fn oracle(rules: &Rules, request: &HeaderMap, today: Day, drawn: u64) -> (Header
     for (name, value) in effects.set() {
         seen.replace(name, value.as_bytes());
     }
-    (seen, effects.set_cookie)
+    let response = effects.response.map(|response| *response).unwrap_or_default();
+    (seen, response.set_cookies.into_iter().flatten().collect())
 }
 
 /// The random bits that became the visitor number in this cookie, or none if none was written.
-fn bits_of(set_cookie: Option<&str>) -> u64 {
+fn bits_of(set_cookies: &[String]) -> u64 {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let number = set_cookie.and_then(|line| line.split_once("=n")).map_or("", |(_, rest)| &rest[..10]);
+    let number = set_cookies.iter().find_map(|line| line.split_once("=n")).map_or("", |(_, rest)| &rest[..10]);
     number.chars().fold(0, |bits, c| bits << 6 | ALPHABET.find(c).expect("base64url") as u64)
 }
 
@@ -53,10 +58,10 @@ fn check(proxy: &Proxy, rules: &Rules, make: impl Fn(Request) -> Request, path: 
         // A listener without a filter passes the headers on as they were sent.
         let sent = request.clone().on("unfiltered").send().unwrap().request;
         let exchange = request.send().unwrap();
-        let set_cookie = exchange.response.text("set-cookie");
-        let today = Day::from_unix_seconds(proxy.now().as_secs());
-        let expected = oracle(rules, &sent, today, bits_of(set_cookie.as_deref()));
-        assert_eq!((exchange.request, set_cookie), expected, "{sent:?}");
+        let set_cookies: Vec<String> = exchange.response.all("set-cookie").into_iter().map(text).collect();
+        let now = Time::from_unix_seconds(proxy.now().as_secs());
+        let expected = oracle(rules, &sent, now, bits_of(&set_cookies));
+        assert_eq!((exchange.request, set_cookies), expected, "{sent:?}");
     }
 }
 
@@ -135,6 +140,10 @@ fn any_cookies(rng: &mut Rng) -> String {
     ];
     let chosen: Vec<_> = (0..rng.usize(..4)).map(|_| parts[rng.usize(..parts.len())].clone()).collect();
     chosen.join(&pick(rng, &["; ", ";", " ; "]))
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8(value.to_vec()).expect("what the filter writes is text")
 }
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {

@@ -73,7 +73,7 @@ fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, repo
 
 /// Other names for versions, such as `{always: v2, never: v1}`.
 fn read_aliases(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     listed: Option<&Listed>,
     report: &mut Report<'_>,
@@ -96,14 +96,14 @@ fn read_aliases(
             report.conflict(&path, "the alias is also the name of a version; expected another name");
         }
         if let Some(version) = listed.read_name(target, &path, report) {
-            let at = aliases.partition_point(|(earlier, _)| earlier < name);
-            aliases.insert(at, (name.clone(), version));
+            let at = aliases.partition_point(|(earlier, _)| **earlier < **name);
+            aliases.insert(at, (name.to_string(), version));
         }
     }
     aliases
 }
 
-fn read_trust(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Trust> {
+fn read_trust(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Trust> {
     let Node::Map(_) = node else {
         let word = |text: &str| match text {
             "open" => Some(Trust::Open),

@@ -27,7 +27,7 @@ pub(super) fn read(
 }
 
 fn read_rule(
-    node: &Node,
+    node: &Node<'_>,
     path: Path<'_>,
     listed: &mut Listed,
     context: &Context<'_>,
@@ -52,7 +52,7 @@ fn read_rule(
 }
 
 fn read_weights(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     listed: &Listed,
     report: &mut Report<'_>,

@@ -40,7 +40,7 @@ pub(super) fn read(rollout: &Object<'_>, context: &Context<'_>, report: &mut Rep
     sticky
 }
 
-fn read_units(node: &Node, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
+fn read_units(node: &Node<'_>, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
     const UNITS: &str = "a list such as [{header: x-user-id}, {cookie: sid}]";
     let items = items(node, path, UNITS, report);
     if report.limit(path, items.len(), MOST_UNITS, "units") {
@@ -50,7 +50,7 @@ fn read_units(node: &Node, path: &Path<'_>, context: &Context<'_>, report: &mut 
     items.filter_map(|(index, node)| read_unit(node, path.item(index), context, report)).collect()
 }
 
-fn read_unit(node: &Node, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<UnitSource> {
+fn read_unit(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<UnitSource> {
     const SOURCES: [&str; 4] = ["header", "cookie", "query", "source"];
     let object = Object::read(node, path, &SOURCES, report)?;
     let header: Option<HeaderName> =

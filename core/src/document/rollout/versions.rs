@@ -59,7 +59,7 @@ pub(super) fn read(
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         let path = path.field(name);
         // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
-        let at = listed.versions.partition_point(|version| version.name < *name);
+        let at = listed.versions.partition_point(|version| *version.name < **name);
         if listed.versions.get(at).is_some_and(|version| version.name == *name) {
             report.add(&path, Kind::DuplicateField);
         }
@@ -78,7 +78,7 @@ pub(super) fn read(
 /// A version that is no object is listed all the same, so that no other mistake seems to follow from it.
 fn read_version(
     name: &str,
-    node: &Node,
+    node: &Node<'_>,
     path: Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
@@ -99,7 +99,7 @@ fn read_version(
 }
 
 /// `low` and `high` are the numbers 0 and −1.
-fn read_place(node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<Place> {
+fn read_place(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<Place> {
     let place = match node {
         Node::String(word) if word == "low" => Some(Place::LOW),
         Node::String(word) if word == "high" => Some(Place::HIGH),
@@ -118,7 +118,7 @@ impl Listed {
     }
 
     /// The version that a value names.
-    pub(super) fn read_name(&self, node: &Node, path: &Path<'_>, report: &mut Report<'_>) -> Option<VersionId> {
+    pub(super) fn read_name(&self, node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<VersionId> {
         let found = match node {
             Node::String(name) => self.find(name),
             _ => None,
@@ -189,7 +189,7 @@ impl Listed {
     }
 
     fn find_stable(&self, rollout: &Object<'_>, stable: Option<&str>, report: &mut Report<'_>) -> Option<VersionId> {
-        let node = Node::String(stable?.to_owned());
+        let node = Node::String(stable?.into());
         self.read_name(&node, &rollout.field("stable"), report)
     }
 
@@ -260,7 +260,7 @@ fn weight(version: VersionId, claim: &Claim, changed: &[(VersionId, u32)]) -> u3
 
 /// `set_headers`: what goes with a version beside the output headers.
 fn read_set(
-    node: &Node,
+    node: &Node<'_>,
     path: &Path<'_>,
     outputs: &OutputHeaders,
     report: &mut Report<'_>,
@@ -277,7 +277,7 @@ fn read_set(
             report.conflict(&path, "the name does not fit; expected the name of a header that HTTP does not reserve");
             continue;
         };
-        if outputs.has(&header) {
+        if outputs.has(header.as_str()) {
             report
                 .conflict(&path, "this is one of the output headers, which the filter writes itself; expected another");
         }

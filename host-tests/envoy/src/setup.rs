@@ -6,7 +6,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::envoy::Envoy;
@@ -92,7 +92,8 @@ impl Setup {
     /// Starts Envoy and waits until it takes traffic. The upstream with the first name is stable.
     ///
     /// # Errors
-    /// If Envoy cannot be started, ends by itself or is not ready within 30 seconds; the message has the end of its log.
+    /// If Envoy cannot be started, ends by itself or is not ready within 30 seconds, or if it refuses the
+    /// routes; the message has the end of its log.
     pub async fn start(&self, upstreams: &Upstreams, rules: impl Into<Configuration>) -> Result<Envoy> {
         self.start_before(&upstreams.addresses().collect::<Vec<_>>(), rules).await
     }
@@ -130,6 +131,10 @@ impl Setup {
         let process = self.launch(&folder)?;
         let admin = folder.until_ready(&process).await?;
         let listener = admin.listener(LISTENER).await?;
+        // Envoy starts all the same with routes that it refuses, and has none.
+        if routes.is_some() && admin.sum(r"^http\.main\.rds\.main\.update_rejected$").await? > 0 {
+            bail!("Envoy refused the routes; its log ends with\n{}", folder.tail());
+        }
         Ok(Envoy { process, folder, admin, listener, plugin, resource, routes })
     }
 

@@ -15,7 +15,7 @@ pub use settings::CookieSettings;
 pub(crate) use settings::{SameSite, Secure};
 pub use visitor::{Visitor, VisitorNumber};
 
-/// A cookie's name and value that no browser sends: RFC 6265bis §5.6 drops pairs of more than 4096 octets.
+/// The octets of a name and value together: RFC 6265bis §5.6 has browsers drop longer ones.
 const LONGEST_PAIR: usize = 4096;
 
 /// The values of the cookies with this name, in their order, but those of pairs that are longer than a browser sends.
@@ -28,14 +28,15 @@ pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a
 #[inline]
 fn values_behind<'a>(line: &'a [u8], strip: impl Fn(&'a [u8]) -> Option<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     segments(line).filter_map(move |segment| {
-        let value = trim(strip(segment)?).strip_prefix(b"=").map(trim)?;
-        (segment.len() <= LONGEST_PAIR).then_some(value)
+        let rest = strip(segment)?;
+        let value = trim(rest).strip_prefix(b"=").map(trim)?;
+        (segment.len() - rest.len() + value.len() <= LONGEST_PAIR).then_some(value)
     })
 }
 
-/// Whether a value is without the control characters that no browser sends.
+/// Whether a value is without the control characters that no browser sends. HTAB is none of them (RFC 6265bis §5.6).
 pub(crate) fn is_clean(value: &[u8]) -> bool {
-    !value.iter().any(u8::is_ascii_control)
+    !value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t')
 }
 
 /// The names of the cookies in a `Cookie` header, in its order. What has no `=` has no name.

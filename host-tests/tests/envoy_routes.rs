@@ -56,7 +56,7 @@ async fn the_fail_safe_routes_follow_the_cluster_header_and_remove_it() -> Resul
 #[tokio::test]
 async fn a_decision_for_stable_adds_no_header() -> Result<()> {
     for routes in [Routes::FailSafe, Routes::HeaderMatch] {
-        let site = Site::start(&Setup::from_env()?.routes(routes), weight(0)?).await?;
+        let site = Site::start(&Setup::from_env()?.routes(routes.clone()), weight(0)?).await?;
         let seen = headers_of(&site, &[]).await?;
         let ours: Vec<&Value> = pairs(&seen).filter(|pair| pair[0].as_str().unwrap().contains("canary")).collect();
         assert!(ours.is_empty(), "{routes:?}: {ours:?}");
@@ -67,7 +67,7 @@ async fn a_decision_for_stable_adds_no_header() -> Result<()> {
 #[tokio::test]
 async fn a_client_cannot_write_our_headers_past_the_filter() -> Result<()> {
     for routes in [Routes::FailSafe, Routes::HeaderMatch] {
-        let setup = Setup::from_env()?.routes(routes).strip_early(false);
+        let setup = Setup::from_env()?.routes(routes.clone()).strip_early(false);
         assert_spoofs_fail(&Site::start(&setup, weight(0)?).await?, &BOTH, &format!("{routes:?}")).await?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! A real Envoy with the filter, small upstreams and cookie-keeping visitors, all on loopback.
 //!
 //! The demo and the end-to-end tests are written with it. What Envoy runs is `manifests/envoy` itself, with nothing but
-//! addresses, paths and, where a test asks for it, the route table replaced. How the filter decides is not known here.
+//! addresses, paths and, where a test asks for it, the route table or fields of the connection manager replaced. How the filter decides is not known here.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -20,14 +20,17 @@ mod admin;
 mod client;
 mod crowd;
 mod envoy;
+mod folder;
 pub mod manifest;
 mod process;
+mod setup;
 mod upstream;
 mod visitor;
 
 pub use client::{Connection, Reply, exchange};
 pub use crowd::{Ask, Crowd, Report, Traffic};
-pub use envoy::{Envoy, Setup};
+pub use envoy::Envoy;
 pub use manifest::{Configuration, Routes};
+pub use setup::Setup;
 pub use upstream::Upstreams;
 pub use visitor::Visitor;

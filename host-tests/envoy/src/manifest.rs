@@ -1,21 +1,23 @@
 //! The shipped Envoy configuration, and the few replacements that let it run on free ports in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::upstream::Upstreams;
-
 /// The route table that carries a decision out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Routes {
     /// The table of `manifests/envoy`: a present `x-canary-cluster` names the cluster, all else is stable.
     #[default]
     FailSafe,
     /// One route per version that matches `x-canary-version`, all else is stable: the portable table.
     HeaderMatch,
+    /// The table of `manifests/envoy` with these fields of its virtual host replaced, such as `{"routes": […]}`. Envoy
+    /// reads it from a file, so that it can be replaced while Envoy runs.
+    Table(Value),
 }
 
 /// What is handed to the filter, in the form that it travels in.
@@ -51,50 +53,87 @@ pub fn document() -> Result<Value> {
     Ok(at(&mut resource, "/resources/0/typed_config/config/configuration/value")?.take())
 }
 
-/// Where the parts of one running Envoy are.
+/// Where the files of one running Envoy are. It watches the folders of the first two.
 pub(crate) struct Places<'a> {
-    /// The folder that Envoy watches.
-    pub(crate) watched: &'a Path,
     pub(crate) resource: &'a Path,
+    pub(crate) routes: &'a Path,
     pub(crate) access_log: &'a Path,
 }
 
-/// The bootstrap with free ports, the upstreams as clusters, and the given table of routes. Without `strip_early`
-/// nothing but the filter removes a client's copy of our headers.
-pub(crate) fn bootstrap(places: &Places, upstreams: &Upstreams, routes: Routes, strip_early: bool) -> Result<Value> {
+/// What is to be different from the manifest.
+pub(crate) struct Shape<'a> {
+    pub(crate) clusters: &'a [(&'a str, SocketAddr)],
+    pub(crate) routes: &'a Routes,
+    /// Fields of the connection manager.
+    pub(crate) manager: &'a Value,
+    /// If false, nothing but the filter removes a client's copy of our headers.
+    pub(crate) strip_early: bool,
+}
+
+/// What the filter is made of, but its rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Plugin {
+    pub(crate) module: PathBuf,
+    /// The environment of its VM.
+    pub(crate) variables: BTreeMap<String, String>,
+}
+
+/// The bootstrap with free ports and of this shape.
+pub(crate) fn bootstrap(places: &Places, shape: &Shape) -> Result<Value> {
     let mut root = parse("envoy.yaml", BOOTSTRAP)?;
     *at(&mut root, "/admin/address/socket_address/port_value")? = json!(0);
     *at(&mut root, "/static_resources/listeners/0/address/socket_address/port_value")? = json!(0);
     let template = at(&mut root, "/static_resources/clusters/0")?.take();
-    let clusters = upstreams.addresses().map(|(name, address)| cluster(&template, name, address));
+    let clusters = shape.clusters.iter().map(|(name, address)| cluster(&template, name, *address));
     *at(&mut root, "/static_resources/clusters")? = Value::Array(clusters.collect::<Result<_>>()?);
 
-    let manager = at(&mut root, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")?;
-    *at(manager, "/access_log/0/typed_config/@type")? =
-        json!("type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog");
-    at(manager, "/access_log/0/typed_config")?["path"] = json!(places.access_log);
-    let source = at(manager, "/http_filters/0/config_discovery/config_source/path_config_source")?;
-    *source = json!({"path": places.resource, "watched_directory": {"path": places.watched}});
-    if !strip_early {
+    let manager = at(&mut root, MANAGER)?;
+    replace(manager, shape.manager);
+    let log = at(manager, "/access_log/0/typed_config")?;
+    log["@type"] = json!("type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog");
+    log["path"] = json!(places.access_log);
+    *at(manager, "/http_filters/0/config_discovery/config_source/path_config_source")? = watched(places.resource);
+    if !shape.strip_early {
         *at(manager, "/early_header_mutation_extensions")? = json!([]);
     }
-    if routes == Routes::HeaderMatch {
-        *at(manager, "/route_config/virtual_hosts/0/routes")? = header_match(upstreams)?;
+    match shape.routes {
+        Routes::FailSafe => {}
+        Routes::HeaderMatch => *at(manager, ROUTE_LIST)? = header_match(shape.clusters)?,
+        Routes::Table(_) => {
+            at(manager, "/route_config")?.take();
+            let source = json!({"path_config_source": watched(places.routes), "resource_api_version": "V3"});
+            manager["rds"] = json!({"route_config_name": "main", "config_source": source});
+        }
     }
     Ok(root)
 }
 
-/// The discovery resource with this module and configuration.
-pub(crate) fn resource(module: &Path, configuration: &Configuration) -> Result<Value> {
+/// The file that holds the route table with these fields of the virtual host.
+pub(crate) fn routes(fields: &Value) -> Result<Value> {
+    let mut root = parse("envoy.yaml", BOOTSTRAP)?;
+    let mut table = at(at(&mut root, MANAGER)?, "/route_config")?.take();
+    replace(at(&mut table, "/virtual_hosts/0")?, fields);
+    table["@type"] = json!("type.googleapis.com/envoy.config.route.v3.RouteConfiguration");
+    Ok(json!({"resources": [table]}))
+}
+
+/// The discovery resource with this plugin and configuration.
+pub(crate) fn resource(parts: &Plugin, configuration: &Configuration) -> Result<Value> {
     let mut resource = parse("serin.yaml", RESOURCE)?;
     let plugin = at(&mut resource, "/resources/0/typed_config/config")?;
-    *at(plugin, "/vm_config/code/local/filename")? = json!(module);
+    *at(plugin, "/vm_config/code/local/filename")? = json!(parts.module);
+    if !parts.variables.is_empty() {
+        at(plugin, "/vm_config")?["environment_variables"] = json!({"key_values": parts.variables});
+    }
     *at(plugin, "/configuration")? = configuration.to_any();
     Ok(resource)
 }
 
 /// The name of the listener in the bootstrap.
 pub(crate) const LISTENER: &str = "main";
+
+const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const ROUTE_LIST: &str = "/route_config/virtual_hosts/0/routes";
 
 const BOOTSTRAP: &str = include_str!("../../../manifests/envoy/envoy.yaml");
 const RESOURCE: &str = include_str!("../../../manifests/envoy/serin.yaml");
@@ -107,6 +146,16 @@ fn at<'a>(root: &'a mut Value, pointer: &str) -> Result<&'a mut Value> {
     root.pointer_mut(pointer).with_context(|| format!("the manifest in manifests/envoy has no {pointer}"))
 }
 
+fn replace(target: &mut Value, fields: &Value) {
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        target[name] = value.clone();
+    }
+}
+
+fn watched(file: &Path) -> Value {
+    json!({"path": file, "watched_directory": {"path": file.parent()}})
+}
+
 fn cluster(template: &Value, name: &str, address: SocketAddr) -> Result<Value> {
     let mut cluster = template.clone();
     *at(&mut cluster, "/name")? = json!(name);
@@ -117,15 +166,16 @@ fn cluster(template: &Value, name: &str, address: SocketAddr) -> Result<Value> {
 }
 
 /// The first upstream by name is stable, as it is in the manifest.
-fn header_match(upstreams: &Upstreams) -> Result<Value> {
-    let mut names = upstreams.addresses().map(|(name, _)| name);
-    let Some(stable) = names.next() else { bail!("a route table needs at least one upstream") };
-    let canary = |name| {
+fn header_match(clusters: &[(&str, SocketAddr)]) -> Result<Value> {
+    let Some(((stable, _), canaries)) = clusters.split_first() else {
+        bail!("a route table needs at least one upstream")
+    };
+    let canary = |(name, _): &(&str, SocketAddr)| {
         let header = json!({"name": "x-canary-version", "string_match": {"exact": name}});
         json!({"match": {"prefix": "/", "headers": [header]}, "route": {"cluster": name}})
     };
     let fallback = json!({"match": {"prefix": "/"}, "route": {"cluster": stable}});
-    Ok(names.map(canary).chain([fallback]).collect())
+    Ok(canaries.iter().map(canary).chain([fallback]).collect())
 }
 
 #[cfg(test)]
@@ -143,23 +193,43 @@ mod tests {
             (Configuration::Struct(json!({"a": 1})), "type.googleapis.com/google.protobuf.Struct"),
             (Configuration::Text("{".to_owned()), "type.googleapis.com/google.protobuf.StringValue"),
         ] {
-            let resource = resource(Path::new("/module.wasm"), &rules).unwrap();
+            let parts = Plugin { module: "/module.wasm".into(), variables: BTreeMap::new() };
+            let resource = resource(&parts, &rules).unwrap();
             let plugin = &resource["resources"][0]["typed_config"]["config"];
             assert_eq!("/module.wasm", plugin["vm_config"]["code"]["local"]["filename"]);
             assert_eq!(kind, plugin["configuration"]["@type"]);
         }
     }
 
-    #[tokio::test]
-    async fn a_bootstrap_binds_loopback_and_free_ports_only() {
-        let upstreams = Upstreams::start(&["a", "b", "c"]).await.unwrap();
-        let places = Places { watched: Path::new("/w"), resource: Path::new("/w/r"), access_log: Path::new("/l") };
-        let root = bootstrap(&places, &upstreams, Routes::HeaderMatch, false).unwrap();
-        let resources = &root["static_resources"];
-        for bound in [&root["admin"]["address"], &resources["listeners"][0]["address"]] {
-            assert_eq!(&json!({"address": "127.0.0.1", "port_value": 0}), &bound["socket_address"]);
+    #[test]
+    fn a_bootstrap_binds_loopback_and_free_ports_only() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let places = Places { resource: Path::new("/w/r"), routes: Path::new("/x/r"), access_log: Path::new("/l") };
+        let clusters = [("a", address), ("b", address), ("c", address)];
+        for routes in [Routes::FailSafe, Routes::HeaderMatch, Routes::Table(json!({"routes": []}))] {
+            let shape = Shape { clusters: &clusters, routes: &routes, manager: &json!({}), strip_early: false };
+            let root = bootstrap(&places, &shape).unwrap();
+            let resources = &root["static_resources"];
+            for bound in [&root["admin"]["address"], &resources["listeners"][0]["address"]] {
+                assert_eq!(&json!({"address": "127.0.0.1", "port_value": 0}), &bound["socket_address"]);
+            }
+            let names: Vec<_> =
+                resources["clusters"].as_array().unwrap().iter().map(|cluster| &cluster["name"]).collect();
+            assert_eq!(["a", "b", "c"], *names);
         }
-        let names: Vec<_> = resources["clusters"].as_array().unwrap().iter().map(|cluster| &cluster["name"]).collect();
-        assert_eq!(["a", "b", "c"], *names);
+    }
+
+    #[test]
+    fn fields_of_the_manager_and_of_the_virtual_host_replace_the_manifests() {
+        let places = Places { resource: Path::new("/w/r"), routes: Path::new("/x/r"), access_log: Path::new("/l") };
+        let manager = json!({"merge_slashes": true, "stat_prefix": "other"});
+        let shape = Shape { clusters: &[], routes: &Routes::FailSafe, manager: &manager, strip_early: true };
+        let root = bootstrap(&places, &shape).unwrap();
+        let manager = root.pointer(MANAGER).unwrap();
+        assert_eq!((&json!(true), &json!("other")), (&manager["merge_slashes"], &manager["stat_prefix"]));
+
+        let table = routes(&json!({"routes": [1], "include_request_attempt_count": true})).unwrap();
+        let host = &table["resources"][0]["virtual_hosts"][0];
+        assert_eq!((&json!([1]), &json!(["*"])), (&host["routes"], &host["domains"]));
     }
 }

@@ -1,8 +1,9 @@
 //! Small HTTP servers that stand for the versions of a site.
 //!
-//! Each answers every request with its own name. `/headers` answers with the request's headers as a JSON array of
-//! `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db` for a
-//! cookie of the application.
+//! Each answers every request with its own name; a path that ends with `/headers` with the request's headers as a JSON
+//! array of `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db`
+//! for a cookie of the application, `header=location:%2Fb` for any other header, and `attempts=3` for status 503 until
+//! Envoy says in `x-envoy-attempt-count` that this is the third attempt.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderMap, SET_COOKIE};
+use hyper::header::{HeaderMap, HeaderName, SET_COOKIE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -84,14 +85,16 @@ async fn answer_all(stream: TcpStream, name: Arc<str>, requests: Arc<AtomicU64>)
 
 fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let body = match request.uri().path() {
-        "/headers" => headers_as_json(request.headers()),
+        path if path.ends_with("/headers") => headers_as_json(request.headers()),
         _ => format!("{name}\n"),
     };
     let mut response = Response::new(Full::from(body));
     for (key, value) in url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
         match key.as_ref() {
             "status" => set_status(&mut response, &value),
-            "set-cookie" => add_cookie(&mut response, &value),
+            "set-cookie" => add_header(&mut response, SET_COOKIE.as_str(), &value),
+            "header" => add_header_line(&mut response, &value),
+            "attempts" if attempt(request.headers()) < value.parse().unwrap_or(0) => set_status(&mut response, "503"),
             _ => {}
         }
     }
@@ -104,10 +107,22 @@ fn set_status<B>(response: &mut Response<B>, value: &str) {
     }
 }
 
-fn add_cookie<B>(response: &mut Response<B>, value: &str) {
-    if let Ok(cookie) = value.parse() {
-        response.headers_mut().append(SET_COOKIE, cookie);
+fn add_header_line<B>(response: &mut Response<B>, line: &str) {
+    if let Some((name, value)) = line.split_once(':') {
+        add_header(response, name, value);
     }
+}
+
+fn add_header<B>(response: &mut Response<B>, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), value.trim().parse()) {
+        response.headers_mut().append(name, value);
+    }
+}
+
+/// Which of Envoy's attempts a request is; 0 if Envoy does not say.
+fn attempt(headers: &HeaderMap) -> u32 {
+    let count = headers.get("x-envoy-attempt-count").and_then(|count| count.to_str().ok());
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// Bytes that are no UTF-8 are shown with replacement characters.

@@ -2,11 +2,13 @@
 
 #![allow(dead_code, reason = "every test binary takes what it needs")]
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use serin_envoy::{Configuration, Connection, Envoy, Reply, Setup, Upstreams, Visitor, manifest};
+use serin_envoy::{Configuration, Connection, Envoy, Reply, Setup, Upstreams, Visitor, exchange, manifest};
 use tokio::time::{Instant, sleep};
 
 /// The visitors' site.
@@ -35,6 +37,31 @@ impl Site {
     }
 }
 
+/// What came back on a request in raw bytes.
+pub(crate) struct Raw {
+    /// 0 if Envoy closed without an answer.
+    pub(crate) status: u16,
+    /// The status line and the header lines.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Raw {
+    /// The value of the first header called `name` (in lower case, as Envoy writes them).
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// Sends this very request line and these header lines, each with its end.
+pub(crate) async fn raw(address: SocketAddr, line: &str, headers: &str) -> Result<Raw> {
+    let request = format!("{line} HTTP/1.1\r\nhost: {HOST}\r\n{headers}connection: close\r\n\r\n");
+    let answer = exchange(address, request.as_bytes()).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Ok(Raw { status, head: head.to_owned(), body: body.trim().to_owned() })
+}
+
 /// The document of `manifests/envoy` with other fields for `v2`.
 pub(crate) fn with_v2(fields: &Value) -> Result<Value> {
     let mut document = manifest::document()?;
@@ -47,6 +74,40 @@ pub(crate) fn with_v2(fields: &Value) -> Result<Value> {
 /// That document with a weight for `v2`.
 pub(crate) fn weight(weight: u32) -> Result<Value> {
     with_v2(&json!({ "weight": weight }))
+}
+
+/// A route for the requests whose version header names this version, to the cluster of the same name.
+pub(crate) fn by_version(version: &str) -> Value {
+    let header = json!({"name": "x-canary-version", "string_match": {"exact": version}});
+    json!({"match": {"prefix": "/", "headers": [header]}, "route": {"cluster": version}})
+}
+
+/// A route for all other requests.
+pub(crate) fn rest_to(cluster: &str) -> Value {
+    json!({"match": {"prefix": "/"}, "route": {"cluster": cluster}})
+}
+
+/// The pairs that `/headers` shows of a header, in their order.
+pub(crate) fn values_of(seen: &Reply, name: &str) -> Result<Vec<String>> {
+    let pairs: Vec<(String, String)> = serde_json::from_slice(&seen.body).context("these are no headers")?;
+    Ok(pairs.into_iter().filter(|(found, _)| found == name).map(|(_, value)| value).collect())
+}
+
+/// How often each decision was made, by `rollout/version/reason`.
+pub(crate) async fn decisions(envoy: &Envoy) -> Result<BTreeMap<String, u64>> {
+    let lines = envoy.prometheus("serin_decisions").await?;
+    let decision = |line: &String| {
+        let (labels, count) = line.rsplit_once(' ')?;
+        let label = |name: &str| labels.split_once(&format!("{name}=\""))?.1.split('"').next();
+        let name = [label("serin_rollout")?, label("serin_version")?, label("serin_reason")?].join("/");
+        Some((name, count.parse().ok()?))
+    };
+    lines.iter().map(|line| decision(line).with_context(|| format!("{line:?} is no decision"))).collect()
+}
+
+/// Decisions as [`decisions`] gives them.
+pub(crate) fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    counts.map(|(decision, count)| (decision.to_owned(), count)).into()
 }
 
 /// Whether a share is one that chance gives: within 4.5 standard deviations.

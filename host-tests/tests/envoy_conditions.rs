@@ -1,0 +1,147 @@
+//! A real Envoy: a condition of ours holds for the very requests that Envoy's own matcher of the same meaning takes.
+
+mod support;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use serin_envoy::{Routes, Setup};
+
+use support::{Site, raw};
+
+/// A condition, Envoy's for it, and requests: method, query string, header lines, and whether both hold.
+type Case = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str, bool)]);
+
+const CASES: [Case; 12] = [
+    (
+        r#"{"headers": [{"name": "x-a", "exact": "eu"}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"exact": "eu"}}]}"#,
+        &[
+            ("GET", "", "", false),
+            ("GET", "", "x-a: eu\r\n", true),
+            ("GET", "", "X-A:  eu \r\n", true),
+            ("GET", "", "x-a: EU\r\n", false),
+            ("GET", "", "x-a: eu1\r\n", false),
+            ("GET", "", "x-a:\r\n", false),
+        ],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "exact": "Eu", "ignore_case": true}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"exact": "Eu", "ignore_case": true}}]}"#,
+        &[("GET", "", "x-a: eU\r\n", true), ("GET", "", "x-a: eux\r\n", false)],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "prefix": "ab", "ignore_case": true}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"prefix": "ab", "ignore_case": true}}]}"#,
+        &[("GET", "", "x-a: ABc\r\n", true), ("GET", "", "x-a: ab\r\n", true), ("GET", "", "x-a: cab\r\n", false)],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "suffix": "bc"}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"suffix": "bc"}}]}"#,
+        &[("GET", "", "x-a: abc\r\n", true), ("GET", "", "x-a: c\r\n", false), ("GET", "", "x-a: aBC\r\n", false)],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "contains": "b"}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"contains": "b"}}]}"#,
+        &[("GET", "", "x-a: abc\r\n", true), ("GET", "", "x-a: ac\r\n", false), ("GET", "", "", false)],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "regex": "a+|b[0-9]{2}"}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"safe_regex": {"regex": "a+|b[0-9]{2}"}}}]}"#,
+        &[
+            ("GET", "", "x-a: aaa\r\n", true),
+            ("GET", "", "x-a: b12\r\n", true),
+            ("GET", "", "x-a: b123\r\n", false),
+            ("GET", "", "x-a: xa\r\n", false),
+            ("GET", "", "x-a: a\u{e9}\r\n", false),
+        ],
+    ),
+    (
+        r#"{"headers": [{"name": "x-a", "present": true}, {"name": "x-b", "present": false}]}"#,
+        r#"{"headers": [{"name": "x-a", "present_match": true}, {"name": "x-b", "present_match": false}]}"#,
+        &[
+            ("GET", "", "x-a: 1\r\n", true),
+            ("GET", "", "x-a:\r\n", true),
+            ("GET", "", "x-a: 1\r\nx-b: 1\r\n", false),
+            ("GET", "", "", false),
+        ],
+    ),
+    (
+        // Plain negation, which Envoy has only where an absent header counts as an empty one.
+        r#"{"headers": [{"name": "x-a", "exact": "eu", "invert": true}]}"#,
+        r#"{"headers": [{"name": "x-a", "string_match": {"exact": "eu"}, "invert_match": true, "treat_missing_header_as_empty": true}]}"#,
+        &[("GET", "", "", true), ("GET", "", "x-a: eu\r\n", false), ("GET", "", "x-a: us\r\n", true)],
+    ),
+    (
+        r#"{"methods": ["POST", "PURGE"]}"#,
+        r#"{"headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PURGE"}}}]}"#,
+        &[
+            ("GET", "", "", false),
+            ("POST", "", "content-length: 0\r\n", true),
+            ("PURGE", "", "", true),
+            ("HEAD", "", "", false),
+        ],
+    ),
+    (
+        r#"{"query": [{"name": "a", "exact": "1"}]}"#,
+        r#"{"query_parameters": [{"name": "a", "string_match": {"exact": "1"}}]}"#,
+        &[
+            ("GET", "?a=1", "", true),
+            ("GET", "?b=1&a=1", "", true),
+            ("GET", "?a=1&a=2", "", true),
+            ("GET", "?a=2&a=1", "", false),
+            ("GET", "?A=1", "", false),
+            ("GET", "?a=%31", "", false),
+            ("GET", "?aa=1", "", false),
+            ("GET", "", "", false),
+        ],
+    ),
+    (
+        r#"{"query": [{"name": "a", "present": true}]}"#,
+        r#"{"query_parameters": [{"name": "a", "present_match": true}]}"#,
+        &[
+            ("GET", "?a", "", true),
+            ("GET", "?a=", "", true),
+            ("GET", "?b&a", "", true),
+            ("GET", "?b=a", "", false),
+            ("GET", "?&&a=1", "", true),
+        ],
+    ),
+    (
+        r#"{"query": [{"name": "a", "exact": ""}]}"#,
+        r#"{"query_parameters": [{"name": "a", "string_match": {"exact": ""}}]}"#,
+        &[("GET", "?a", "", true), ("GET", "?a=", "", true), ("GET", "?a=1", "", false), ("GET", "?b=", "", false)],
+    ),
+];
+
+#[tokio::test]
+async fn conditions_hold_where_envoys_own_do() -> Result<()> {
+    let (document, routes) = both()?;
+    let site = Site::start(&Setup::from_env()?.routes(Routes::Table(routes)), document).await?;
+    for (number, (condition, _, requests)) in CASES.iter().enumerate() {
+        for (method, query, headers, expected) in *requests {
+            let reply = raw(site.envoy.address(), &format!("{method} /c{number}/x{query}"), headers).await?;
+            let found = (reply.header("x-answer").is_some(), reply.header("x-native").is_some());
+            let what = format!("{condition}: {method} {query:?} {headers:?}");
+            assert_eq!((200, (*expected, *expected)), (reply.status, found), "ours and Envoy's, {what}");
+        }
+    }
+    Ok(())
+}
+
+/// A rollout and a route for each case, on a path of its own.
+fn both() -> Result<(Value, Value)> {
+    let mut document = json!({"rollouts": {}, "headers": {"answer": "x-answer"}});
+    let mut routes = Vec::new();
+    for (number, (ours, native, _)) in CASES.iter().enumerate() {
+        let (mut ours, mut native): (Value, Value) = (serde_json::from_str(ours)?, serde_json::from_str(native)?);
+        let path = format!("/c{number}");
+        ours["path"] = json!({ "prefix": path });
+        native["path_separated_prefix"] = json!(path);
+        document["rollouts"][format!("case-{number}")] =
+            json!({"match": [ours], "stable": "v1", "versions": {"v1": {}}});
+        let header = json!({"header": {"key": "x-native", "value": "yes"}});
+        routes.push(json!({"match": native, "route": {"cluster": "v1"}, "response_headers_to_add": [header]}));
+    }
+    routes.push(support::rest_to("v1"));
+    Ok((document, json!({ "routes": routes })))
+}

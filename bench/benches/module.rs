@@ -25,6 +25,7 @@ fn configuration(criterion: &mut Criterion) {
             // The same bytes again would be the same root, which nobody configures anew.
             let pushed = |n: u64| format!("{document}{}", " ".repeat(usize::try_from(n % 2).unwrap_or_default()));
             let mut proxy = ProxyBuilder::new(&module).start(pushed(0)).expect("the document is sound");
+            let first = proxy.worker(0).pages();
             let mut pushes = 0;
             group.bench_function(format!("{rollouts} rollouts"), |bencher| {
                 bencher.iter_custom(|times| {
@@ -39,10 +40,12 @@ fn configuration(criterion: &mut Criterion) {
                     spent / VMS
                 });
             });
-            let pages = proxy.worker(0).pages();
+            let mebibytes = |pages: u64| pages.div_ceil(16);
             println!(
-                "configure/{name}/{rollouts} rollouts: {} KiB a document, {pages} pages a VM",
-                document.len() / 1024
+                "configure/{name}/{rollouts} rollouts: {} KiB of document; a VM has {} MiB, {} MiB after pushes",
+                document.len() / 1024,
+                mebibytes(first),
+                mebibytes(proxy.worker(0).pages()),
             );
         }
     }

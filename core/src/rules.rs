@@ -79,7 +79,7 @@ pub(crate) enum Plan {
     /// Its document was wrong and there is no earlier form of it: everybody gets stable.
     Broken(Version),
     /// It shares its traffic among its versions.
-    Share(Shared),
+    Share(Box<Shared>),
 }
 
 /// A rollout that shares its traffic.

@@ -114,7 +114,7 @@ pub(super) fn read(
     let (matches, stable, shared) =
         draft.map_or_else(Default::default, |draft| (draft.matches, draft.stable, draft.shared));
     if let (Some(shared), true) = (shared, report.count == before) {
-        return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(shared) });
+        return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(Box::new(shared)) });
     }
     context.last_good(name).unwrap_or_else(|| {
         let stable = Version { name: stable.unwrap_or_else(|| "stable".into()), ..Version::default() };

@@ -98,8 +98,9 @@ fn a_stream_in_flight_is_answered_by_the_document_that_it_began_with() {
 fn a_root_ends_with_its_last_stream_and_its_timer_with_it() {
     let mut proxy = proxy(&shop(100));
     let worker = proxy.worker(0);
-    let stream = worker.get("/").start().unwrap();
+    let mut stream = worker.get("/").start().unwrap();
     proxy.push(shop(0).to_string()).unwrap();
+    stream.respond(HeaderMap::response().with(":status", "200")).unwrap();
     assert_eq!(worker.roots().len(), 2);
     assert_eq!(worker.timers().len(), 2);
     stream.finish().unwrap();

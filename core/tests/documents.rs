@@ -26,6 +26,21 @@ fn every_bad_document_has_its_messages() {
 }
 
 #[test]
+fn every_good_document_is_taken_without_a_word() {
+    let table: Vec<Value> = serde_json::from_str(include_str!("good-documents.json")).unwrap();
+    assert!(table.len() > 40, "{} documents", table.len());
+    let env = |name: &str| (name == "SERIN_KEY").then(|| "a key of sixteen bytes or more".to_owned());
+    for case in &table {
+        let document = case["document"].to_string();
+        let parsed = Rules::parse(document.as_bytes(), &Surroundings { last_good: None, env: &env });
+        let said: Vec<String> = parsed.errors.iter().chain(&parsed.warnings).map(ToString::to_string).collect();
+        assert!(said.is_empty(), "{}: {said:#?}", case["about"]);
+        let broken = parsed.rules.unwrap().rollouts().filter(|rollout| rollout.intervals().is_none()).count();
+        assert_eq!(broken, 0, "{}", case["about"]);
+    }
+}
+
+#[test]
 fn what_is_too_large() {
     let bytes = format!("{{\"rollouts\": {{}}, \"x\": \"{}\"}}", "x".repeat(8 << 20));
     check(&bytes, &["document: found more than 8388608 bytes; expected at most 8388608"]);
@@ -36,6 +51,31 @@ fn what_is_too_large() {
     let aliases =
         format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "override": {{"aliases": {{{}}}}}"#, many.join(","));
     check(&rollout(&aliases), &["rollouts.r.override.aliases: found 257 aliases; expected at most 256"]);
+    let rules = |count: usize| {
+        let rules = vec![r#"{"use": "v1"}"#; count].join(",");
+        rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "rules": [{rules}]"#))
+    };
+    check(&rules(1_000), &[]);
+    check(&rules(1_001), &["rollouts.r.rules: found 1001 rules; expected at most 1000"]);
+    let texts = |count: usize| {
+        let texts = vec![r#""a""#; count].join(",");
+        let entry = format!(r#"{{"headers": [{{"name": "x-a", "in": [{texts}]}}]}}"#);
+        rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "match": [{entry}]"#))
+    };
+    check(&texts(10_000), &[]);
+    check(&texts(10_001), &["rollouts.r.match[0].headers[0].in: found 10001 texts; expected at most 10000"]);
+    check(&set_names(32), &[]);
+    check(&set_names(33), &["rollouts: found 33 different names in set_headers; expected at most 32"]);
+}
+
+/// Many rollouts, each with a header of its own and one that all of them have.
+fn set_names(count: usize) -> String {
+    let rollout = |number: usize| {
+        let headers = format!(r#"{{"x-all": "", "x-{number}": ""}}"#);
+        format!(r#""r{number}": {{"stable": "v1", "versions": {{"v1": {{}}, "v2": {{"set_headers": {headers}}}}}}}"#)
+    };
+    let rollouts: Vec<String> = (1..count).map(rollout).collect();
+    format!(r#"{{"rollouts": {{{}}}}}"#, rollouts.join(","))
 }
 
 #[test]

@@ -1,151 +1,164 @@
-//! The core, run natively, as the oracle for the module: the same requests, the same decisions, the same headers.
+//! The core, run natively, as the oracle for the module: the same requests, the same decisions, the same headers, and the
+//! same counters.
+
+mod documents;
+mod requests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fastrand::Rng;
-use serde_json::{Value, json};
-use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
-use serin_host::{HeaderMap, Proxy, Request};
+use serde_json::Value;
+use serin_core::{Decision, Effects, Facts, Reason, Rules, Source, Surroundings, Time, decide, private_cache_control};
+use serin_host::{HeaderMap, Proxy, Worker};
 
-use crate::site::{merge, proxy, shop_with};
+use crate::site::builder;
+use documents::{ENVIRONMENT, documents};
+use requests::{Browser, Sent};
 
-/// Headers of a request as the core reads them.
-struct Headers<'a>(&'a HeaderMap);
+/// As many proxies follow one another with one document, at these days; browsers keep their cookies. The last is past the
+/// age of every cookie of the first.
+const DAYS: [u64; 3] = [0, 9, 40];
+/// Requests to one proxy. There are as many documents and proxies that it is ten thousand in all.
+const REQUESTS: usize = 240;
+const START: Duration = Duration::from_secs(1_767_225_600 + 86_300);
 
-impl Source for Headers<'_> {
+impl Source for &Sent {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.get(name).map(<[u8]>::to_vec)
+        self.headers.get(name).map(<[u8]>::to_vec)
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.all(name).into_iter().map(<[u8]>::to_vec).collect()
+        self.headers.all(name).into_iter().map(<[u8]>::to_vec).collect()
     }
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
-        None
+        self.cluster_name.map(|name| name.as_bytes().to_vec())
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        None // These requests have no such property.
+        self.source_address.map(|address| address.as_bytes().to_vec())
     }
 }
 
-/// What the core makes of a request: the headers that routes see, and the cookie to write.
-fn oracle(rules: &Rules, request: &HeaderMap, now: Time, drawn: u64) -> (HeaderMap, Vec<String>) {
-    let facts = Facts::new(Headers(request));
-    let decision = decide(rules, &facts, now, || drawn);
-    let effects = Effects::of(rules, decision.as_ref(), &facts, now);
-    let mut seen = request.clone();
+/// What a request becomes on its way, and what is left of it.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    request: HeaderMap,
+    response: HeaderMap,
+    filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// The core with what the adapter adds: one sequence of random bits for each worker, and counters.
+struct Oracle {
+    rules: Rules,
+    random: Vec<Option<Rng>>,
+    counters: BTreeMap<String, u64>,
+}
+
+impl Oracle {
+    fn new(document: &Value) -> Self {
+        let env =
+            |name: &str| ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let parsed = Rules::parse(document.to_string().as_bytes(), &Surroundings { last_good: None, env: &env });
+        Self { rules: parsed.rules.expect("sound"), random: vec![None, None], counters: BTreeMap::new() }
+    }
+
+    /// The module seeds its generator with eight bytes of entropy at the first draw, which has happened if it is to draw
+    /// what the module drew.
+    fn outcome(&mut self, sent: &Sent, now: Time, number: usize, worker: &Worker) -> (Outcome, Option<Reason>) {
+        let random = &mut self.random[number];
+        let seeded = || {
+            let eight = worker.entropy().into_iter().find_map(|bytes| bytes.try_into().ok());
+            Rng::with_seed(u64::from_le_bytes(eight.expect("eight bytes of entropy")))
+        };
+        let facts = Facts::new(sent);
+        let decision = decide(&self.rules, &facts, now, || random.get_or_insert_with(seeded).u64(..));
+        let effects = Effects::of(&self.rules, decision.as_ref(), &facts, now);
+        let outcome = carried_out(&self.rules, &effects, sent);
+        if let Some(decision) = &decision {
+            count(&mut self.counters, decision);
+        }
+        (outcome, decision.as_ref().map(|decision| decision.reason))
+    }
+}
+
+/// The effects on the messages.
+fn carried_out(rules: &Rules, effects: &Effects<'_>, sent: &Sent) -> Outcome {
+    let (mut request, mut response) = (sent.headers.clone(), sent.answer.clone());
     for name in &effects.remove {
-        seen.remove(name);
+        request.remove(name);
     }
     for (name, value) in effects.set() {
-        seen.replace(name, value.as_bytes());
+        request.replace(name, value.as_bytes());
     }
-    let response = effects.response.map(|response| *response).unwrap_or_default();
-    (seen, response.set_cookies.into_iter().flatten().collect())
+    let wanted = effects.response.as_deref().cloned().unwrap_or_default();
+    if let (Some(value), Some(name)) = (&wanted.answer, rules.outputs().answer()) {
+        response.replace(name.as_str(), value);
+    }
+    let cookies: Vec<_> = wanted.set_cookies.into_iter().flatten().filter(|_| !sent.fails()).collect();
+    cookies.iter().for_each(|line| response.add("set-cookie", line));
+    if (wanted.private || !cookies.is_empty())
+        && let Some(value) = private_cache_control(sent.answer.get("cache-control"))
+    {
+        response.replace("cache-control", value);
+    }
+    let logged = wanted.answer.filter(|_| rules.access_log());
+    let filter_state = logged.map(|answer| (b"serin".to_vec(), answer.into_bytes())).into_iter().collect();
+    Outcome { request, response, filter_state }
 }
 
-/// The random bits that became the visitor number in this cookie, or none if none was written.
-fn bits_of(set_cookies: &[String]) -> u64 {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let number = set_cookies.iter().find_map(|line| line.split_once("=n")).map_or("", |(_, rest)| &rest[..10]);
-    number.chars().fold(0, |bits, c| bits << 6 | ALPHABET.find(c).expect("base64url") as u64)
+fn count(counters: &mut BTreeMap<String, u64>, decision: &Decision<'_>) {
+    let rollout = decision.rollout.name();
+    let version = decision.version().map_or("-", |version| version.name());
+    let reason = decision.reason.as_str();
+    let decided = format!("serin_decisions.rollout.{rollout}.version.{version}.reason.{reason}");
+    *counters.entry(decided).or_default() += 1;
+    if decision.override_ignored {
+        *counters.entry(format!("serin_overrides_ignored.rollout.{rollout}")).or_default() += 1;
+    }
 }
 
-#[track_caller]
-fn check(proxy: &Proxy, rules: &Rules, make: impl Fn(Request) -> Request, path: &str) {
-    for worker in proxy.workers() {
-        let request = make(worker.get(path));
-        // A listener without a filter passes the headers on as they were sent.
-        let sent = request.clone().on("unfiltered").send().unwrap().request;
-        let exchange = request.send().unwrap();
-        let set_cookies: Vec<String> = exchange.response.all("set-cookie").into_iter().map(text).collect();
+/// Sends requests of these browsers through a proxy and compares what becomes of each.
+fn drive(proxy: &mut Proxy, document: &Value, browsers: &mut [Browser], rng: &mut Rng) -> BTreeSet<&'static str> {
+    let mut oracle = Oracle::new(document);
+    let mut reasons = BTreeSet::new();
+    for _ in 0..REQUESTS {
+        if rng.u8(..8) == 0 {
+            proxy.advance(Duration::from_secs(rng.u64(1..60))).unwrap();
+        }
         let now = Time::from_unix_seconds(proxy.now().as_secs());
-        let expected = oracle(rules, &sent, now, bits_of(&set_cookies));
-        assert_eq!((exchange.request, set_cookies), expected, "{sent:?}");
+        let (number, browser) = (rng.usize(..2), rng.usize(..browsers.len()));
+        let worker = proxy.worker(number);
+        let (request, sent) = browsers[browser].any_request(&worker, &oracle.rules, now, rng);
+        let exchange = request.send().unwrap();
+        browsers[browser].keep(&exchange.response);
+        let (request, response, filter_state) = (exchange.request, exchange.response, exchange.filter_state);
+        let (expected, reason) = oracle.outcome(&sent, now, number, &worker);
+        assert_eq!(Outcome { request, response, filter_state }, expected, "{reason:?}\n{sent:?}\n{document}");
+        reasons.extend(reason.map(Reason::as_str));
     }
+    proxy.advance(Duration::from_secs(1)).unwrap();
+    let counters = oracle.counters.iter().map(|(name, count)| (name, proxy.counter(name), count));
+    let different: Vec<_> = counters.filter(|(_, found, expected)| found != *expected).collect();
+    assert!(different.is_empty(), "name, counted, expected: {different:#?}\n{document}");
+    reasons
 }
 
 #[test]
 fn the_module_decides_as_the_core_does() {
     let mut rng = Rng::with_seed(1);
-    for document in documents() {
-        let proxy = proxy(&document);
-        let rules = Rules::parse(document.to_string().as_bytes(), &Surroundings::default()).rules.expect("sound");
-        for _ in 0..400 {
-            let (path, headers) = any_request(&mut rng);
-            let make = |request: Request| {
-                headers.iter().fold(request, |request, (name, value)| match *name {
-                    ":authority" => request.host(value),
-                    name => request.header(name, value),
-                })
-            };
-            check(&proxy, &rules, make, &path);
+    let mut reasons = BTreeSet::new();
+    let documents = documents();
+    assert!(documents.len() * DAYS.len() * REQUESTS >= 10_000, "{} documents", documents.len());
+    for document in documents {
+        let mut browsers = vec![Browser::default(); 10];
+        for day in DAYS {
+            let start = builder().now(START + Duration::from_secs(day * 86_400)).seed(rng.u64(..));
+            let start = ENVIRONMENT.iter().fold(start, |start, (name, value)| start.environment(name, value));
+            let mut proxy = start.start(document.to_string()).unwrap();
+            reasons.extend(drive(&mut proxy, &document, &mut browsers, &mut rng));
         }
     }
-}
-
-fn documents() -> Vec<Value> {
-    let overrides = json!({"header": "x-canary", "query": "canary", "cookie": "lane", "aliases": {"always": "v2"}});
-    let units = json!([{"header": "x-user-id"}, {"cookie": "sid"}]);
-    let mut many = shop_with(30, &json!({"match": [{"hosts": ["shop.example.com"]}], "override": overrides}));
-    for (name, entry) in [
-        ("cart", json!({"hosts": ["*.example.com"], "path": {"prefix": "/cart"}})),
-        ("pay", json!({"path": {"exact": "/cart/pay"}})),
-    ] {
-        many["rollouts"][name] = json!({
-            "match": [entry], "stable": "s", "mark_stable": true, "release": name,
-            "versions": {"s": {}, "a": {"weight": 20, "place": "low"}, "b": {"weight": 30, "place": "high"}},
-            "sticky": {"unit": units, "prefer": "unit"},
-        });
-    }
-    let headers = json!({"version": "x-v", "cluster": "x-c", "slot": "x-s", "reason": "x-r"});
-    let mut marked = shop_with(50, &json!({"sticky": {"unit": units}, "override": overrides, "total": 200}));
-    merge(&mut marked, &json!({"headers": headers, "cookie": {"name": "vid", "max_age": "2d"}}));
-    vec![shop_with(50, &json!({})), shop_with(50, &json!({"override": overrides})), many, marked]
-}
-
-/// A request out of parts that matter to some document.
-fn any_request(rng: &mut Rng) -> (String, Vec<(&'static str, String)>) {
-    let path = pick(rng, &["/", "/cart", "/carts", "/cart/pay", "/cart/pay/now", "/?canary=v2", "/cart?canary=no"]);
-    let mut headers = vec![(
-        ":authority",
-        pick(rng, &["shop.example.com", "SHOP.example.com:80", "www.example.com", "example.com", "", "\u{e9}"]),
-    )];
-    let mut maybe = |chance: u8, name: &'static str, values: &[&str], rng: &mut Rng| {
-        if rng.u8(..10) < chance {
-            headers.push((name, pick(rng, values)));
-        }
-    };
-    maybe(2, "x-canary", &["v1", "v2", " always ", "V2", "", "nobody"], rng);
-    maybe(3, "x-user-id", &["alice", "bob", "carol", " ", ""], rng);
-    maybe(2, "x-canary-version", &["v2", "spoofed"], rng);
-    maybe(2, "x-v", &["v2", "spoofed"], rng);
-    maybe(1, "x-s", &["7"], rng);
-    for _ in 0..rng.u8(..3) {
-        headers.push(("cookie", any_cookies(rng)));
-    }
-    (path, headers)
-}
-
-fn any_cookies(rng: &mut Rng) -> String {
-    let number: String = (0..10).map(|_| rng.alphanumeric()).collect();
-    let day = 20_440 + rng.u32(..20);
-    let visitor = pick(rng, &["canary", "vid"]);
-    let parts = [
-        format!("{visitor}=n{number}.d{day}"),
-        format!("{visitor}=d{day}.x1.n{number}"),
-        pick(rng, &["lane=v2", "lane=always", "lane=nobody", "lane="]),
-        pick(rng, &["sid=1", "sid=2", "sid=", "session=x"]),
-        pick(rng, &["canary=n1.d2", "canary", "=", ""]),
-    ];
-    let chosen: Vec<_> = (0..rng.usize(..4)).map(|_| parts[rng.usize(..parts.len())].clone()).collect();
-    chosen.join(&pick(rng, &["; ", ";", " ; "]))
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8(value.to_vec()).expect("what the filter writes is text")
-}
-
-fn pick(rng: &mut Rng, values: &[&str]) -> String {
-    values[rng.usize(..values.len())].to_owned()
+    assert_eq!(reasons, Reason::ALL.map(Reason::as_str).into(), "every layer has decided something");
 }

@@ -39,21 +39,25 @@ impl Rules {
     }
 
     /// The rollout at this place of [`Rules::rollouts`].
+    #[inline]
     pub fn rollout(&self, index: usize) -> Option<&Rollout> {
         self.rollouts.get(index).map(|rollout| &**rollout)
     }
 
     /// The headers that carry a decision.
+    #[inline]
     pub fn outputs(&self) -> &OutputHeaders {
         &self.outputs
     }
 
     /// What to do on a sidecar's inbound listener.
+    #[inline]
     pub fn inbound(&self) -> Inbound {
         self.inbound
     }
 
     /// Whether the decision goes into the access log.
+    #[inline]
     pub fn access_log(&self) -> bool {
         self.access_log
     }
@@ -114,6 +118,7 @@ pub(crate) struct Shares {
 
 impl Shares {
     /// Whether a version has a weight.
+    #[inline]
     pub(crate) fn has_weight(&self, version: VersionId) -> bool {
         self.weighted >> version.0 & 1 == 1
     }
@@ -149,6 +154,7 @@ pub(crate) enum Split {
 
 impl Rollout {
     /// The name, `[a-z0-9-]{1,63}`; `invalid` for a broken rollout whose name does not fit.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -215,6 +221,7 @@ pub struct VersionId(pub(crate) u8);
 
 impl VersionId {
     /// The index into [`Rollout::versions`].
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -234,11 +241,13 @@ pub struct Version {
 
 impl Version {
     /// The name, `[A-Za-z0-9_-]{1,63}`.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The Envoy cluster, if the document names one.
+    #[inline]
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
     }
@@ -331,6 +340,7 @@ pub(crate) enum Hold {
 
 impl Hold {
     /// Whether a version is held.
+    #[inline]
     pub(crate) fn keeps_version(self) -> bool {
         matches!(self, Self::Version | Self::Page)
     }
@@ -381,11 +391,13 @@ pub struct OutputHeaders {
 
 impl OutputHeaders {
     /// Those of the request, which never come in from a client.
+    #[inline]
     pub fn on_request(&self) -> &[Output] {
         &self.on_request
     }
 
     /// The response header with rollout/version/reason.
+    #[inline]
     pub fn answer(&self) -> Option<&HeaderName> {
         self.answer.as_ref()
     }
@@ -406,6 +418,7 @@ impl OutputHeaders {
     }
 
     /// The request header that carries this part.
+    #[inline]
     pub(crate) fn carrying(&self, kind: OutputKind) -> Option<&HeaderName> {
         self.on_request.iter().find(|output| output.kind == kind).map(|output| &output.name)
     }

@@ -166,7 +166,8 @@ impl Listed {
         let others = || self.others().filter(|(_, _, claim)| claim.is_weighted());
         let weighted = others().count();
         for (_, version, _) in others().filter(|(_, _, claim)| weighted > 1 && claim.place.is_none()) {
-            let kind = Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight").into() };
+            let kind =
+                Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight").into() };
             report.add(&path.field(&version.name).field("place"), kind);
         }
         let placed = || self.versions.iter().zip(&self.claims).filter(|(_, claim)| claim.place.is_some());

@@ -40,6 +40,7 @@ pub struct Decision<'r> {
 
 impl<'r> Decision<'r> {
     /// The version that serves the request, where it is known.
+    #[inline]
     pub fn version(&self) -> Option<&'r Version> {
         self.rollout.version(self.version?)
     }
@@ -92,6 +93,7 @@ impl Reason {
     ];
 
     /// The name, as headers and metrics show it.
+    #[inline]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Inherit => "inherit",
@@ -107,6 +109,7 @@ impl Reason {
     }
 
     /// Its index in [`Reason::ALL`].
+    #[inline]
     pub fn index(self) -> usize {
         self as usize
     }
@@ -124,6 +127,7 @@ pub fn decide<'r, S: Source>(
     now: Time,
     draw: impl FnOnce() -> u64,
 ) -> Option<Decision<'r>> {
+    facts.expect_cookies(rules.cookie.as_ref().map(|cookie| cookie.name.as_str()));
     let index = rules.cover.find(facts)?;
     let rollout = rules.rollouts.get(index)?;
     let ignored = Cell::new(false);
@@ -234,12 +238,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     fn is_ours(&self, name: &[u8]) -> bool {
         let is = |ours: &str| ours.as_bytes() == name;
         let is_unit = |unit: &UnitSource| matches!(unit, UnitSource::Cookie(ours) if is(ours));
-        let is_kept = |cookie: &crate::cookie::CookieSettings| {
-            cookie.behind_kept_name(name, self.rollout.name()).is_some_and(<[u8]>::is_empty)
-        };
-        self.shared.overrides.cookie.as_deref().is_some_and(is)
-            || self.rules.cookie.as_ref().is_some_and(|cookie| is(&cookie.name) || is_kept(cookie))
-            || self.shared.sticky.units.iter().any(is_unit)
+        self.shared.overrides.cookie.as_deref().is_some_and(is) || self.shared.sticky.units.iter().any(is_unit)
     }
 }
 
@@ -256,6 +255,7 @@ impl Shared {
 
     /// Whether the headers are written for stable too: where routes need them to tell a version that was named from one
     /// that they are to choose themselves.
+    #[inline]
     pub(crate) fn marks_stable(&self) -> bool {
         self.mark_stable || self.split != Split::Filter
     }

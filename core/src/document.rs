@@ -158,7 +158,7 @@ fn read_document<'a>(node: &'a Node, surroundings: &Surroundings<'_>, report: &m
     let has_keys = object.get("keys").is_some();
     let context = rollout::Context::new(outputs.clone().unwrap_or_default(), has_cookie, has_keys, surroundings);
     let mut rollouts = read_rollouts(&object, &context, report);
-    if keys.as_ref().is_some_and(|keys| !keys.can_sign()) {
+    if has_cookie && keys.as_ref().is_some_and(|keys| !keys.can_sign()) {
         for rollout in &mut rollouts {
             if let Some(stable) = rollout::without_key(rollout) {
                 *rollout = Arc::new(stable);

@@ -69,27 +69,32 @@ impl<'r> Effects<'r> {
     }
 
     /// Request headers to set, replacing any that came in: name and value.
+    #[inline]
     pub fn set(&self) -> impl Iterator<Item = (&'r str, Cow<'r, str>)> {
         let outputs = self.outputs.on_request.iter();
         let parts = outputs.filter_map(|output| Some((output.name.as_str(), self.value(output.kind)?)));
         parts.chain(self.set_headers().iter().map(|(name, value)| (name.as_str(), value.as_str().into())))
     }
 
+    #[inline]
     fn none(outputs: &'r OutputHeaders) -> Self {
         Self { outputs, carried: None, remove: Vec::new(), response: None }
     }
 
+    #[inline]
     fn response_mut(&mut self) -> &mut ResponseEffects {
         self.response.get_or_insert_default()
     }
 
     /// The headers that go with the version.
+    #[inline]
     fn set_headers(&self) -> &'r [(HeaderName, String)] {
         let version = self.carried.and_then(Decision::version);
         version.map_or(&[], |version| &version.set_headers)
     }
 
     /// What an output header carries.
+    #[inline]
     fn value(&self, kind: OutputKind) -> Option<Cow<'r, str>> {
         let decision = self.carried.filter(|decision| decision.has(kind))?;
         match kind {
@@ -124,6 +129,7 @@ impl<'r> Effects<'r> {
     }
 
     /// The secret is for the filter and for nobody behind it.
+    #[inline]
     fn remove_secret<S: Source>(&mut self, shared: &'r Shared, facts: &Facts<'r, S>) {
         if let Trust::Secret(header, _) = &shared.overrides.trust
             && facts.header(header.as_str()).is_some()
@@ -184,6 +190,7 @@ impl Decision<'_> {
     }
 
     /// The slot; where the route chooses by it, scaled down to the route's total.
+    #[inline]
     fn slot_value(&self) -> Option<u32> {
         let slot = self.slot?.number();
         match &self.rollout.plan {

@@ -1,5 +1,6 @@
 //! What is wrong with a document: where, what was found, what was expected, and what was probably meant.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::node::LONGEST_SHOWN;
@@ -31,6 +32,9 @@ impl ConfigError {
     }
 }
 
+/// What stands in an error: nearly always text of the program itself.
+pub(crate) type Text = Cow<'static, str>;
+
 /// The kinds of mistakes. All of them are the author's of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -41,11 +45,11 @@ pub(crate) enum Kind {
     /// The same field twice.
     DuplicateField,
     /// A field that has to be there.
-    Missing { expected: String },
+    Missing { expected: Text },
     /// A value of the wrong type, form or range.
-    Wrong { found: String, expected: String, nearest: Option<String> },
+    Wrong { found: String, expected: Text, nearest: Option<String> },
     /// A value that contradicts another one.
-    Conflict(String),
+    Conflict(Text),
     /// Too much of something.
     Limit { found: usize, most: usize, what: &'static str },
 }

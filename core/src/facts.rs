@@ -1,6 +1,6 @@
 //! Facts: what is known of one request, read lazily and at most once each.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 
 /// Where facts come from: a real request behind host calls, or a table in a test.
@@ -23,6 +23,8 @@ pub trait Source {
 pub struct Facts<'r, S> {
     source: S,
     reads: Reads<'r>,
+    /// The name of the visitor cookie, once it is known.
+    own_cookie: Cell<Option<&'r str>>,
     /// Apart, since few requests need any of it.
     rare: OnceCell<Box<Rare>>,
 }
@@ -51,7 +53,7 @@ struct Read<'r> {
 impl<'r, S: Source> Facts<'r, S> {
     /// Facts of the request behind `source`. Reads nothing yet.
     pub fn new(source: S) -> Self {
-        Self { source, reads: Reads::default(), rare: OnceCell::new() }
+        Self { source, reads: Reads::default(), own_cookie: Cell::new(None), rare: OnceCell::new() }
     }
 
     /// The first header with this (lower-case) name.
@@ -100,8 +102,14 @@ impl<'r, S: Source> Facts<'r, S> {
         })
     }
 
+    /// Tells which cookies the filter itself writes: one of this name, and those whose names go on behind it.
+    #[inline]
+    pub(crate) fn expect_cookies(&self, name: Option<&'r str>) {
+        self.own_cookie.set(name);
+    }
+
     /// What `find` finds in a `Cookie` line. Envoy gives the first line of an HTTP/1 request; if there is nothing in it,
-    /// and no cookie that `is_ours` either, all lines are read and joined, once.
+    /// and no cookie that the filter has written or that `is_ours`, all lines are read and joined, once.
     pub(crate) fn in_cookies<'a, T>(
         &'a self,
         find: impl Fn(&'a [u8]) -> Option<T>,
@@ -109,11 +117,16 @@ impl<'r, S: Source> Facts<'r, S> {
     ) -> Option<T> {
         let first = self.header("cookie")?;
         let found = find(first);
-        if found.is_some() || crate::cookie::names(first).any(is_ours) {
+        if found.is_some() || crate::cookie::names(first).any(|name| self.is_own_cookie(name) || is_ours(name)) {
             return found;
         }
         let all = || self.source.headers("cookie").join(b"; ".as_slice());
         find(self.rare().all_cookies.get_or_init(all))
+    }
+
+    fn is_own_cookie(&self, name: &[u8]) -> bool {
+        let behind = self.own_cookie.get().and_then(|own| name.strip_prefix(own.as_bytes()));
+        behind.is_some_and(|rest| matches!(rest, [] | [b'-', ..]))
     }
 
     /// The client's address; `None` if it is no IP address. IPv4 that is mapped to IPv6 counts as IPv4.

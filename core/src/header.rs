@@ -18,6 +18,7 @@ impl HeaderName {
     }
 
     /// The name, in lower case.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,14 +2,21 @@
 //!
 //! The only way to a [`Rules`] is [`Rules::parse`](crate::Rules::parse), in `document`.
 
+mod outputs;
+mod overrides;
+mod sticky;
+
 use std::sync::Arc;
 
 use crate::condition::MatchEntry;
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
 use crate::header::HeaderName;
-use crate::keys::{Keys, Secret};
+use crate::keys::Keys;
 use crate::slot::{Intervals, SlotKey};
+pub use outputs::{Output, OutputHeaders, OutputKind};
+pub(crate) use overrides::{Overrides, Trust};
+pub(crate) use sticky::{AtZero, Cache, First, Hold, Prefer, Sticky, UnitSource};
 
 /// Everything that a document says, ready to decide with.
 #[derive(Clone, Debug)]
@@ -39,21 +46,25 @@ impl Rules {
     }
 
     /// The rollout at this place of [`Rules::rollouts`].
+    #[inline]
     pub fn rollout(&self, index: usize) -> Option<&Rollout> {
         self.rollouts.get(index).map(|rollout| &**rollout)
     }
 
     /// The headers that carry a decision.
+    #[inline]
     pub fn outputs(&self) -> &OutputHeaders {
         &self.outputs
     }
 
     /// What to do on a sidecar's inbound listener.
+    #[inline]
     pub fn inbound(&self) -> Inbound {
         self.inbound
     }
 
     /// Whether the decision goes into the access log.
+    #[inline]
     pub fn access_log(&self) -> bool {
         self.access_log
     }
@@ -114,6 +125,7 @@ pub(crate) struct Shares {
 
 impl Shares {
     /// Whether a version has a weight.
+    #[inline]
     pub(crate) fn has_weight(&self, version: VersionId) -> bool {
         self.weighted >> version.0 & 1 == 1
     }
@@ -149,6 +161,7 @@ pub(crate) enum Split {
 
 impl Rollout {
     /// The name, `[a-z0-9-]{1,63}`; `invalid` for a broken rollout whose name does not fit.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -215,6 +228,7 @@ pub struct VersionId(pub(crate) u8);
 
 impl VersionId {
     /// The index into [`Rollout::versions`].
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -234,11 +248,13 @@ pub struct Version {
 
 impl Version {
     /// The name, `[A-Za-z0-9_-]{1,63}`.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The Envoy cluster, if the document names one.
+    #[inline]
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
     }
@@ -249,120 +265,6 @@ impl Version {
     }
 }
 
-/// Where a request may name its version itself.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) header: Option<HeaderName>,
-    pub(crate) query: Option<String>,
-    pub(crate) cookie: Option<String>,
-    /// Other names for versions, sorted.
-    pub(crate) aliases: Vec<(String, VersionId)>,
-    pub(crate) trust: Trust,
-    /// For so many seconds an override is remembered.
-    pub(crate) remember: Option<u32>,
-}
-
-/// Whose overrides count.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Trust {
-    /// Anybody's.
-    #[default]
-    Open,
-    /// Those of a signed token.
-    Signed,
-    /// Those that come with this secret in this header; nobody's if the secret is not known.
-    Secret(HeaderName, Option<Secret>),
-}
-
-/// What keeps a unit on its version.
-#[derive(Clone, Debug)]
-pub(crate) struct Sticky {
-    /// Ids that requests carry; the first that is present and not empty counts.
-    pub(crate) units: Vec<UnitSource>,
-    pub(crate) prefer: Prefer,
-    pub(crate) hold: Hold,
-    pub(crate) at_zero: AtZero,
-    pub(crate) first: First,
-    pub(crate) cache: Cache,
-}
-
-impl Default for Sticky {
-    fn default() -> Self {
-        Self {
-            units: Vec::new(),
-            prefer: Prefer::Visitor,
-            hold: Hold::Slot,
-            at_zero: AtZero::Evict,
-            first: First::Draw,
-            cache: Cache::Cookie,
-        }
-    }
-}
-
-/// Where an id stands in a request.
-#[derive(Clone, Debug)]
-pub(crate) enum UnitSource {
-    Header(HeaderName),
-    Cookie(String),
-    Query(String),
-    /// The downstream address.
-    Address,
-}
-
-/// Which of visitor number and id wins where a request has both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Prefer {
-    Visitor,
-    Unit,
-}
-
-/// What is kept of a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// The visitor number alone, so that the version follows the weights.
-    Slot,
-    /// The version too.
-    Version,
-    /// The version, up to the next page.
-    Page,
-    /// Nothing: every request draws anew.
-    None,
-}
-
-impl Hold {
-    /// Whether a version is held.
-    pub(crate) fn keeps_version(self) -> bool {
-        matches!(self, Self::Version | Self::Page)
-    }
-}
-
-/// What becomes of the units that hold a version whose weight is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtZero {
-    /// Their slot decides again.
-    Evict,
-    /// They keep it.
-    Drain,
-}
-
-/// Who serves a unit that carries nothing yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum First {
-    /// Whoever its new visitor number draws.
-    Draw,
-    /// Stable.
-    Stable,
-}
-
-/// Which responses shared caches must not keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cache {
-    /// Those that set a cookie of ours.
-    Cookie,
-    /// Those, and every one of a version other than stable.
-    All,
-}
-
 /// What to do on a sidecar's inbound listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inbound {
@@ -370,74 +272,4 @@ pub enum Inbound {
     Skip,
     /// Decide there (waypoints).
     Decide,
-}
-
-/// The headers that carry a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputHeaders {
-    pub(crate) on_request: Vec<Output>,
-    pub(crate) answer: Option<HeaderName>,
-}
-
-impl OutputHeaders {
-    /// Those of the request, which never come in from a client.
-    pub fn on_request(&self) -> &[Output] {
-        &self.on_request
-    }
-
-    /// The response header with rollout/version/reason.
-    pub fn answer(&self) -> Option<&HeaderName> {
-        self.answer.as_ref()
-    }
-
-    /// Whether a request header of this name carries a part.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.on_request.iter().any(|output| output.name.as_str() == name)
-    }
-
-    /// These, and the default ones that are not among them.
-    pub(crate) fn with_defaults(mut self) -> Self {
-        for output in Self::default().on_request {
-            if !self.has(output.name.as_str()) {
-                self.on_request.push(output);
-            }
-        }
-        self
-    }
-
-    /// The request header that carries this part.
-    pub(crate) fn carrying(&self, kind: OutputKind) -> Option<&HeaderName> {
-        self.on_request.iter().find(|output| output.kind == kind).map(|output| &output.name)
-    }
-}
-
-/// A request header that carries a part of the decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// Which part.
-    pub kind: OutputKind,
-    /// The header's name.
-    pub name: HeaderName,
-}
-
-/// The parts of a decision that a request header may carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputKind {
-    /// The version's name.
-    Version,
-    /// The version's cluster.
-    Cluster,
-    /// The slot's number.
-    Slot,
-    /// The reason.
-    Reason,
-}
-
-impl Default for OutputHeaders {
-    fn default() -> Self {
-        Self {
-            on_request: vec![Output { kind: OutputKind::Version, name: HeaderName::X_CANARY_VERSION }],
-            answer: None,
-        }
-    }
 }

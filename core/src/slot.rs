@@ -31,6 +31,7 @@ impl Slot {
     }
 
     /// The slot's number, `0..SLOTS`.
+    #[inline]
     pub fn number(self) -> u32 {
         self.0
     }

@@ -195,6 +195,8 @@ fn keys_of_the_environment() {
     check(&document(missing, slot), &env, &[&text(0, "MISSING")], &[], "r/v1/broken");
     check(&document(&format!("{short}, {good}"), slot), &env, &[&text(0, "SHORT")], &[], "r/v1/broken");
     check(&document(missing, none), &env, &[&text(0, "MISSING")], &[], "r/v2/random");
+    let no_cookie = document(missing, slot).replacen('{', r#"{"cookie": false, "#, 1);
+    check(&no_cookie, &env, &[&text(0, "MISSING")], &[], "r/v2/random");
     check(
         &document(missing, r#""sticky": {"hold": "none"}, "override": {"query": "c", "remember": "1h"}"#),
         &env,

@@ -100,7 +100,7 @@ impl CookieSettings {
     }
 
     /// What stands behind the name of a rollout's own cookie.
-    pub(crate) fn behind_kept_name<'a>(&self, pair: &'a [u8], rollout: &str) -> Option<&'a [u8]> {
+    fn behind_kept_name<'a>(&self, pair: &'a [u8], rollout: &str) -> Option<&'a [u8]> {
         pair.strip_prefix(self.name.as_bytes())?.strip_prefix(b"-")?.strip_prefix(rollout.as_bytes())
     }
 

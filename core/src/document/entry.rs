@@ -80,6 +80,16 @@ fn read_named(
     })
 }
 
+/// What can be read of a list's items, in a list that takes no more room than they need: rollouts are many, and collecting
+/// would take room for four.
+pub(super) fn exactly<T>(nodes: &[Node<'_>], mut read: impl FnMut(usize, &Node<'_>) -> Option<T>) -> Vec<T> {
+    let mut items = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        items.extend(read(index, node));
+    }
+    items
+}
+
 /// The items of a list that must not be empty; a field that is not there is no list.
 fn read_list<T>(
     object: &Object<'_>,
@@ -100,7 +110,7 @@ fn read_list<T>(
     if report.limit(&path, nodes.len(), most, what) {
         return Vec::new();
     }
-    nodes.iter().enumerate().filter_map(|(index, node)| read(node, &path.item(index), report)).collect()
+    exactly(nodes, |index, node| read(node, &path.item(index), report))
 }
 
 fn read_path(node: &Node<'_>, path: Path<'_>, report: &mut Report<'_>) -> Option<PathPattern> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::error::{ConfigError, Kind, nearest};
+use crate::error::{ConfigError, Kind, Text, nearest};
 use crate::node::{LONGEST_SHOWN, Node, quote};
 
 /// The way from the document's root to a value. Lives on the stack; turned into text only for an error.
@@ -76,7 +76,7 @@ impl Report<'_> {
 
     /// Reports a secret that the environment lacks. The document is not spoiled: it works as far as it can without.
     pub(super) fn missing_secret(&mut self, path: &Path<'_>, text: String, needed: bool) {
-        let error = ConfigError::new(path.to_string(), self.rollout, Kind::Conflict(text));
+        let error = ConfigError::new(path.to_string(), self.rollout, Kind::Conflict(text.into()));
         self.count += usize::from(needed);
         let list = if needed { &mut self.errors } else { &mut self.warnings };
         if list.len() < MOST_ERRORS {
@@ -108,11 +108,15 @@ impl Report<'_> {
     }
 
     pub(super) fn wrong_name(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str, nearest: Option<String>) {
-        self.add(path, Kind::Wrong { found: node.describe(), expected: expected.into(), nearest });
+        self.add(path, Kind::Wrong { found: node.describe(), expected: expected.to_owned().into(), nearest });
     }
 
-    pub(super) fn conflict(&mut self, path: &Path<'_>, text: impl Into<String>) {
-        self.add(path, Kind::Conflict(text.into()));
+    pub(super) fn conflict(&mut self, path: &Path<'_>, text: impl Into<Text>) {
+        self.conflict_of(path, text.into());
+    }
+
+    fn conflict_of(&mut self, path: &Path<'_>, text: Text) {
+        self.add(path, Kind::Conflict(text));
     }
 }
 

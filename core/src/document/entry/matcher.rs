@@ -120,7 +120,7 @@ pub(super) fn read_pattern(
         Err(error) => {
             report.add_with(path, || Kind::Wrong {
                 found: node.describe(),
-                expected: format!("a regular expression ({error})"),
+                expected: format!("a regular expression ({error})").into(),
                 nearest: None,
             });
             None

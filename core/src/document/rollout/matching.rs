@@ -1,6 +1,6 @@
 //! `match`: which requests a rollout covers.
 
-use super::super::entry::read_entry;
+use super::super::entry::{exactly, read_entry};
 use super::super::reader::{Object, Report, items};
 use crate::condition::MatchEntry;
 use crate::node::Node;
@@ -19,6 +19,5 @@ pub(super) fn read(rollout: &Object<'_>, outputs: &OutputHeaders, report: &mut R
             "found an empty list, which matches nothing; expected an entry, or no match for every request",
         );
     }
-    let read = entries.iter().enumerate();
-    read.filter_map(|(index, entry)| read_entry(entry, path.item(index), outputs, report)).collect()
+    exactly(entries, |index, entry| read_entry(entry, path.item(index), outputs, report))
 }

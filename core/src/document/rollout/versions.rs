@@ -166,7 +166,8 @@ impl Listed {
         let others = || self.others().filter(|(_, _, claim)| claim.is_weighted());
         let weighted = others().count();
         for (_, version, _) in others().filter(|(_, _, claim)| weighted > 1 && claim.place.is_none()) {
-            let kind = Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight") };
+            let kind =
+                Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight").into() };
             report.add(&path.field(&version.name).field("place"), kind);
         }
         let placed = || self.versions.iter().zip(&self.claims).filter(|(_, claim)| claim.place.is_some());
@@ -247,7 +248,7 @@ impl Listed {
         let Some(header) = outputs.carrying(OutputKind::Cluster) else { return };
         for (_, version, _) in self.others().filter(|(_, version, _)| version.cluster.is_none()) {
             let expected = format!("the name of an Envoy cluster, which headers.cluster ({}) carries", header.as_str());
-            report.add(&path.field(&version.name).field("cluster"), Kind::Missing { expected });
+            report.add(&path.field(&version.name).field("cluster"), Kind::Missing { expected: expected.into() });
         }
     }
 }

@@ -61,6 +61,8 @@ impl Oracle {
         let env =
             |name: &str| ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let parsed = Rules::parse(document.to_string().as_bytes(), &Surroundings { last_good: None, env: &env });
+        let mut errors = parsed.errors.iter().map(ToString::to_string);
+        assert_eq!(errors.find(|error| !error.contains("the environment has no")), None, "{document}");
         Self { rules: parsed.rules.expect("sound"), random: vec![None, None], counters: BTreeMap::new() }
     }
 

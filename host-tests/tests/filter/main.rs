@@ -2,6 +2,8 @@
 
 mod budgets;
 mod bytes;
+mod effects;
+mod keys;
 mod lifecycle;
 mod mistakes;
 mod parity;

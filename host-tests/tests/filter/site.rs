@@ -78,6 +78,12 @@ pub(crate) fn cookie(exchange: &Exchange) -> Option<String> {
     Some(line.split(';').next()?.to_owned())
 }
 
+/// All that the response wants the client to keep, as a client sends it back.
+pub(crate) fn cookies(exchange: &Exchange) -> String {
+    let lines = exchange.response.all("set-cookie").into_iter().map(String::from_utf8_lossy);
+    lines.map(|line| line.split(';').next().unwrap_or_default().to_owned()).collect::<Vec<_>>().join("; ")
+}
+
 /// A new visitor: the version of the first answer and the cookie that came with it.
 #[track_caller]
 pub(crate) fn new_visitor(worker: &Worker) -> (String, String) {

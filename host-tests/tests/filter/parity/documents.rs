@@ -186,7 +186,7 @@ fn drawn() -> Value {
         json!({"sticky": {"hold": "none", "cache": "all"}, "override": overrides(&json!({})), "mark_stable": true});
     let mut document = with(shop_with(50, &shop), &json!({"cookie": false, "headers": every_output()}));
     document["rollouts"]["first"] = json!({
-        "match": [{"path": {"prefix": "/cart"}}], "stable": "v1", "versions": {"v1": {}, "v2": {"weight": 50}},
+        "match": [{"path": {"prefix": "/cart"}}], "stable": "v1", "versions": {"v1": {}, "v2": {"weight": 50, "cluster": "c"}},
         "sticky": {"first": "stable", "unit": [{"query": "user"}]},
     });
     document

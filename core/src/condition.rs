@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cookie::{is_clean, values};
 use crate::cover::normal_host;
 use crate::facts::{Facts, Source};
 use crate::matcher::{Matcher, Pattern};
@@ -107,7 +106,7 @@ impl Conditions {
         self.query.iter().all(|condition| condition.matcher.holds(facts.query(&condition.name).next()))
             && self.allow_method(facts)
             && self.headers.iter().all(|condition| condition.matcher.holds(facts.header(&condition.name)))
-            && self.cookies.iter().all(|condition| condition.matcher.holds(cookie(facts, &condition.name)))
+            && self.cookies.iter().all(|condition| condition.matcher.holds(facts.cookie(&condition.name)))
             && self.allow_source(facts)
     }
 
@@ -137,12 +136,6 @@ impl Conditions {
         let named = self.headers.iter().chain(&self.cookies).chain(&self.query);
         named.map(|condition| condition.matcher.regexes()).sum()
     }
-}
-
-/// The first clean cookie of this name.
-fn cookie<'a, S: Source>(facts: &'a Facts<'_, S>, name: &str) -> Option<&'a [u8]> {
-    let find = |line| values(line, name).find(|value| is_clean(value));
-    facts.in_cookies(find, |found| found == name.as_bytes())
 }
 
 /// A network of addresses. IPv4 is kept, and compared, as the IPv6 that it is mapped to.

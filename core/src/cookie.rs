@@ -12,11 +12,14 @@ use memchr::memchr;
 
 pub use kept::{Kept, Mark};
 pub use settings::CookieSettings;
-pub(crate) use settings::{SameSite, Secure};
+pub(crate) use settings::{MOST_OF_ONE_NAME, SameSite, Secure};
 pub use visitor::{Visitor, VisitorNumber};
 
 /// The octets of a name and value together: RFC 6265bis §5.6 has browsers drop longer ones.
 const LONGEST_PAIR: usize = 4096;
+
+/// So many pairs of a `Cookie` header are looked at; browsers keep a few dozen cookies a site.
+const MOST_PAIRS: usize = 512;
 
 /// The values of the cookies with this name, in their order, but those of pairs that are longer than a browser sends.
 #[inline]
@@ -44,11 +47,20 @@ pub(crate) fn names(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     segments(line).filter_map(|segment| Some(trim(segment.get(..memchr(b'=', segment)?)?)))
 }
 
+/// The names and values of the cookies in a `Cookie` header, in its order, but those that are longer than a browser sends.
+pub(crate) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    segments(line).filter_map(|segment| {
+        let equals = memchr(b'=', segment)?;
+        let (name, value) = (trim(segment.get(..equals)?), trim(segment.get(equals + 1..)?));
+        (name.len() + value.len() <= LONGEST_PAIR).then_some((name, value))
+    })
+}
+
 /// What stands between the semicolons, without SP and HTAB before it.
 #[inline]
 fn segments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
-    std::iter::from_fn(move || {
+    let next = move || {
         let all = rest.take()?;
         let (segment, after) = match memchr(b';', all) {
             Some(at) => (all.get(..at)?, all.get(at + 1..)),
@@ -56,7 +68,8 @@ fn segments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         };
         rest = after;
         Some(trim_start(segment))
-    })
+    };
+    std::iter::from_fn(next).take(MOST_PAIRS)
 }
 
 #[inline]

@@ -249,9 +249,15 @@ impl Lengths {
     }
 }
 
-/// A host in lower case and without its port.
+/// The longest host there is, with a port.
+const LONGEST_HOST: usize = 253 + ":65535".len();
+
+/// A host in lower case and without its port; nothing if it is too long to be one.
 #[inline]
 pub(crate) fn normal_host(host: &[u8]) -> Cow<'_, [u8]> {
+    if host.len() > LONGEST_HOST {
+        return Cow::Borrowed(&[]);
+    }
     let port = memrchr(b':', host).filter(|_| host.last() != Some(&b']'));
     let name = port.and_then(|colon| host.get(..colon)).unwrap_or(host);
     if name.iter().any(u8::is_ascii_uppercase) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }

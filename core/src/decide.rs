@@ -8,9 +8,9 @@ mod unit;
 
 use std::cell::Cell;
 
-use crate::cookie::{Kept, Mark, Visitor};
+use crate::cookie::{Kept, MOST_OF_ONE_NAME, Mark, Visitor};
 use crate::facts::{Facts, Source};
-use crate::rules::{OutputKind, Plan, Rollout, Rules, Shared, Split, Then, UnitSource, Version, VersionId};
+use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Split, Then, UnitSource, Version, VersionId};
 use crate::slot::Slot;
 use crate::time::Time;
 use overriding::Wish;
@@ -34,8 +34,6 @@ pub struct Decision<'r> {
     pub kept: Option<Box<Kept>>,
     /// Whether the request named a version that does not exist, is off, or may not be named by it.
     pub override_ignored: bool,
-    /// Whether the route has chosen by itself, so that there is nothing to steer.
-    pub(crate) by_route: bool,
 }
 
 impl<'r> Decision<'r> {
@@ -133,11 +131,12 @@ pub fn decide<'r, S: Source>(
     let ignored = Cell::new(false);
     let (answer, kept) = match &rollout.plan {
         Plan::Broken(_) => (Answer::new(VersionId(0), Reason::Broken), None),
+        Plan::Share(shared) if rules.lacks_key_for(shared) => (Answer::new(shared.stable, Reason::Broken), None),
         Plan::Share(shared) => Request { rules, rollout, shared, facts, now, ignored: &ignored }.answer(draw),
     };
-    let Answer { version, reason, slot, visitor, by_route, .. } = answer;
+    let Answer { version, reason, slot, visitor, .. } = answer;
     let override_ignored = ignored.get();
-    Some(Decision { rollout, index, version, reason, slot, visitor, kept, override_ignored, by_route })
+    Some(Decision { rollout, index, version, reason, slot, visitor, kept, override_ignored })
 }
 
 /// What a layer answers.
@@ -148,13 +147,12 @@ struct Answer {
     visitor: Option<Visitor>,
     /// What the unit holds from now on.
     hold: Option<(Mark, VersionId)>,
-    by_route: bool,
 }
 
 impl Answer {
     #[inline]
     fn new(version: VersionId, reason: Reason) -> Self {
-        Self { version: Some(version), reason, slot: None, visitor: None, hold: None, by_route: false }
+        Self { version: Some(version), reason, slot: None, visitor: None, hold: None }
     }
 }
 
@@ -182,14 +180,14 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let kept = if keeps { self.kept() } else { None };
         let wish = self.wish();
         let answer = self.decided(wish, kept.as_deref(), draw);
-        let write = if keeps { self.to_keep(kept.as_deref(), wish, answer.hold) } else { None };
+        let write = if keeps { self.to_keep(kept.as_deref(), wish, &answer) } else { None };
         (answer, write)
     }
 
     /// The layers behind `inherit`.
     #[inline]
     fn decided(&self, wish: Option<Wish>, kept: Option<&Kept>, draw: impl FnOnce() -> u64) -> Answer {
-        let remembered = || Wish::Version(kept?.remembered?.0).into();
+        let remembered = || self.remembered(kept?).map(Wish::Version);
         if let Some(Wish::Version(version)) = wish.or_else(remembered) {
             return Answer::new(version, Reason::Override);
         }
@@ -242,9 +240,14 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     }
 }
 
-/// So many cookies or query parameters of one name are looked at: each may cost a signature's check, and a client may send
-/// hundreds.
-const MOST_OF_ONE_NAME: usize = 8;
+impl Rules {
+    /// Whether a rollout would write cookies that nobody can sign.
+    #[inline]
+    fn lacks_key_for(&self, shared: &Shared) -> bool {
+        let unsigned = || self.cookie.is_some() && self.keys.as_ref().is_some_and(|keys| !keys.can_sign());
+        (shared.sticky.hold != Hold::None || shared.overrides.remember.is_some()) && unsigned()
+    }
+}
 
 impl Shared {
     /// Whether the rollout may have a cookie of its own.

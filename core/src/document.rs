@@ -21,16 +21,14 @@ use crate::error::{ConfigError, Kind};
 use crate::header::HeaderName;
 use crate::keys::Keys;
 use crate::node::Node;
-use crate::rules::{Inbound, OutputHeaders, Plan, Rollout, Rules};
+use crate::rules::{Inbound, OutputHeaders, Rollout, Rules};
 use reader::{Object, Path, Report};
 
 const MOST_ROLLOUTS: usize = 10_000;
 /// Of all rollouts together; an entry for every host counts as one.
 const MOST_HOSTS: usize = 100_000;
 /// Of all rollouts together: each may take as much memory as thousands of hosts.
-const MOST_REGEXES: usize = 256;
-/// Of all `set_headers` together: each is asked for on every request.
-const MOST_SET_NAMES: usize = 32;
+const MOST_REGEXES: usize = 512;
 
 /// What the reading of a document depends on beside its text.
 #[derive(Clone, Copy)]
@@ -116,7 +114,7 @@ impl Rules {
             cookie: draft.cookie,
             keys: draft.keys,
             outputs: outputs.clone(),
-            set_names: draft.set_names,
+            stripped: draft.stripped,
             access_log: draft.access_log,
             inbound,
         });
@@ -139,7 +137,7 @@ struct Draft {
     keys: Option<Arc<Keys>>,
     /// `None` if `headers` has a mistake.
     outputs: Option<OutputHeaders>,
-    set_names: Vec<HeaderName>,
+    stripped: Vec<HeaderName>,
     access_log: bool,
     inbound: Inbound,
 }
@@ -154,32 +152,24 @@ fn read_document<'a>(node: &'a Node, surroundings: &Surroundings<'_>, report: &m
     let inbound = object.choice("inbound", &inbound, report).unwrap_or(Inbound::Skip);
     let access_log = object.bool("access_log", report).unwrap_or(false);
     // A broken `cookie` or `keys` spoils the document anyway, so what is there counts, not what could be read.
-    let has_cookie = !matches!(object.get("cookie"), Some(Node::Bool(false)));
+    let off = matches!(object.get("cookie"), Some(Node::Bool(false)));
+    let name = cookie.as_ref().map_or_else(|| CookieSettings::default().name, |cookie| cookie.name.clone());
     let has_keys = object.get("keys").is_some();
-    let context = rollout::Context::new(outputs.clone().unwrap_or_default(), has_cookie, has_keys, surroundings);
-    let mut rollouts = read_rollouts(&object, &context, report);
-    if has_cookie && keys.as_ref().is_some_and(|keys| !keys.can_sign()) {
-        for rollout in &mut rollouts {
-            if let Some(stable) = rollout::without_key(rollout) {
-                *rollout = Arc::new(stable);
-            }
-        }
-    }
-    let set_names = set_names(&rollouts);
-    report.limit(&object.field("rollouts"), set_names.len(), MOST_SET_NAMES, "different names in set_headers");
-    Some(Draft { rollouts, cookie, keys, outputs, set_names, access_log, inbound })
+    let context =
+        rollout::Context::new(outputs.clone().unwrap_or_default(), (!off).then_some(name), has_keys, surroundings);
+    let rollouts = read_rollouts(&object, &context, report);
+    let stripped = stripped(&rollouts, std::mem::take(&mut report.stripped));
+    Some(Draft { rollouts, cookie, keys, outputs, stripped, access_log, inbound })
 }
 
-/// The names of all `set_headers`, each once.
-fn set_names(rollouts: &[Arc<Rollout>]) -> Vec<HeaderName> {
-    let mut names: Vec<HeaderName> = Vec::new();
-    let shared = rollouts.iter().filter_map(|rollout| match &rollout.plan {
-        Plan::Share(shared) => Some(shared),
-        Plan::Broken(_) => None,
-    });
-    for (name, _) in shared.flat_map(|shared| &shared.versions).flat_map(|version| &version.set_headers) {
-        if names.len() <= MOST_SET_NAMES && !names.contains(name) {
-            names.push(name.clone());
+/// The names of all headers that go with a version or hold a secret, each once: those of the document, also where it has
+/// mistakes, and those of last good forms.
+fn stripped(rollouts: &[Arc<Rollout>], mut names: Vec<HeaderName>) -> Vec<HeaderName> {
+    for rollout in rollouts {
+        for name in rollout.stripped() {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
         }
     }
     names

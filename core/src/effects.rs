@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use crate::decide::{Decision, Reason};
 use crate::facts::{Facts, Source};
 use crate::header::HeaderName;
-use crate::rules::{Cache, OutputHeaders, OutputKind, Plan, Rules, Shared, Split, Trust};
-use crate::slot::SLOTS;
+use crate::rules::{Cache, OutputHeaders, OutputKind, Plan, Rules, Shared, Split};
+use crate::slot::{SLOTS, Slot};
 use crate::time::Time;
 
 /// What to change, as plain data. Only names and values from the document are ever written, and in cookies a number that
@@ -48,13 +48,12 @@ impl<'r> Effects<'r> {
         let mut effects = Self::none(&rules.outputs);
         effects.carried = decision.filter(|decision| is_carried(decision));
         effects.remove_ours(facts, decision);
-        effects.remove_set_names(&rules.set_names, facts);
+        effects.remove_stripped(&rules.stripped, facts);
         if let Some(decision) = decision {
             if rules.outputs.answer.is_some() || rules.access_log {
                 effects.response_mut().answer = Some(answer(decision));
             }
             if let Plan::Share(shared) = &decision.rollout.plan {
-                effects.remove_secret(shared, facts);
                 effects.respond(rules, shared, decision, facts, now);
             }
         }
@@ -119,22 +118,12 @@ impl<'r> Effects<'r> {
     }
 
     #[inline]
-    fn remove_set_names<S: Source>(&mut self, names: &'r [HeaderName], facts: &Facts<'_, S>) {
+    fn remove_stripped<S: Source>(&mut self, names: &'r [HeaderName], facts: &Facts<'_, S>) {
         for name in names {
             let is_set = self.set_headers().iter().any(|(set, _)| set == name);
             if !is_set && facts.has(name.as_str()) {
                 self.remove.push(name.as_str());
             }
-        }
-    }
-
-    /// The secret is for the filter and for nobody behind it.
-    #[inline]
-    fn remove_secret<S: Source>(&mut self, shared: &'r Shared, facts: &Facts<'r, S>) {
-        if let Trust::Secret(header, _) = &shared.overrides.trust
-            && facts.header(header.as_str()).is_some()
-        {
-            self.remove.push(header.as_str());
         }
     }
 
@@ -169,10 +158,11 @@ impl<'r> Effects<'r> {
 #[inline]
 fn is_carried(decision: &Decision<'_>) -> bool {
     match &decision.rollout.plan {
-        Plan::Broken(_) => false,
+        Plan::Broken(broken) => broken.marks_stable,
         Plan::Share(shared) => {
             let touches = !decision.is_stable() || shared.marks_stable();
-            touches && !shared.dry_run && !decision.by_route
+            let by_route = decision.version.is_none() && decision.reason == Reason::Route;
+            touches && !shared.dry_run && !by_route
         }
     }
 }
@@ -184,20 +174,25 @@ impl Decision<'_> {
         match kind {
             OutputKind::Version => self.version.is_some() && self.reason != Reason::Inherit,
             OutputKind::Cluster => self.version().is_some_and(|version| version.cluster().is_some()),
-            OutputKind::Slot => self.slot.is_some(),
+            OutputKind::Slot => self.slot_value().is_some(),
             OutputKind::Reason => true,
         }
     }
 
-    /// The slot; where the route chooses by it, scaled down to the route's total.
+    /// The slot; where the route chooses by it, scaled down to the route's total. Stable, which stands last there, owns the
+    /// last one.
     #[inline]
     fn slot_value(&self) -> Option<u32> {
-        let slot = self.slot?.number();
-        match &self.rollout.plan {
-            Plan::Share(shared) if shared.split == Split::Native => {
-                u32::try_from(u64::from(slot) * u64::from(shared.total) / u64::from(SLOTS)).ok()
+        let native = match &self.rollout.plan {
+            Plan::Broken(broken) => broken.native_total,
+            Plan::Share(shared) => (shared.split == Split::Native).then_some(shared.total),
+        };
+        match (native, self.slot) {
+            (None, slot) => slot.map(Slot::number),
+            (Some(total), Some(slot)) => {
+                u32::try_from(u64::from(slot.number()) * u64::from(total) / u64::from(SLOTS)).ok()
             }
-            _ => Some(slot),
+            (Some(total), None) => self.is_stable().then(|| total.saturating_sub(1)),
         }
     }
 }

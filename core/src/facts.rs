@@ -1,7 +1,14 @@
 //! Facts: what is known of one request, read lazily and at most once each.
 
+mod pairs;
+
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
+
+use pairs::Pairs;
+
+/// Up to this length a path is searched anew for everybody who asks.
+const SHORT: usize = 1024;
 
 /// Where facts come from: a real request behind host calls, or a table in a test.
 pub trait Source {
@@ -32,8 +39,15 @@ pub struct Facts<'r, S> {
 /// What few requests are asked for.
 #[derive(Default)]
 struct Rare {
+    /// Where the path ends and its query begins.
+    path_end: OnceCell<usize>,
+    query: OnceCell<Pairs>,
+    first_cookies: OnceCell<Pairs>,
+    /// Whether the first `Cookie` line is taken for the only one.
+    is_whole: OnceCell<bool>,
     /// All `Cookie` lines joined, if the first one was not enough.
     all_cookies: OnceCell<Vec<u8>>,
+    cookies: OnceCell<Pairs>,
     source_address: OnceCell<Option<IpAddr>>,
 }
 
@@ -86,20 +100,32 @@ impl<'r, S: Source> Facts<'r, S> {
 
     /// The path without its query string.
     pub(crate) fn path(&self) -> Option<&[u8]> {
-        self.header(":path")?.split(|byte| matches!(byte, b'?' | b'#')).next()
+        let path = self.header(":path")?;
+        let end = || path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+        let end = if path.len() <= SHORT { end() } else { *self.rare().path_end.get_or_init(end) };
+        path.get(..end)
     }
 
     /// The values of the query parameters with this name, in their order and as they stand in the URL. `?a` is the same as
     /// `?a=`.
     pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let path = self.header(":path").and_then(|path| path.split(|byte| *byte == b'#').next()).unwrap_or_default();
-        let question = path.iter().position(|byte| *byte == b'?');
-        let parameters = question.and_then(|question| path.get(question + 1..)).unwrap_or_default();
-        let parameters = parameters.split(|byte| *byte == b'&');
-        parameters.filter_map(|parameter| match parameter.strip_prefix(name.as_bytes())? {
-            [] => Some([].as_slice()),
-            rest => rest.strip_prefix(b"="),
-        })
+        let path = self.header(":path").unwrap_or_default();
+        let has_none = path.len() <= SHORT && !path.contains(&b'?');
+        let pairs = (!has_none).then(|| self.rare().query.get_or_init(|| Pairs::of_query(path)));
+        pairs.into_iter().flat_map(move |pairs| pairs.values(path, name))
+    }
+
+    /// The first clean cookie of this name, for those who ask for many names.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&[u8]> {
+        let first = self.header("cookie")?;
+        let rare = self.rare();
+        let clean = |value: &&[u8]| crate::cookie::is_clean(value);
+        let found = rare.first_cookies.get_or_init(|| Pairs::of_cookies(first)).values(first, name).find(clean);
+        if found.is_some() || *rare.is_whole.get_or_init(|| self.is_whole(first)) {
+            return found;
+        }
+        let all = self.all_cookies();
+        rare.cookies.get_or_init(|| Pairs::of_cookies(all)).values(all, name).find(clean)
     }
 
     /// Tells which cookies the filter itself writes: one of this name, and those whose names go on behind it.
@@ -117,11 +143,19 @@ impl<'r, S: Source> Facts<'r, S> {
     ) -> Option<T> {
         let first = self.header("cookie")?;
         let found = find(first);
-        if found.is_some() || crate::cookie::names(first).any(|name| self.is_own_cookie(name) || is_ours(name)) {
+        if found.is_some() || self.is_whole(first) || crate::cookie::names(first).any(is_ours) {
             return found;
         }
-        let all = || self.source.headers("cookie").join(b"; ".as_slice());
-        find(self.rare().all_cookies.get_or_init(all))
+        find(self.all_cookies())
+    }
+
+    /// Whether a line holds a cookie that the filter has written: browsers send one line.
+    fn is_whole(&self, line: &[u8]) -> bool {
+        crate::cookie::names(line).any(|name| self.is_own_cookie(name))
+    }
+
+    fn all_cookies(&self) -> &[u8] {
+        self.rare().all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice()))
     }
 
     fn is_own_cookie(&self, name: &[u8]) -> bool {

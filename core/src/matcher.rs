@@ -29,6 +29,9 @@ pub(crate) enum Test {
     Regex(Box<Pattern>),
 }
 
+/// A longer value is there, and that is all that is asked of it: a document may have a thousand matchers.
+const LONGEST_VALUE: usize = 8192;
+
 impl Matcher {
     pub(crate) fn new(test: Test, invert: bool, ignore_case: bool) -> Self {
         Self { test, invert, ignore_case }
@@ -39,6 +42,7 @@ impl Matcher {
         let found = match (&self.test, value) {
             (Test::Present(wanted), _) => *wanted == value.is_some(),
             (_, None) => false,
+            (_, Some(value)) if value.len() > LONGEST_VALUE => false,
             (Test::Regex(pattern), Some(value)) => pattern.is_match(value),
             (test, Some(value)) if self.ignore_case => test.accepts(&lower_case(value)),
             (test, Some(value)) => test.accepts(value),
@@ -77,10 +81,10 @@ pub(crate) struct Pattern(Regex);
 
 impl Pattern {
     /// The longest value that is tried, in bytes: the time grows with the value times the pattern.
-    pub(crate) const LONGEST_VALUE: usize = 4096;
+    pub(crate) const LONGEST_VALUE: usize = 2048;
 
     /// The compiled form of a pattern may take so many bytes.
-    const LARGEST: usize = 64 * 1024;
+    const LARGEST: usize = 16 * 1024;
 
     /// What is wrong with it, in the words of the regex library, if it is none or too large.
     pub(crate) fn new(pattern: &str, ignore_case: bool) -> Result<Self, regex_lite::Error> {

@@ -31,8 +31,9 @@ pub struct Rules {
     pub(crate) keys: Option<Arc<Keys>>,
     /// The headers that carry a decision.
     pub(crate) outputs: OutputHeaders,
-    /// The names of all `set_headers`, each once: none of them may come in from a client.
-    pub(crate) set_names: Vec<HeaderName>,
+    /// The names of all `set_headers`, none of which may come in from a client, and of the headers that hold a secret, none
+    /// of which may go on; each once.
+    pub(crate) stripped: Vec<HeaderName>,
     /// Whether the decision goes into the access log.
     pub(crate) access_log: bool,
     /// What to do on a sidecar's inbound listener.
@@ -88,9 +89,33 @@ pub struct Rollout {
 #[derive(Clone, Debug)]
 pub(crate) enum Plan {
     /// Its document was wrong and there is no earlier form of it: everybody gets stable.
-    Broken(Version),
+    Broken(Box<Broken>),
     /// It shares its traffic among its versions.
     Share(Box<Shared>),
+}
+
+/// What is known of a rollout that cannot share its traffic.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    pub(crate) stable: Version,
+    /// Whether routes need the headers to find stable.
+    pub(crate) marks_stable: bool,
+    /// The total of the route's weights, where those are to choose by the slot.
+    pub(crate) native_total: Option<u32>,
+}
+
+impl Broken {
+    /// With this stable version, and nothing else known.
+    pub(crate) fn with_stable(stable: Version) -> Self {
+        Self { stable, marks_stable: false, native_total: None }
+    }
+}
+
+impl Default for Broken {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self::with_stable(Version { name: "stable".into(), ..Version::default() })
+    }
 }
 
 /// A rollout that shares its traffic.
@@ -170,7 +195,7 @@ impl Rollout {
     #[inline]
     pub fn versions(&self) -> &[Version] {
         match &self.plan {
-            Plan::Broken(stable) => std::slice::from_ref(stable),
+            Plan::Broken(broken) => std::slice::from_ref(&broken.stable),
             Plan::Share(shared) => &shared.versions,
         }
     }
@@ -189,6 +214,15 @@ impl Rollout {
             Plan::Broken(_) => None,
             Plan::Share(shared) => Some(&shared.key),
         }
+    }
+
+    /// The headers that go with its versions or hold its secret.
+    pub(crate) fn stripped(&self) -> impl Iterator<Item = &HeaderName> {
+        let (versions, secret) = match &self.plan {
+            Plan::Broken(broken) => (std::slice::from_ref(&broken.stable), None),
+            Plan::Share(shared) => (&shared.versions[..], shared.overrides.secret_header()),
+        };
+        versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name).chain(secret)
     }
 
     /// The entries of its match and those of its rules.

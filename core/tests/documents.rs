@@ -48,8 +48,10 @@ fn what_is_too_large() {
     let rollouts = format!(r#"{{"rollouts": {{{}}}}}"#, many.join(","));
     check(&rollouts, &["rollouts: found 10001 rollouts; expected at most 10000"]);
     let many: Vec<String> = (0..257).map(|n| format!(r#""a{n}": "v1""#)).collect();
-    let aliases =
-        format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "override": {{"aliases": {{{}}}}}"#, many.join(","));
+    let aliases = format!(
+        r#""stable": "v1", "versions": {{"v1": {{}}}}, "override": {{"header": "x-canary", "aliases": {{{}}}}}"#,
+        many.join(",")
+    );
     check(&rollout(&aliases), &["rollouts.r.override.aliases: found 257 aliases; expected at most 256"]);
     let rules = |count: usize| {
         let rules = vec![r#"{"use": "v1"}"#; count].join(",");
@@ -65,7 +67,19 @@ fn what_is_too_large() {
     check(&texts(10_000), &[]);
     check(&texts(10_001), &["rollouts.r.match[0].headers[0].in: found 10001 texts; expected at most 10000"]);
     check(&set_names(32), &[]);
-    check(&set_names(33), &["rollouts: found 33 different names in set_headers; expected at most 32"]);
+    let rule = |n: usize| format!(r#"{{"when": {{"headers": [{{"name": "x-{n}", "present": true}}]}}, "use": "v1"}}"#);
+    let rules = |n: usize| {
+        let listed: Vec<String> = (0..n).map(rule).collect();
+        rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "rules": [{}]"#, listed.join(",")))
+    };
+    check(&rules(64), &[]);
+    check(&rules(65), &["rollouts.r: found 65 different headers in match and rules; expected at most 64"]);
+    check(
+        &set_names(33),
+        &[
+            "rollouts.r9.versions.v2.set_headers.x-9: set_headers and secrets of the document have 32 different headers already; expected one of those",
+        ],
+    );
 }
 
 /// Many rollouts, each with a header of its own and one that all of them have.

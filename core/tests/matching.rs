@@ -103,9 +103,10 @@ fn prefix_suffix_and_contains() {
             &[(Some(b"aB"), true), (Some(b"AB"), true), (Some(b"a-b"), false), (None, false)],
         );
     }
-    let long = [b"a".repeat(60_000), b"b".to_vec()].concat();
-    check_values(r#""contains": "aaab""#, &[(Some(&long), true)]);
+    let [long, too_long] = [8_191, 8_192].map(|length| [b"a".repeat(length), b"b".to_vec()].concat());
+    check_values(r#""contains": "aaab""#, &[(Some(&long), true), (Some(&too_long), false)]);
     check_values(r#""contains": "aaabb""#, &[(Some(&long), false)]);
+    check_values(r#""present": true"#, &[(Some(&too_long), true)]);
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn regex() {
         r#""regex": "(?s:.)*""#,
         &[(Some("é\n".as_bytes()), true), (Some(b"\xe9"), false), (Some(b"a\xff"), false)],
     );
-    check_values(r#""regex": "a*""#, &[(Some(&[b'a'; 4096]), true), (Some(&[b'a'; 4097]), false)]);
+    check_values(r#""regex": "a*""#, &[(Some(&[b'a'; 2048]), true), (Some(&[b'a'; 2049]), false)]);
 }
 
 #[test]
@@ -368,8 +369,8 @@ fn paths_as_they_stand() {
         ],
     );
     check_paths(r#"{"regex": ".*é"}"#, &[("/é", true), ("/%C3%A9", false)]);
-    let long = format!("/{}", "a".repeat(4096));
-    check_paths(r#"{"regex": "/a*"}"#, &[(&long[..4096], true), (&long, false)]);
+    let long = format!("/{}", "a".repeat(2048));
+    check_paths(r#"{"regex": "/a*"}"#, &[(&long[..2048], true), (&long, false)]);
     check_paths(r#"{"prefix": "/"}"#, &[("/", true), ("", true), ("*", true), (&long, true)]);
 }
 
@@ -383,24 +384,31 @@ fn a_hostile_path_is_only_a_path() {
 
 #[test]
 fn regexes_are_limited_for_all_rollouts_together() {
-    let document = |regexes: usize| {
-        let entries: Vec<String> = (0..regexes).map(|n| format!(r#"{{"path": {{"regex": "/{n}"}}}}"#)).collect();
-        rollout(&format!(r#""match": [{}], "stable": "v1", "versions": {{"v1": {{}}}}"#, entries.join(",")))
+    let one = |name: &str, regexes: std::ops::Range<usize>| {
+        let entries: Vec<String> = regexes.map(|n| format!(r#"{{"path": {{"regex": "/{n}"}}}}"#)).collect();
+        format!(r#""{name}": {{"match": [{}], "stable": "v1", "versions": {{"v1": {{}}}}}}"#, entries.join(","))
     };
-    let largest = rules(&document(256));
-    assert_eq!(outcome(&largest, &Request::to("h", "/255"), 0).answer, "r/v1/slot");
+    let document = |regexes: usize| {
+        let rollouts: Vec<String> =
+            (0..regexes).step_by(32).map(|n| one(&format!("r{n}"), n..regexes.min(n + 32))).collect();
+        format!(r#"{{"rollouts": {{{}}}}}"#, rollouts.join(","))
+    };
+    let largest = rules(&document(512));
+    assert_eq!(outcome(&largest, &Request::to("h", "/511"), 0).answer, "r480/v1/slot");
     let errors = |document: &str, last_good: Option<&Rules>| {
         let parsed = Rules::parse(document.as_bytes(), &Surroundings { last_good, ..Surroundings::default() });
         assert!(parsed.rules.is_none() || parsed.errors.is_empty());
         parsed.errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(errors(&document(300), None), ["rollouts: found 300 regexes in all; expected at most 256"]);
+    assert_eq!(errors(&document(600), None), ["rollouts: found 600 regexes in all; expected at most 512"]);
 
     // What a last good form keeps counts beside what is new.
-    let broken = r#"{"rollouts": {"r": {"stable": 1},
-        "s": {"match": [{"headers": [{"name": "x-a", "regex": "a"}]}], "stable": "v1", "versions": {"v1": {}}}}}"#;
-    let found = errors(broken, Some(&largest));
-    assert!(found.contains(&"rollouts: found 257 regexes in all; expected at most 256".to_owned()), "{found:?}");
+    let kept: Vec<String> = (0..512).step_by(32).map(|n| format!(r#""r{n}": {{"stable": 1}}"#)).collect();
+    let broken = r#"{"rollouts": {KEPT,
+        "s": {"match": [{"headers": [{"name": "x-a", "regex": "a"}]}], "stable": "v1", "versions": {"v1": {}}}}}"#
+        .replace("KEPT", &kept.join(","));
+    let found = errors(&broken, Some(&largest));
+    assert!(found.contains(&"rollouts: found 513 regexes in all; expected at most 512".to_owned()), "{found:?}");
 }
 
 #[test]

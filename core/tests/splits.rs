@@ -38,7 +38,10 @@ mod by_route {
         let rules = by_route("");
         for (cluster, version) in [("c1", "v1"), ("c2", "v2")] {
             let first = outcome(&rules, &to(cluster), 7);
-            assert_eq!((first.answer.clone(), set(&first)), (format!("r/{version}/route"), vec![]), "nothing to steer");
+            assert_eq!(
+                (first.answer.clone(), set(&first)),
+                (format!("r/{version}/route"), vec![("x-canary-version", version)])
+            );
             let other = if cluster == "c1" { "c2" } else { "c1" };
             let again = outcome(&rules, &to(other).with("cookie", first.cookies()), 8);
             assert_eq!(again.answer, format!("r/{version}/held"));
@@ -50,7 +53,8 @@ mod by_route {
     #[test]
     fn what_is_not_known_is_not_held() {
         let rules = by_route("");
-        for request in [Request::to("h", "/"), to("another"), to(""), to("c2").with("x-canary-version", "v2")] {
+        let spoofed = to("c2").with("x-canary-version", "v2");
+        for request in [Request::to("h", "/"), to("another"), to(""), spoofed] {
             let found = outcome(&rules, &request, 7);
             assert_eq!((found.answer.as_str(), set(&found), found.kept_cookie.clone()), ("r/-/route", vec![], None));
             assert!(found.set_cookie.is_some(), "a visitor all the same");
@@ -79,10 +83,9 @@ mod native {
     use super::*;
 
     fn native(fields: &str) -> Rules {
-        document(
-            r#""headers": {"slot": "x-slot"}, "#,
-            &format!(r#"{VERSIONS}, "split": "native", "override": {{"header": "x-canary"}}{fields}"#),
-        )
+        let versions = VERSIONS.replace(r#", "off": true"#, "");
+        let fields = format!(r#"{versions}, "split": "native", "override": {{"header": "x-canary"}}{fields}"#);
+        document(r#""headers": {"slot": "x-slot"}, "#, &fields)
     }
 
     #[test]
@@ -102,12 +105,20 @@ mod native {
 
     #[test]
     fn a_version_that_is_named_stands_in_the_version_header() {
-        for version in ["v1", "v2"] {
-            let found = outcome(&native(""), &Request::new().with("x-canary", version), 7);
-            assert_eq!(set(&found), [("x-canary-version", version)]);
-        }
-        let off = outcome(&native(""), &Request::new().with("x-canary", "v3"), 7);
-        assert_eq!((off.answer.as_str(), off.override_ignored), ("r/-/slot", true));
+        let found = |version| outcome(&native(""), &Request::new().with("x-canary", version), 7);
+        assert_eq!(set(&found("v2")), [("x-canary-version", "v2")]);
+        assert_eq!(set(&found("v1")), [("x-canary-version", "v1"), ("x-slot", "99")], "stable owns the last slot");
+        let unknown = outcome(&native(""), &Request::new().with("x-canary", "v9"), 7);
+        assert_eq!((unknown.answer.as_str(), unknown.override_ignored), ("r/-/slot", true));
+    }
+
+    #[test]
+    fn stable_owns_the_last_slot() {
+        let first = outcome(&native(r#", "sticky": {"first": "stable"}"#), &Request::new(), 0);
+        assert_eq!(
+            (first.answer.as_str(), set(&first)),
+            ("r/v1/first", vec![("x-canary-version", "v1"), ("x-slot", "99")])
+        );
     }
 
     #[test]
@@ -216,5 +227,66 @@ fn cache_control() {
     check(Some("private=\"set-cookie\", max-age=1"), Some("private, max-age=1"));
     for left in ["private", "max-age=60, PRIVATE", "no-store", "public, no-store"] {
         check(Some(left), None);
+    }
+}
+
+mod broken {
+    use super::*;
+    use serin_core::Surroundings;
+
+    /// What a request with a client's copies of our headers gets of a rollout that is broken, by a mistake and by a key that is
+    /// missing.
+    #[track_caller]
+    fn check(fields: &str, expected: &[(&str, &str)]) {
+        let whole = |keys: &str, mistake: &str| {
+            rollout(&format!(
+                r#""stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2"{mistake}}}}}, {fields}"#
+            ))
+            .replacen('{', &format!(r#"{{{keys}"headers": {{"cluster": "x-cluster", "slot": "x-slot"}}, "#), 1)
+        };
+        for document in [whole("", r#", "wieght": 1"#), whole(r#""keys": [{"id": "k", "env": "NOT_THERE"}], "#, "")] {
+            let parsed = Rules::parse(document.as_bytes(), &Surroundings::default());
+            assert_eq!(parsed.errors.len(), 1, "{document}");
+            let request = Request::new().with("x-canary-version", "v2").with("x-secret", "of this test");
+            let found = outcome(&parsed.rules.unwrap(), &request, 7);
+            assert_eq!((found.answer.as_str(), set(&found).as_slice()), ("r/v1/broken", expected), "{document}");
+            for (name, is_set) in [("x-canary-version", !expected.is_empty()), ("x-secret", false)] {
+                assert_eq!(found.removed.iter().any(|removed| removed == name), !is_set, "{name} in {document}");
+            }
+        }
+    }
+
+    const SECRET: &str =
+        r#""override": {"header": "x-canary", "trust": {"header": "x-secret", "secret": "a secret of this test"}}"#;
+
+    #[test]
+    fn stable_is_reached_however_the_routes_choose() {
+        check(SECRET, &[]);
+        let marked = [("x-canary-version", "v1"), ("x-cluster", "c1")];
+        check(&format!(r#"{SECRET}, "mark_stable": true"#), &marked);
+        check(&format!(r#"{SECRET}, "split": "route", "sticky": {{"hold": "version"}}"#), &marked);
+        check(
+            &format!(r#"{SECRET}, "split": "native""#),
+            &[("x-canary-version", "v1"), ("x-cluster", "c1"), ("x-slot", "99")],
+        );
+        check(&format!(r#"{SECRET}, "mark_stable": true, "dry_run": true"#), &[]);
+    }
+
+    #[test]
+    fn a_key_that_comes_back_finds_the_rollout_as_it_was() {
+        let document =
+            |weight: &str| {
+                rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": {weight}}}}}"#))
+                    .replacen('{', r#"{"keys": [{"id": "k", "env": "KEY"}], "#, 1)
+            };
+        let key = |_: &str| Some("a key of sixteen bytes or more".to_owned());
+        let parse = |document: String, last_good: Option<&Rules>, env: &dyn Fn(&str) -> Option<String>| {
+            Rules::parse(document.as_bytes(), &Surroundings { last_good, env }).rules.unwrap()
+        };
+        let good = parse(document("100"), None, &key);
+        let missing = parse(document("100"), Some(&good), &|_| None);
+        assert_eq!(outcome(&missing, &Request::new(), 7).answer, "r/v1/broken");
+        let typo = parse(document("\"x\""), Some(&missing), &key);
+        assert_eq!(outcome(&typo, &Request::new(), 7).answer, "r/v2/slot", "the last good form");
     }
 }

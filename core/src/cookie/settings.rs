@@ -9,8 +9,9 @@ use crate::keys::{Keys, Purpose};
 use crate::rules::Rollout;
 use crate::time::{Day, SECONDS_A_DAY, Time};
 
-/// So many cookies of one name are checked for a signature: each costs time, and a client may send hundreds.
-const MOST_SIGNED: usize = 8;
+/// So many cookies or query parameters of one name are looked at: each may cost a signature's check, and a client may send
+/// hundreds.
+pub(crate) const MOST_OF_ONE_NAME: usize = 8;
 
 /// How our cookies are named, aged, signed and written. The document's reader has checked every part.
 #[derive(Clone, Debug)]
@@ -78,25 +79,29 @@ impl CookieSettings {
         match &self.keys {
             None => candidates.filter_map(Visitor::from_value).find(fresh),
             Some(keys) => {
-                let signed = candidates.take(MOST_SIGNED);
+                let signed = candidates.take(MOST_OF_ONE_NAME);
                 let verified = signed.filter_map(|value| keys.verified(Purpose::Cookie(&self.name), value));
                 verified.filter_map(Visitor::from_value).find(fresh)
             }
         }
     }
 
-    /// The first valid one of a rollout's own cookies in a `Cookie` header.
+    /// The first of a rollout's own cookies in a `Cookie` header that keeps something which counts; else the first valid one.
     pub(crate) fn read_kept(&self, line: &[u8], rollout: &Rollout) -> Option<Kept> {
         let name = &rollout.name;
-        let mut candidates = values_behind(line, |pair| self.behind_kept_name(pair, name));
-        match &self.keys {
-            None => candidates.find_map(|value| Kept::from_value(value, rollout)),
-            Some(keys) => {
-                let purpose = Purpose::RolloutCookie(&self.name, name);
-                let mut verified = candidates.take(MOST_SIGNED).filter_map(|value| keys.verified(purpose, value));
-                verified.find_map(|value| Kept::from_value(value, rollout))
+        let candidates = values_behind(line, |pair| self.behind_kept_name(pair, name)).take(MOST_OF_ONE_NAME);
+        let mut first = None;
+        for value in candidates {
+            let verified = match &self.keys {
+                None => Some(value),
+                Some(keys) => keys.verified(Purpose::RolloutCookie(&self.name, name), value),
+            };
+            match verified.and_then(|value| Kept::from_value(value, rollout)) {
+                Some(kept) if !kept.is_empty() => return Some(kept),
+                found => first = first.or(found),
             }
         }
+        first
     }
 
     /// What stands behind the name of a rollout's own cookie.

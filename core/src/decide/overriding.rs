@@ -1,9 +1,9 @@
 //! The override layer: a request that names its version itself, and what is remembered of it.
 
-use super::{MOST_OF_ONE_NAME, Request};
-use crate::cookie::{Kept, Mark, Visitor, trim};
+use super::{Answer, Reason, Request};
+use crate::cookie::{Kept, MOST_OF_ONE_NAME, Visitor, trim};
 use crate::facts::Source;
-use crate::rules::{Trust, VersionId};
+use crate::rules::{Hold, Trust, VersionId};
 use crate::time::Time;
 use crate::token::Token;
 
@@ -59,16 +59,20 @@ impl<S: Source> Request<'_, '_, S> {
     }
 
     /// What the rollout's own cookie keeps, but for what no longer counts.
-    #[cold]
     pub(super) fn kept(&self) -> Option<Box<Kept>> {
         let cookie = self.rules.cookie.as_ref()?;
         let find = |line| cookie.read_kept(line, self.rollout);
         let mut kept = self.facts.in_cookies(find, |name| self.is_ours(name))?;
-        let counts = |(version, expiry): &(VersionId, Time)| *expiry > self.now && self.is_open(*version);
-        kept.remembered = kept.remembered.filter(|remembered| self.remembers() && counts(remembered));
+        kept.remembered = kept.remembered.filter(|_| self.remembers());
         let holds = self.shared.sticky.hold.keeps_version() && !cookie.is_past(kept.issued, self.now.day());
         kept.held = kept.held.filter(|_| holds);
         Some(Box::new(kept))
+    }
+
+    /// The version of an override that is remembered and still counts.
+    pub(super) fn remembered(&self, kept: &Kept) -> Option<VersionId> {
+        let (version, expiry) = kept.remembered?;
+        (expiry > self.now && self.is_open(version)).then_some(version)
     }
 
     /// An override that not everybody may ask for is only remembered where nobody can forge the memory.
@@ -79,18 +83,12 @@ impl<S: Source> Request<'_, '_, S> {
     }
 
     /// The rollout's cookie to write: if what it is to keep has changed, or it is due.
-    #[cold]
-    pub(super) fn to_keep(
-        &self,
-        before: Option<&Kept>,
-        wish: Option<Wish>,
-        hold: Option<(Mark, VersionId)>,
-    ) -> Option<Box<Kept>> {
+    pub(super) fn to_keep(&self, before: Option<&Kept>, wish: Option<Wish>, answer: &Answer) -> Option<Box<Kept>> {
         let cookie = self.rules.cookie.as_ref()?;
         let today = self.now.day();
         let (held, remembered) = before.map_or((None, None), |kept| (kept.held, kept.remembered));
         let after = Kept {
-            held: hold.or(held),
+            held: answer.hold.or(held),
             remembered: match wish {
                 Some(Wish::Version(version)) if self.remembers() => Some(self.remembered_from(version, remembered)),
                 Some(Wish::Auto) => None,
@@ -98,8 +96,13 @@ impl<S: Source> Request<'_, '_, S> {
             },
             issued: today,
         };
-        let due = hold.is_some() && before.is_some_and(|kept| cookie.is_due(kept.issued, today));
-        (due || (after.held, after.remembered) != (held, remembered)).then(|| Box::new(after))
+        // A part of a page writes nothing that it only follows: the next page may have decided otherwise by then.
+        let writes = answer.reason != Reason::Held || self.shared.sticky.hold == Hold::Version;
+        let is_due = || before.is_some_and(|kept| cookie.is_due(kept.issued, today));
+        let due = answer.hold.is_some() && writes && is_due();
+        let changed = (after.held, after.remembered) != (held, remembered);
+        let lasting = after.remembered.filter(|(_, expiry)| *expiry > self.now);
+        (due || changed).then(|| Box::new(Kept { remembered: lasting, ..after }))
     }
 
     /// A version and until when it is remembered: as before while that is the same version with more than three quarters of

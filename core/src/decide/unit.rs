@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Answer, Reason, Request};
 use crate::cookie::{Kept, Mark, Visitor, VisitorNumber, trim};
 use crate::facts::Source;
-use crate::rules::{AtZero, First, Hold, OutputKind, Prefer, Shares, Split, UnitSource, VersionId};
+use crate::rules::{AtZero, First, Hold, Prefer, Shares, Split, UnitSource, VersionId};
 use crate::slot::Slot;
 
 /// What keeps a request on its version.
@@ -69,7 +69,6 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     }
 
     /// By the version that the unit holds, or by its slot, which it then holds.
-    #[cold]
     fn holding(&self, mark: Mark, slot: Slot, shares: &Shares, kept: Option<&Kept>) -> Answer {
         let held = kept.and_then(|kept| kept.held).filter(|(of, _)| *of == mark).map(|(_, version)| version);
         let counts = |version: &VersionId| self.is_open(*version) && self.keeps_its_units(*version, shares);
@@ -91,12 +90,12 @@ impl<'r, S: Source> Request<'_, 'r, S> {
 
     /// The version whose cluster the route's own weights have chosen.
     ///
-    /// With a client's copy of our version header that choice was not made by weights, so nothing is learned from it; nor
-    /// from a cluster that belongs to no version.
+    /// With a client's copy of one of our headers that choice may not have been made by weights, so nothing is learned from
+    /// it; nor from a cluster that belongs to no version.
     fn by_route(&self) -> Answer {
-        let unknown = Answer { version: None, by_route: true, ..Answer::new(self.shared.stable, Reason::Route) };
-        let header = self.rules.outputs.carrying(OutputKind::Version);
-        if header.is_some_and(|name| self.facts.header(name.as_str()).is_some()) {
+        let unknown = Answer { version: None, ..Answer::new(self.shared.stable, Reason::Route) };
+        let outputs = self.rules.outputs.on_request.iter().map(|output| &output.name);
+        if outputs.chain(&self.rules.stripped).any(|name| self.facts.header(name.as_str()).is_some()) {
             return unknown;
         }
         let Some(cluster) = self.facts.cluster_name() else { return unknown };
@@ -105,7 +104,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let chosen = self.shared.versions.iter().position(is_it).and_then(|at| u8::try_from(at).ok()).map(VersionId);
         match chosen {
             None => unknown,
-            Some(version) if self.is_open(version) => Answer { by_route: true, ..Answer::new(version, Reason::Route) },
+            Some(version) if self.is_open(version) => Answer::new(version, Reason::Route),
             Some(_) => Answer::new(self.shared.stable, Reason::Route),
         }
     }

@@ -20,6 +20,8 @@ type Most = (usize, &'static str);
 
 /// Hosts are limited for all rollouts together.
 const MOST_HOSTS: Most = (usize::MAX, "hosts");
+/// Of one rollout.
+pub(super) const MOST_REGEXES: usize = 32;
 const MOST_METHODS: Most = (64, "methods");
 const MOST_CONDITIONS: Most = (16, "conditions");
 const MOST_NETWORKS: Most = (1_000, "networks");

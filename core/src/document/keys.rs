@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Surroundings;
-use super::reader::{Object, Report, items};
+use super::reader::{Object, Path, Report};
 use crate::error::Kind;
 use crate::keys::{Key, Keys, Secret};
 use crate::node::Node;
@@ -23,8 +23,11 @@ pub(super) fn read(
 ) -> Option<Arc<Keys>> {
     let node = document.get("keys")?;
     let path = document.field("keys");
-    let items = items(node, &path, "a list such as [{id: k1, env: SERIN_KEY_1}]", report);
-    if matches!(node, Node::List(items) if items.is_empty()) {
+    let Node::List(items) = node else {
+        hidden(&path, "a list such as [{id: k1, env: SERIN_KEY_1}]", report);
+        return None;
+    };
+    if items.is_empty() {
         report.conflict(&path, "found an empty list; expected a key, or no keys");
     }
     if report.limit(&path, items.len(), MOST_KEYS, "keys") {
@@ -34,8 +37,12 @@ pub(super) fn read(
     let mut keys = Vec::new();
     for (index, node) in items.iter().enumerate() {
         let path = path.item(index);
+        let Node::Map(_) = node else {
+            hidden(&path, "an object with id, and env or secret", report);
+            continue;
+        };
         let Some(object) = Object::read(node, path, &["id", "env", "secret"], report) else { continue };
-        let id = object.text("id", ID, id, report);
+        let id = object.with("id", |node, path| text_or_hidden(node, path, ID, id, report));
         if object.get("id").is_none() {
             report.add(&object.field("id"), Kind::Missing { expected: ID.into() });
         }
@@ -64,25 +71,38 @@ pub(super) fn read_secret(
     }
     let sound = |text: &str| (SHORTEST..=LONGEST).contains(&text.chars().count()).then(|| Secret(text.to_owned()));
     if object.get("secret").is_some() {
-        return object.with("secret", |node, path| {
-            let secret = match node {
-                Node::String(text) => sound(text),
-                _ => None,
-            };
-            if secret.is_none() {
-                // What was found is not shown: it may be a secret all the same.
-                report.conflict(path, format!("expected {SECRET}"));
-            }
-            secret
-        });
+        return object.with("secret", |node, path| text_or_hidden(node, path, SECRET, sound, report));
     }
-    let name = object.text("env", ENV, env_name, report)?;
+    let name = object.with("env", |node, path| text_or_hidden(node, path, ENV, env_name, report))?;
     let secret = (surroundings.env)(&name).and_then(|value| sound(value.trim_ascii()));
     if secret.is_none() {
         let text = format!("the environment has no {name} with {SECRET}");
         report.missing_secret(&object.field("env"), text, needed);
     }
     secret
+}
+
+/// Text that `parse` understands. What else was found is not shown: it may be a secret in the wrong place.
+fn text_or_hidden<T>(
+    node: &Node<'_>,
+    path: &Path<'_>,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let value = match node {
+        Node::String(text) => parse(text),
+        _ => None,
+    };
+    if value.is_none() {
+        hidden(path, expected, report);
+    }
+    value
+}
+
+/// Reports a value without showing it.
+pub(super) fn hidden(path: &Path<'_>, expected: &'static str, report: &mut Report<'_>) {
+    report.conflict(path, format!("found a value that is not shown, since it may be a secret; expected {expected}"));
 }
 
 fn id(text: &str) -> Option<String> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::error::{ConfigError, Kind, Text, nearest};
+use crate::header::HeaderName;
 use crate::node::{LONGEST_SHOWN, Node, quote};
 
 /// The way from the document's root to a value. Lives on the stack; turned into text only for an error.
@@ -54,6 +55,9 @@ impl fmt::Display for Path<'_> {
 /// So many mistakes of a document are told; of more, only the number.
 const MOST_ERRORS: usize = 1_000;
 
+/// Of all rollouts together.
+const MOST_STRIPPED: usize = 32;
+
 /// The mistakes found so far, and the rollout that new ones are confined to.
 #[derive(Default)]
 pub(super) struct Report<'a> {
@@ -65,6 +69,10 @@ pub(super) struct Report<'a> {
     pub(super) rollout: Option<&'a str>,
     /// Regexes that the document holds, also those that are one too many and were not compiled.
     pub(super) regexes: usize,
+    /// Those of the rollout in hand.
+    pub(super) regexes_of_rollout: usize,
+    /// The names of headers that go with versions or hold secrets: each is asked for on every request.
+    pub(super) stripped: Vec<HeaderName>,
     /// What is no mistake, and yet keeps a part of the document from working.
     pub(super) warnings: Vec<ConfigError>,
 }
@@ -101,6 +109,18 @@ impl Report<'_> {
             self.add(path, Kind::Limit { found, most, what });
         }
         found > most
+    }
+
+    /// Notes a header that goes with a version or holds a secret; one too many is a mistake of the rollout that brings it.
+    pub(super) fn strip(&mut self, path: &Path<'_>, name: &HeaderName) {
+        if self.stripped.contains(name) {
+            return;
+        }
+        if self.stripped.len() < MOST_STRIPPED {
+            return self.stripped.push(name.clone());
+        }
+        let text = format!("set_headers and secrets of the document have {MOST_STRIPPED} different headers already");
+        self.conflict(path, text + "; expected one of those");
     }
 
     pub(super) fn wrong(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {

@@ -9,6 +9,7 @@ mod versions;
 use std::sync::Arc;
 
 use super::Surroundings;
+use super::entry::MOST_REGEXES;
 use super::reader::{Object, Path, Report};
 use super::values;
 use crate::condition::MatchEntry;
@@ -16,7 +17,8 @@ use crate::error::Kind;
 use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
-    Hold, OutputHeaders, OutputKind, Overrides, Plan, Rollout, Rule, Shared, Split, Sticky, Trust, UnitSource, Version,
+    Broken, Hold, OutputHeaders, OutputKind, Overrides, Plan, Rollout, Rule, Shared, Split, Sticky, Trust, UnitSource,
+    Version,
 };
 use crate::slot::SlotKey;
 use versions::Listed;
@@ -24,8 +26,8 @@ use versions::Listed;
 /// What a rollout's reading depends on beside its own text.
 pub(super) struct Context<'a> {
     pub(super) outputs: OutputHeaders,
-    /// Whether the document has cookies and keys.
-    pub(super) has_cookie: bool,
+    /// The name of the visitor cookie, if there is one.
+    pub(super) cookie: Option<String>,
     pub(super) has_keys: bool,
     pub(super) surroundings: &'a Surroundings<'a>,
     /// Those that share their traffic, sorted by name.
@@ -35,13 +37,13 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(super) fn new(
         outputs: OutputHeaders,
-        has_cookie: bool,
+        cookie: Option<String>,
         has_keys: bool,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
         let rollouts = surroundings.last_good.map_or(&[][..], |rules| &rules.rollouts);
         let good = rollouts.iter().filter(|rollout| matches!(rollout.plan, Plan::Share(_)));
-        Self { outputs, has_cookie, has_keys, surroundings, last_good: good.collect() }
+        Self { outputs, cookie, has_keys, surroundings, last_good: good.collect() }
     }
 
     /// The last good form of a rollout, unless it contradicts the document around it.
@@ -57,7 +59,7 @@ impl<'a> Context<'a> {
             UnitSource::Header(name) => Some(name.as_str()),
             UnitSource::Cookie(_) | UnitSource::Query(_) | UnitSource::Address => None,
         });
-        let set = shared.versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name.as_str());
+        let set = rollout.stripped().map(HeaderName::as_str);
         let read = rollout.entries().flat_map(MatchEntry::header_names);
         let is_output = units
             .chain(shared.overrides.header.as_ref().map(HeaderName::as_str))
@@ -72,7 +74,7 @@ impl<'a> Context<'a> {
             || lacks_cluster
             || (shared.inherit && lacks_header(OutputKind::Version))
             || (shared.split == Split::Native && lacks_header(OutputKind::Slot))
-            || (shared.keeps_cookie() && !self.has_cookie)
+            || (shared.keeps_cookie() && self.cookie.is_none())
             || (matches!(shared.overrides.trust, Trust::Signed) && !self.has_keys)
     }
 }
@@ -93,6 +95,8 @@ const FIELDS: [&str; 13] = [
     "dry_run",
 ];
 
+const MOST_HEADERS: usize = 64;
+
 /// The rollout, or, if there is a mistake in it, its last good form, or a form that covers its match with stable.
 pub(super) fn read(
     name: &str,
@@ -110,25 +114,39 @@ pub(super) fn read(
     if values::rollout_name(name).is_none() {
         report.conflict(&path, format!("the name does not fit; expected {}", values::ROLLOUT_NAME));
     }
+    report.regexes_of_rollout = 0;
     let draft = Object::read(node, path, &FIELDS, report).map(|object| Draft::read(&object, name, context, report));
-    let (matches, stable, shared) =
-        draft.map_or_else(Default::default, |draft| (draft.matches, draft.stable, draft.shared));
+    let Draft { matches, broken, shared } = draft.unwrap_or_default();
+    report.limit(&path, report.regexes_of_rollout, MOST_REGEXES, "regexes");
+    let headers = different_headers(&matches, shared.as_ref());
+    report.limit(&path, headers, MOST_HEADERS, "different headers in match and rules");
     if let (Some(shared), true) = (shared, report.count == before) {
         return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(Box::new(shared)) });
     }
     context.last_good(name).unwrap_or_else(|| {
-        let stable = Version { name: stable.unwrap_or_else(|| "stable".into()), ..Version::default() };
         // The name is shown in headers and metrics, so one that does not fit is not used.
         let name = values::rollout_name(name).unwrap_or_else(|| "invalid".into());
-        Arc::new(Rollout { name, matches, plan: Plan::Broken(stable) })
+        Arc::new(Rollout { name, matches, plan: Plan::Broken(Box::new(broken)) })
     })
+}
+
+/// How many headers a request may be asked for, up to one more than the limit: each costs a call of the host.
+fn different_headers(matches: &[MatchEntry], shared: Option<&Shared>) -> usize {
+    let rules = shared.map_or(&[][..], |shared| &shared.rules).iter().filter_map(|rule| rule.when.as_ref());
+    let mut names: Vec<&str> = Vec::new();
+    for name in matches.iter().chain(rules).flat_map(MatchEntry::header_names) {
+        if names.len() <= MOST_HEADERS && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.len()
 }
 
 /// The parts of a rollout, some of which may be missing because of a mistake.
 #[derive(Default)]
 struct Draft {
     matches: Vec<MatchEntry>,
-    stable: Option<String>,
+    broken: Broken,
     shared: Option<Shared>,
 }
 
@@ -155,9 +173,21 @@ impl Draft {
         if let Some(listed) = &listed {
             ways.check(object, listed, &sticky, context, report);
         }
+        if let Some(listed) = &listed {
+            check_inputs(object, name, listed, (&overrides, &sticky), context, report);
+        }
         let key = SlotKey::new(&cohort, &release);
+        let broken = Broken {
+            native_total: (ways.split == Split::Native).then_some(total),
+            marks_stable: ways.marks_stable() && !ways.dry_run,
+            ..Broken::with_stable(Version {
+                cluster: listed.as_ref().and_then(|listed| listed.stable_cluster()),
+                name: stable.unwrap_or_else(|| "stable".into()),
+                ..Version::default()
+            })
+        };
         let shared = listed.and_then(|listed| ways.into_shared(listed, total, key, release, overrides, rules, sticky));
-        Self { matches, stable, shared }
+        Self { matches, broken, shared }
     }
 }
 
@@ -182,6 +212,10 @@ impl Ways {
             report.conflict(&object.field("inherit"), "the version is inherited by headers.version; expected its name");
         }
         ways
+    }
+
+    fn marks_stable(&self) -> bool {
+        self.mark_stable || self.split != Split::Filter
     }
 
     /// What a split needs, and who may set headers for stable.
@@ -210,14 +244,18 @@ impl Ways {
             let text = format!("split: {word} leaves the weights to the route; expected no weight, here and in rules");
             report.conflict(&versions.field(&version.name).field("weight"), text);
         }
-        for version in listed.versions.iter().filter(|version| self.split == Split::Route && version.cluster.is_none())
-        {
-            let expected = "the name of its Envoy cluster, by which split: route knows who serves".into();
-            report.add(&versions.field(&version.name).field("cluster"), Kind::Missing { expected });
+        match self.split {
+            Split::Filter => {}
+            Split::Route => check_clusters(&path, &versions, listed, context, report),
+            Split::Native => {
+                for (name, field) in listed.left_to_the_route() {
+                    let text = format!("split: native leaves the choice to the route's weights; expected no {field}");
+                    report.conflict(&versions.field(name).field(field), text);
+                }
+            }
         }
         let stable = listed.stable.and_then(|stable| listed.versions.get(stable.index()));
-        let marked = self.mark_stable || self.split != Split::Filter;
-        if let Some(stable) = stable.filter(|stable| !marked && !stable.set_headers.is_empty()) {
+        if let Some(stable) = stable.filter(|stable| !self.marks_stable() && !stable.set_headers.is_empty()) {
             let text = "a request for stable is left as it is; expected mark_stable: true, or no set_headers";
             report.conflict(&versions.field(&stable.name).field("set_headers"), text);
         }
@@ -255,11 +293,67 @@ impl Ways {
     }
 }
 
-/// A form of a rollout that has lost the key it needs to sign its cookies: stable for everybody.
-pub(super) fn without_key(rollout: &Rollout) -> Option<Rollout> {
-    let Plan::Share(shared) = &rollout.plan else { return None };
-    let signs = shared.sticky.hold != Hold::None || shared.overrides.remember.is_some();
-    let stable = shared.versions.get(shared.stable.index()).filter(|_| signs)?;
-    let plan = Plan::Broken(stable.clone());
-    Some(Rollout { name: rollout.name.clone(), matches: rollout.matches.clone(), plan })
+/// Ids and overrides do not stand in what the filter writes itself.
+fn check_inputs(
+    object: &Object<'_>,
+    name: &str,
+    listed: &Listed,
+    (overrides, sticky): (&Overrides, &Sticky),
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) {
+    let visitor = context.cookie.as_deref();
+    let own = visitor.map(|visitor| format!("{visitor}-{name}"));
+    let is_own = |cookie: &str| own.as_deref() == Some(cookie);
+    let is_set = |header: &HeaderName| {
+        listed.versions.iter().flat_map(|version| &version.set_headers).any(|(set, _)| set == header)
+    };
+    for unit in &sticky.units {
+        let wrong = match unit {
+            UnitSource::Cookie(cookie) => visitor == Some(cookie) || is_own(cookie),
+            UnitSource::Header(header) => is_set(header),
+            UnitSource::Query(_) | UnitSource::Address => false,
+        };
+        if wrong {
+            let text =
+                "one of them is a cookie or header that the filter writes itself; expected an id of the application";
+            report.conflict(&object.field("sticky").field("unit"), text);
+        }
+    }
+    let in_cookie = overrides.cookie.as_deref().is_some_and(is_own);
+    if in_cookie || overrides.header.as_ref().is_some_and(is_set) {
+        let text = "its cookie or header is one that the filter writes itself; expected another";
+        report.conflict(&object.field("override"), text);
+    }
+}
+
+/// By a version's cluster `split: route` knows who serves, and by a header it keeps a unit there.
+fn check_clusters(
+    path: &Path<'_>,
+    versions: &Path<'_>,
+    listed: &Listed,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) {
+    let has = |kind| context.outputs.carrying(kind).is_some();
+    if !has(OutputKind::Version) && !has(OutputKind::Cluster) {
+        report.conflict(
+            path,
+            "route needs a header by which the route finds a held version, headers.version or headers.cluster",
+        );
+    }
+    for (index, version) in listed.versions.iter().enumerate() {
+        let path = versions.field(&version.name);
+        let path = path.field("cluster");
+        let Some(cluster) = &version.cluster else {
+            let expected = "the name of its Envoy cluster, by which split: route knows who serves".into();
+            report.add(&path, Kind::Missing { expected });
+            continue;
+        };
+        let mut earlier = listed.versions.iter().take(index);
+        if let Some(same) = earlier.find(|earlier| earlier.cluster.as_ref() == Some(cluster)) {
+            let text = format!("the same cluster as that of \"{}\", which split: route cannot tell apart", same.name);
+            report.conflict(&path, text + "; expected another");
+        }
+    }
 }

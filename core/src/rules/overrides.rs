@@ -17,6 +17,16 @@ pub(crate) struct Overrides {
     pub(crate) remember: Option<u32>,
 }
 
+impl Overrides {
+    /// The header that holds the secret, if there is one.
+    pub(crate) fn secret_header(&self) -> Option<&HeaderName> {
+        match &self.trust {
+            Trust::Secret(header, _) => Some(header),
+            Trust::Open | Trust::Signed => None,
+        }
+    }
+}
+
 /// Whose overrides count.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Trust {

@@ -16,7 +16,7 @@ const MOST_TEXTS: usize = 10_000;
 const REGEX: &str = "a regular expression of 1 to 512 characters";
 const LONGEST_REGEX: usize = 512;
 /// Each group costs memory for every state of the compiled form.
-const MOST_GROUPS: usize = 16;
+const MOST_GROUPS: usize = 4;
 
 /// The matcher in an object with [`FIELDS`].
 pub(super) fn read(object: &Object<'_>, report: &mut Report<'_>) -> Option<Matcher> {
@@ -94,7 +94,7 @@ fn read_text(
     text(node, path, expected, sound, report).map(|text| text.into_bytes().into_boxed_slice())
 }
 
-/// A regular expression, unless the document has had too many of them, which is reported at its end.
+/// A regular expression, unless there have been too many of them, which is reported at the end.
 pub(super) fn read_pattern(
     node: &Node<'_>,
     path: &Path<'_>,
@@ -104,7 +104,8 @@ pub(super) fn read_pattern(
     let sound = |text: &str| (1..=LONGEST_REGEX).contains(&text.chars().count()).then(|| text.to_owned());
     let written = text(node, path, REGEX, sound, report)?;
     report.regexes += 1;
-    if report.regexes > super::super::MOST_REGEXES {
+    report.regexes_of_rollout += 1;
+    if report.regexes > super::super::MOST_REGEXES || report.regexes_of_rollout > super::MOST_REGEXES {
         return None;
     }
     match Pattern::new(&written, ignore_case) {

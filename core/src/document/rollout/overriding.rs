@@ -1,8 +1,8 @@
 //! `override`: where a request may name its version itself, and whose requests may.
 
 use super::super::headers::read_input;
-use super::super::keys::read_secret;
-use super::super::reader::{Object, Path, Report, entries, text};
+use super::super::keys::{hidden, read_secret};
+use super::super::reader::{Object, Path, Report, entries};
 use super::super::values;
 use super::Context;
 use super::versions::Listed;
@@ -12,7 +12,7 @@ use crate::rules::{Overrides, Trust, VersionId};
 
 const MOST_ALIASES: usize = 256;
 const REMEMBER: &str = "a duration of whole seconds from 1m to 400d";
-const TRUST: &str = "open, signed or an object with header and env";
+const TRUST: &str = "open, signed or an object with header, and env or secret";
 /// Takes an override back.
 const AUTO: &str = "auto";
 
@@ -50,24 +50,28 @@ fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, repo
     if matches!(overrides.trust, Trust::Signed) && !context.has_keys {
         report.conflict(&object.field("trust"), "signed needs keys at the top of the document");
     }
-    if overrides.remember.is_none() {
-        return;
-    }
-    if !matches!(overrides.trust, Trust::Open) && !context.has_keys {
-        let text = "an override that not everybody may ask for can only be remembered in a signed cookie; expected keys at the \
-                    top of the document";
-        report.conflict(&object.field("remember"), text);
-    }
-    if !context.has_cookie {
-        report.conflict(
-            &object.field("remember"),
-            "an override is remembered in a cookie; expected a cookie other than false",
-        );
+    let has_any = |names: [&str; 3]| names.iter().any(|name| object.get(name).is_some());
+    if has_any(["aliases", "trust", "remember"]) && !has_any(["header", "query", "cookie"]) {
+        report.conflict(&object.path, "nothing can name a version here; expected header, query or cookie");
     }
     if let (Trust::Secret(secret, _), Some(header)) = (&overrides.trust, &overrides.header)
         && secret == header
     {
         report.conflict(&object.field("trust"), "the secret and the override have the same header; expected two");
+    }
+    if overrides.remember.is_none() {
+        return;
+    }
+    if matches!(overrides.trust, Trust::Secret(..)) && !context.has_keys {
+        let text = "an override that not everybody may ask for can only be remembered in a signed cookie; expected keys at the \
+                    top of the document";
+        report.conflict(&object.field("remember"), text);
+    }
+    if context.cookie.is_none() {
+        report.conflict(
+            &object.field("remember"),
+            "an override is remembered in a cookie; expected a cookie other than false",
+        );
     }
 }
 
@@ -105,15 +109,26 @@ fn read_aliases(
 
 fn read_trust(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Trust> {
     let Node::Map(_) = node else {
-        let word = |text: &str| match text {
-            "open" => Some(Trust::Open),
-            "signed" => Some(Trust::Signed),
-            _ => None,
-        };
-        return text(node, &path, TRUST, word, report);
+        match node {
+            Node::String(word) if word == "open" => return Some(Trust::Open),
+            Node::String(word) if word == "signed" => return Some(Trust::Signed),
+            // A secret may stand here by mistake, so it is not shown.
+            _ => hidden(&path, TRUST, report),
+        }
+        return None;
     };
     let object = Object::read(node, path, &["header", "env", "secret"], report)?;
-    let header = object.with("header", |node, path| read_input(node, path, &context.outputs, report));
+    let header = object.with("header", |node, path| {
+        let header = read_input(node, path, &context.outputs, report)?;
+        if header.is_reserved() {
+            report.conflict(
+                path,
+                "the filter removes this header, which HTTP needs; expected one that holds the secret alone",
+            );
+        }
+        report.strip(path, &header);
+        Some(header)
+    });
     if object.get("header").is_none() {
         let expected = "the name of the header that holds the secret".into();
         report.add(&object.field("header"), Kind::Missing { expected });

@@ -69,7 +69,7 @@ fn read_weights(
         }
         weights.push((version, weight));
     }
-    if entries.is_empty() {
+    if entries.iter().all(|(_, weight)| *weight == Node::Null) {
         report.conflict(path, "found no weights; expected at least one");
     }
     Some(weights)

@@ -160,6 +160,23 @@ impl Listed {
         both.filter(|(_, claim)| claim.is_weighted()).map(|(version, _)| version)
     }
 
+    /// The cluster of stable, if it has one.
+    pub(super) fn stable_cluster(&self) -> Option<String> {
+        self.versions.get(self.stable?.index())?.cluster.clone()
+    }
+
+    /// What means nothing where the route chooses by the slot: versions by name, and the field.
+    pub(super) fn left_to_the_route(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.versions.iter().zip(&self.claims).flat_map(|(version, claim)| {
+            let fields = [
+                ("off", version.off),
+                ("place", claim.place.is_some()),
+                ("set_headers", !version.set_headers.is_empty()),
+            ];
+            fields.into_iter().filter(|(_, there)| *there).map(|(field, _)| (version.name.as_str(), field))
+        })
+    }
+
     /// With two or more weighted versions each needs a place of its own, or a change of one would move the others' units.
     /// To be asked once all rules are read.
     pub(super) fn check_places(&self, path: &Path<'_>, report: &mut Report<'_>) {
@@ -282,6 +299,7 @@ fn read_set(
             report
                 .conflict(&path, "this is one of the output headers, which the filter writes itself; expected another");
         }
+        report.strip(&path, &header);
         if headers.iter().any(|(earlier, _)| *earlier == header) {
             report.add(&path, Kind::DuplicateField);
         }

@@ -132,6 +132,60 @@ async fn a_client_that_names_a_version_itself_holds_nothing_by_it() -> Result<()
     Ok(())
 }
 
+#[tokio::test]
+async fn a_clients_copy_of_what_we_write_chooses_nothing_that_is_held() -> Result<()> {
+    let mut table = drawn(0);
+    let chance = table["routes"][2].take();
+    let when = |header: Value| json!({"prefix": "/", "headers": [header]});
+    table["routes"] = json!([
+        {"match": when(json!({"name": "x-canary-cluster", "present_match": true})),
+         "route": {"cluster_header": "x-canary-cluster"}},
+        {"match": when(json!({"name": "x-lane", "string_match": {"exact": "canary"}})), "route": {"cluster": "v2"}},
+        chance,
+    ]);
+    let mut document = route_document(&json!({"set_headers": {"x-lane": "canary"}}));
+    document["headers"]["cluster"] = json!("x-canary-cluster");
+    document["headers"]["slot"] = json!("x-canary-slot");
+    document["headers"]["reason"] = json!("x-canary-reason");
+    let site = Site::start(&setup(table)?.strip_early(false), document).await?;
+    for (name, value) in [
+        ("x-canary-cluster", "v2"),
+        ("X-Canary-Cluster", "v2"),
+        ("x-canary-cluster", ""),
+        ("x-canary-cluster", "v9"),
+        ("x-canary-version", "v2"),
+        ("x-lane", "canary"),
+        ("x-canary-reason", "held"),
+        ("x-canary-slot", "0"),
+    ] {
+        let (mut visitor, mut connection) = (Visitor::of(HOST)?, site.connection());
+        for headers in [&[(name, value)][..], &[], &[(name, value)], &[]] {
+            let reply = visitor.get(&mut connection, "/", headers).await?;
+            assert_eq!("v1", reply.text(), "{name}: {value}, {headers:?}: {:?}", reply.values("x-answer"));
+        }
+        let held = visitor.cookie("canary-shop").with_context(|| format!("{name}: {value}: nothing is held"))?;
+        assert!(held.split('.').any(|field| field == "vv1"), "{name}: {value}: {held}");
+    }
+    assert_eq!(0, site.upstreams.requests("v2"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_carries_nothing_yet_reaches_stable_by_the_routes_weights() -> Result<()> {
+    let mut document = native_document(100);
+    document["rollouts"]["shop"]["sticky"] = json!({"first": "stable"});
+    let site = Site::start(&setup(native(99))?, document).await?;
+    let crowd = Crowd::new(site.envoy.address(), HOST, VISITORS.try_into()?, 8)?;
+    crowd.visit(1).await?;
+    let seen = crowd.take_report();
+    assert_eq!((u64::from(VISITORS), 0), (seen.visitors_on("v1"), seen.failed), "{seen:?}");
+    // From then on by the slot of the number that they were given.
+    crowd.visit(1).await?;
+    let seen = crowd.take_report();
+    assert!(seen.visitors_on("v2") > u64::from(VISITORS) * 9 / 10, "{seen:?}");
+    Ok(())
+}
+
 /// What the crowd saw from before a change of the routes until everybody had come again after it; who is where is told
 /// after one more round, since a worker may take a table up a moment later than the others.
 async fn push_routes(site: &mut Site, crowd: &Crowd, traffic: &Traffic, table: &Value) -> Result<Report> {

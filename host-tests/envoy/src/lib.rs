@@ -1,7 +1,8 @@
 //! A real Envoy with the filter, small upstreams and cookie-keeping visitors, all on loopback.
 //!
 //! The demo and the end-to-end tests are written with it. What Envoy runs is `manifests/envoy` itself, with nothing but
-//! addresses, paths and, where a test asks for it, the route table or fields of the connection manager replaced. How the filter decides is not known here.
+//! addresses, paths and, where a test asks for it, the route table or fields of the listener or the connection manager
+//! replaced. How the filter decides is not known here.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {

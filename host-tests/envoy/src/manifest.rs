@@ -64,6 +64,8 @@ pub(crate) struct Places<'a> {
 pub(crate) struct Shape<'a> {
     pub(crate) clusters: &'a [(&'a str, SocketAddr)],
     pub(crate) routes: &'a Routes,
+    /// Fields of the listener.
+    pub(crate) listener: &'a Value,
     /// Fields of the connection manager.
     pub(crate) manager: &'a Value,
     /// If false, nothing but the filter removes a client's copy of our headers.
@@ -87,6 +89,7 @@ pub(crate) fn bootstrap(places: &Places, shape: &Shape) -> Result<Value> {
     let clusters = shape.clusters.iter().map(|(name, address)| cluster(&template, name, *address));
     *at(&mut root, "/static_resources/clusters")? = Value::Array(clusters.collect::<Result<_>>()?);
 
+    replace(at(&mut root, "/static_resources/listeners/0")?, shape.listener);
     let manager = at(&mut root, MANAGER)?;
     replace(manager, shape.manager);
     let log = at(manager, "/access_log/0/typed_config")?;
@@ -207,7 +210,9 @@ mod tests {
         let places = Places { resource: Path::new("/w/r"), routes: Path::new("/x/r"), access_log: Path::new("/l") };
         let clusters = [("a", address), ("b", address), ("c", address)];
         for routes in [Routes::FailSafe, Routes::HeaderMatch, Routes::Table(json!({"routes": []}))] {
-            let shape = Shape { clusters: &clusters, routes: &routes, manager: &json!({}), strip_early: false };
+            let none = json!({});
+            let shape =
+                Shape { clusters: &clusters, routes: &routes, listener: &none, manager: &none, strip_early: false };
             let root = bootstrap(&places, &shape).unwrap();
             let resources = &root["static_resources"];
             for bound in [&root["admin"]["address"], &resources["listeners"][0]["address"]] {
@@ -220,11 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_the_manager_and_of_the_virtual_host_replace_the_manifests() {
+    fn fields_of_listener_manager_and_virtual_host_replace_the_manifests() {
         let places = Places { resource: Path::new("/w/r"), routes: Path::new("/x/r"), access_log: Path::new("/l") };
         let manager = json!({"merge_slashes": true, "stat_prefix": "other"});
-        let shape = Shape { clusters: &[], routes: &Routes::FailSafe, manager: &manager, strip_early: true };
+        let listener = json!({"traffic_direction": "INBOUND"});
+        let shape = Shape {
+            clusters: &[],
+            routes: &Routes::FailSafe,
+            listener: &listener,
+            manager: &manager,
+            strip_early: true,
+        };
         let root = bootstrap(&places, &shape).unwrap();
+        let found = &root["static_resources"]["listeners"][0];
+        assert_eq!((&json!("INBOUND"), &json!("main")), (&found["traffic_direction"], &found["name"]));
         let manager = root.pointer(MANAGER).unwrap();
         assert_eq!((&json!(true), &json!("other")), (&manager["merge_slashes"], &manager["stat_prefix"]));
 

@@ -21,6 +21,7 @@ pub struct Setup {
     binary: PathBuf,
     module: PathBuf,
     routes: Routes,
+    listener: Value,
     manager: Value,
     variables: BTreeMap<String, String>,
     strip_early: bool,
@@ -34,6 +35,7 @@ impl Setup {
             binary: binary.into(),
             module: module.into(),
             routes: Routes::FailSafe,
+            listener: json!({}),
             manager: json!({}),
             variables: BTreeMap::new(),
             strip_early: true,
@@ -60,6 +62,12 @@ impl Setup {
     #[must_use]
     pub fn routes(self, routes: Routes) -> Self {
         Self { routes, ..self }
+    }
+
+    /// Fields of the listener, such as `{"traffic_direction": "INBOUND"}`, in place of the manifest's.
+    #[must_use]
+    pub fn listener(self, fields: Value) -> Self {
+        Self { listener: fields, ..self }
     }
 
     /// Fields of the HTTP connection manager, such as `{"normalize_path": true}`, in place of the manifest's. Whatever the
@@ -113,7 +121,8 @@ impl Setup {
         let plugin = Plugin { module, variables: self.variables.clone() };
         let resource = manifest::resource(&plugin, &rules.into())?.to_string();
         folder.replace(RESOURCE, &resource)?;
-        let shape = Shape { clusters, routes: &self.routes, manager: &self.manager, strip_early: self.strip_early };
+        let Self { routes, listener, manager, strip_early, .. } = self;
+        let shape = Shape { clusters, routes, listener, manager, strip_early: *strip_early };
         let places = Places {
             resource: &folder.path(RESOURCE),
             routes: &folder.path(ROUTES),

@@ -22,7 +22,12 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn start(setup: &Setup, rules: impl Into<Configuration>) -> Result<Self> {
-        let upstreams = Upstreams::start(&["v1", "v2"]).await?;
+        Self::of(&["v1", "v2"], setup, rules).await
+    }
+
+    /// A site with these upstreams, each a cluster of its name.
+    pub(crate) async fn of(versions: &[&str], setup: &Setup, rules: impl Into<Configuration>) -> Result<Self> {
+        let upstreams = Upstreams::start(versions).await?;
         let envoy = setup.start(&upstreams, rules).await?;
         Ok(Self { envoy, upstreams })
     }
@@ -55,11 +60,21 @@ impl Raw {
 
 /// Sends this very request line and these header lines, each with its end.
 pub(crate) async fn raw(address: SocketAddr, line: &str, headers: &str) -> Result<Raw> {
-    let request = format!("{line} HTTP/1.1\r\nhost: {HOST}\r\n{headers}connection: close\r\n\r\n");
+    raw_to(HOST, address, line, headers).await
+}
+
+/// As [`raw`], for another host.
+pub(crate) async fn raw_to(host: &str, address: SocketAddr, line: &str, headers: &str) -> Result<Raw> {
+    let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n");
     let answer = exchange(address, request.as_bytes()).await?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Ok(Raw { status, head: head.to_owned(), body: body.trim().to_owned() })
+}
+
+/// Fields of a connection manager that takes the client's address from the one hop in front of it that it trusts.
+pub(crate) fn behind_a_proxy() -> Value {
+    json!({"use_remote_address": true, "xff_num_trusted_hops": 1})
 }
 
 /// The document of `manifests/envoy` with other fields for `v2`.

@@ -147,6 +147,22 @@ fn a_page_decides_and_its_parts_follow() {
 }
 
 #[test]
+fn parts_of_an_open_page_outlive_a_weight_of_zero_if_they_drain() {
+    let ten = holding(10, "page", "");
+    let (canary, stable) = (outcome(&ten, &Request::new(), early(&ten)), outcome(&ten, &Request::new(), late(&ten)));
+    for (at_zero, weight, before, part, page) in [
+        ("drain", 0, &canary, "r/v2/held", "r/v1/slot"),
+        ("evict", 0, &canary, "r/v1/slot", "r/v1/slot"),
+        ("drain", 100, &stable, "r/v1/held", "r/v2/slot"),
+        ("evict", 100, &stable, "r/v2/slot", "r/v2/slot"),
+    ] {
+        let rules = holding(weight, "page", &format!(r#", "at_zero": "{at_zero}"|"#));
+        let found = |destination| outcome(&rules, &back(before).with("sec-fetch-dest", destination), 0).answer;
+        assert_eq!((found("script").as_str(), found("document").as_str()), (part, page), "{at_zero} at {weight}");
+    }
+}
+
+#[test]
 fn first_stable_holds_nothing_yet() {
     let rules = holding(10, "version", r#", "first": "stable"|"#);
     let drawn = holding(10, "version", "");

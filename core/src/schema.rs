@@ -28,7 +28,7 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<document::Document>().to_value()
 }
 
-/// The branches of an object that has exactly one of these fields.
-fn exactly_one(fields: &[&str]) -> Value {
+/// The branches of an object that has one of these fields: in `oneOf` exactly one, in `anyOf` at least one.
+fn one_of(fields: &[&str]) -> Value {
     fields.iter().map(|field| json!({ "required": [field] })).collect()
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::exactly_one;
+use super::one_of;
 use super::text::{CookieName, HeaderName, Host, Matched, Method, Network, PathText, Pattern, QueryName};
 
 /// Conditions that all have to hold. One that is left out always holds.
@@ -34,7 +34,7 @@ pub(super) struct Entry {
 
 /// A path: exactly one of `exact`, `prefix` and `regex`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["exact", "prefix", "regex"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["exact", "prefix", "regex"])))]
 struct Path {
     /// This path alone.
     exact: Option<PathText>,
@@ -50,7 +50,7 @@ struct Path {
 #[schemars(
     rename = "ConditionOn{N}",
     deny_unknown_fields,
-    extend("oneOf" = exactly_one(&["exact", "prefix", "suffix", "contains", "regex", "present", "in"]))
+    extend("oneOf" = one_of(&["exact", "prefix", "suffix", "contains", "regex", "present", "in"]))
 )]
 struct Condition<N> {
     /// The name of what is looked at.
@@ -66,7 +66,7 @@ struct Condition<N> {
     /// What stands somewhere in the value.
     #[schemars(extend("minLength" = 1))]
     contains: Option<Matched>,
-    /// A regular expression that the whole value has to match. A value of more than 4,096 bytes matches none.
+    /// A regular expression that the whole value has to match. A value of more than 2,048 bytes matches none.
     regex: Option<Pattern>,
     /// Whether it is there at all, whatever its value.
     present: Option<bool>,

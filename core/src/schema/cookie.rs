@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::text::{CookieName, Duration};
+use super::text::{CookieName, WholeDays};
 
 #[derive(JsonSchema)]
 #[schemars(inline, untagged)]
@@ -21,7 +21,7 @@ pub(super) struct Cookie {
     name: Option<CookieName>,
     /// How long a visitor is known after the last time it was written; whole days, `1d` to `400d`. Default: `30d`.
     #[schemars(extend("default" = "30d"))]
-    max_age: Option<Duration>,
+    max_age: Option<WholeDays>,
     /// The `Path` attribute. Default: `/`.
     #[schemars(extend("default" = "/", "pattern" = "^/[ -:<-~]{0,1023}$"))]
     path: Option<String>,

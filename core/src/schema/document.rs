@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::cookie::CookieOrOff;
-use super::exactly_one;
+use super::one_of;
 use super::rollout::Rollout;
 use super::text::{OutputName, RolloutName, Secret, Variable};
 
@@ -36,7 +36,7 @@ pub(super) struct Document {
 
 /// A key, from the environment (`env`) or in the document itself (`secret`).
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["env", "secret"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["env", "secret"])))]
 struct Key {
     /// Names the key inside what it signed: 1 to 16 characters out of A-Z, a-z, 0-9, `_` and `-`; no two the same.
     #[schemars(extend("pattern" = "^[A-Za-z0-9_-]{1,16}$"))]

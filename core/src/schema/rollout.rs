@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::condition::Entry;
-use super::exactly_one;
+use super::one_of;
 use super::sticky::Sticky;
 use super::text::{
-    Alias, Cluster, CookieName, Duration, HeaderName, HeaderValue, QueryName, Secret, Variable, VersionName,
+    Alias, Cluster, CookieName, HeaderName, HeaderValue, QueryName, Secret, Variable, VersionName, WholeSeconds,
 };
 
 /// One named experiment: which requests it covers, its versions and how they share traffic.
@@ -34,7 +34,7 @@ pub(super) struct Rollout {
     /// How a request may name its version itself. Default: it may not.
     r#override: Option<Override>,
     /// Segments with a version, or weights, of their own; the first rule that holds decides.
-    #[schemars(extend("maxItems" = 1000))]
+    #[schemars(extend("minItems" = 1, "maxItems" = 1000))]
     rules: Option<Vec<Rule>>,
     /// Follow the version that an earlier hop wrote into our version header. Only where nobody else can send that header.
     /// Default: false.
@@ -98,7 +98,7 @@ enum Side {
 /// How a request may name its version, or an alias, itself: by header, then query, then cookie. `auto` there means no
 /// override, and forgets a remembered one.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("anyOf" = one_of(&["header", "query", "cookie"])))]
 struct Override {
     /// The request header that may name the version.
     header: Option<HeaderName>,
@@ -115,8 +115,7 @@ struct Override {
     trust: Option<Trust>,
     /// Keep an override in a cookie for so long, `1m` to `400d`. Needs cookies, and `keys` with any trust but `open`. Default:
     /// not remembered.
-    #[schemars(extend("examples" = ["30m", "8h"]))]
-    remember: Option<Duration>,
+    remember: Option<WholeSeconds>,
 }
 
 #[derive(JsonSchema)]
@@ -136,9 +135,9 @@ enum TrustWord {
 }
 
 /// A secret that a request has to show in a header, from the environment (`env`) or in the document itself (`secret`). The
-/// header is removed from the request.
+/// header is removed from every request; it is none that HTTP reserves.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["env", "secret"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["env", "secret"])))]
 struct SharedSecret {
     /// The request header that shows the secret.
     header: HeaderName,
@@ -150,7 +149,7 @@ struct SharedSecret {
 
 /// A segment: when it holds, and either the version to `use` or `weights` of its own.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["use", "weights"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["use", "weights"])))]
 struct Rule {
     /// Conditions that all have to hold. Default: every request.
     when: Option<Entry>,
@@ -168,9 +167,9 @@ enum Split {
     /// The filter names the version in a header, and routes match on it.
     Filter,
     /// The route's own weights choose for whoever holds nothing; the filter holds what they chose. Needs `hold: version` and
-    /// a cluster for every version; no weights here.
+    /// a cluster of its own for every version; no weights here.
     Route,
-    /// The filter writes the slot into a header, and the route's own weights choose by it. Needs `headers.slot`; no weights
-    /// here.
+    /// The filter writes the slot into a header, and the route's own weights choose by it; stable stands last in the route.
+    /// Needs `headers.slot`; no weights, places, `off` or `set_headers` here.
     Native,
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::exactly_one;
+use super::one_of;
 use super::text::{CookieName, HeaderName, QueryName};
 
 /// What keeps a visitor, or an id that the request carries, on its version.
@@ -11,7 +11,7 @@ use super::text::{CookieName, HeaderName, QueryName};
 pub(super) struct Sticky {
     /// Ids that requests carry, such as a user id; the first that is there and not empty counts. Default: none, and the
     /// visitor cookie alone makes visitors stick.
-    #[schemars(extend("maxItems" = 16))]
+    #[schemars(extend("minItems" = 1, "maxItems" = 16))]
     unit: Option<Vec<Unit>>,
     /// Which one wins where a request has both the visitor cookie and an id of `unit`. Default: `visitor`.
     #[schemars(extend("default" = "visitor"))]
@@ -32,7 +32,7 @@ pub(super) struct Sticky {
 
 /// Where an id is found: exactly one of `header`, `cookie`, `query` and `source`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["header", "cookie", "query", "source"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["header", "cookie", "query", "source"])))]
 struct Unit {
     /// A request header.
     header: Option<HeaderName>,

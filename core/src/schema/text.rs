@@ -30,8 +30,8 @@ pub(super) struct Host(String);
 #[schemars(inline, extend("pattern" = r#"^/([!"$-.0->@-~]+/)*[!"$-.0->@-~]*$"#, "maxLength" = 1024))]
 pub(super) struct PathText(String);
 
-/// A regular expression that the whole value has to match; 1 to 512 characters. No look-around, no back-references, no
-/// Unicode classes.
+/// A regular expression that the whole value has to match; 1 to 512 characters and at most 4 capturing groups. No
+/// look-around, no back-references, no Unicode classes.
 #[derive(JsonSchema)]
 #[schemars(inline, extend("minLength" = 1, "maxLength" = 512))]
 pub(super) struct Pattern(String);
@@ -78,16 +78,35 @@ pub(super) struct Cluster(String);
 
 /// A network or a single address: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`.
 #[derive(JsonSchema)]
-#[schemars(inline, extend(
-    "pattern" = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}(/(0{0,2}[0-9]|0?[12][0-9]|0?3[0-2]))?|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*(/(0{0,2}[0-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8]))?)$",
-    "examples" = ["10.0.0.0/8", "fd00::/8", "192.0.2.7"],
-))]
+#[schemars(inline, extend("pattern" = network(), "examples" = ["10.0.0.0/8", "fd00::/8", "192.0.2.7"]))]
 pub(super) struct Network(String);
 
-/// A duration: a whole number and `ms`, `s`, `m`, `h` or `d`; up to `400d`.
+/// Leading zeros are none of an IPv4 address, but may stand in the number of bits.
+fn network() -> String {
+    const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    const V4_BITS: &str = "(0{0,2}[0-9]|0?[12][0-9]|0?3[0-2])";
+    const V6_BITS: &str = "(0{0,2}[0-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8])";
+    const GROUP: &str = "[0-9A-Fa-f]{0,4}";
+    let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
+    let v6 = format!("({GROUP}(:{GROUP}){{2,8}}|({GROUP}:){{2,7}}{v4})");
+    format!("^({v4}(/{V4_BITS})?|{v6}(/{V6_BITS})?)$")
+}
+
+/// Whole days from `1d` to `400d`; also in `h`, `m`, `s` or `ms`, where they come to that.
 #[derive(JsonSchema)]
-#[schemars(inline, extend("pattern" = "^([0-9]+(ms|s|m|h)|0*([1-9]|[1-9][0-9]|[1-3][0-9][0-9]|400)d)$"))]
-pub(super) struct Duration(String);
+#[schemars(inline, extend(
+    "pattern" = "^0*(([1-9][0-9]?|[1-3][0-9]{2}|400)d|[1-9][0-9]{0,2}[02468]h|[1-9][0-9]{2,4}0m|[1-9][0-9]{2,5}00(000m)?s)$",
+    "examples" = ["1d", "30d", "400d"],
+))]
+pub(super) struct WholeDays(String);
+
+/// Whole seconds from `1m` to `400d`: a whole number and `ms`, `s`, `m`, `h` or `d`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend(
+    "pattern" = "^0*(([1-9][0-9]?|[1-3][0-9]{2}|400)d|[1-9][0-9]{0,3}h|[1-9][0-9]{0,5}m|([6-9][0-9]|[1-9][0-9]{2,7})(000m)?s)$",
+    "examples" = ["30m", "8h"],
+))]
+pub(super) struct WholeSeconds(String);
 
 /// The name of an environment variable of Envoy's process that is handed to the filter.
 #[derive(JsonSchema)]

@@ -53,7 +53,6 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("the secret and the override have the same header", "compares fields"),
     ("two of them are named", "compares fields, without regard to case"),
     ("present has no case", "depends on another field"),
-    ("nothing can name a version here", "depends on other fields"),
     ("have 32 different headers already", "counts over all rollouts"),
     ("regexes; expected at most 32", "counts over a rollout"),
     ("a cookie named __", "depends on other attributes"),

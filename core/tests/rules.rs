@@ -90,7 +90,7 @@ fn weights_of_a_rule_leave_those_it_does_not_name() {
 }
 
 #[test]
-fn one_rule_at_two_hosts_and_a_thousand_rules() {
+fn the_last_of_a_thousand_rules_counts() {
     let many: Vec<String> = (0..999)
         .map(|n| format!(r#"{{"when": {{"query": [{{"name": "n", "exact": "{n}"}}]}}, "use": "v2"}}"#))
         .chain([QA.to_owned()])

@@ -19,6 +19,9 @@ pub(super) fn read(
     let (Some(node), Some(listed)) = (rollout.get("rules"), listed) else { return Vec::new() };
     let path = rollout.field("rules");
     let items = items(node, &path, "a list of objects with when, and use or weights", report);
+    if matches!(node, Node::List(items) if items.is_empty()) {
+        report.conflict(&path, "found an empty list; expected a rule, or no rules");
+    }
     if report.limit(&path, items.len(), MOST_RULES, "rules") {
         return Vec::new();
     }

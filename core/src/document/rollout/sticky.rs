@@ -43,6 +43,9 @@ pub(super) fn read(rollout: &Object<'_>, context: &Context<'_>, report: &mut Rep
 fn read_units(node: &Node<'_>, path: &Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Vec<UnitSource> {
     const UNITS: &str = "a list such as [{header: x-user-id}, {cookie: sid}]";
     let items = items(node, path, UNITS, report);
+    if matches!(node, Node::List(items) if items.is_empty()) {
+        report.conflict(path, "found an empty list; expected a unit, or no list for the visitor alone");
+    }
     if report.limit(path, items.len(), MOST_UNITS, "units") {
         return Vec::new();
     }

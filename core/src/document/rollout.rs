@@ -181,7 +181,7 @@ impl Draft {
             native_total: (ways.split == Split::Native).then_some(total),
             marks_stable: ways.marks_stable() && !ways.dry_run,
             ..Broken::with_stable(Version {
-                cluster: listed.as_ref().and_then(|listed| listed.stable_cluster()),
+                cluster: listed.as_ref().and_then(Listed::stable_cluster),
                 name: stable.unwrap_or_else(|| "stable".into()),
                 ..Version::default()
             })

@@ -135,7 +135,7 @@ fn sources() {
             (from("[2001:db8:0::1]:1"), true),
             (from("[2001:db8::2]:1"), false),
             (from("10.1.2.3"), false),
-            (from("/tmp/socket"), false),
+            (from("/run/client.socket"), false),
             (from(""), false),
             (Request::to("h", "/"), false),
         ],

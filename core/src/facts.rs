@@ -111,8 +111,8 @@ impl<'r, S: Source> Facts<'r, S> {
     pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let path = self.header(":path").unwrap_or_default();
         let has_none = path.len() <= SHORT && !path.contains(&b'?');
-        let pairs = (!has_none).then(|| self.rare().query.get_or_init(|| Pairs::of_query(path)));
-        pairs.into_iter().flat_map(move |pairs| pairs.values(path, name))
+        let pairs = if has_none { Pairs::NONE } else { self.rare().query.get_or_init(|| Pairs::of_query(path)) };
+        pairs.values(path, name)
     }
 
     /// The first clean cookie of this name, for those who ask for many names.

@@ -13,6 +13,9 @@ const MOST_PARAMETERS: usize = 256;
 pub(super) struct Pairs(Vec<(Range<usize>, Range<usize>)>);
 
 impl Pairs {
+    /// None at all.
+    pub(super) const NONE: &'static Self = &Self(Vec::new());
+
     /// The cookies of a `Cookie` header.
     pub(super) fn of_cookies(line: &[u8]) -> Self {
         Self(crate::cookie::pairs(line).map(|(name, value)| (range(line, name), range(line, value))).collect())

@@ -43,7 +43,7 @@ struct Rare {
     path_end: OnceCell<usize>,
     query: OnceCell<Pairs>,
     first_cookies: OnceCell<Pairs>,
-    /// Whether the first `Cookie` line is taken for the only one.
+    /// Whether the first `Cookie` line is taken for the only one, since it holds a cookie of ours: browsers send one.
     is_whole: OnceCell<bool>,
     /// All `Cookie` lines joined, if the first one was not enough.
     all_cookies: OnceCell<Vec<u8>>,
@@ -56,7 +56,13 @@ struct Rare {
 #[derive(Default)]
 struct Reads<'r> {
     cells: [OnceCell<Read<'r>>; 3],
-    more: OnceCell<Box<Reads<'r>>>,
+    more: OnceCell<Box<More<'r>>>,
+}
+
+/// Twice as many as before, so that the list is never deep: a VM's stack is small, and a list is dropped as deep as it is.
+struct More<'r> {
+    cells: Box<[OnceCell<Read<'r>>]>,
+    more: OnceCell<Box<More<'r>>>,
 }
 
 struct Read<'r> {
@@ -72,9 +78,9 @@ impl<'r, S: Source> Facts<'r, S> {
 
     /// The first header with this (lower-case) name.
     pub fn header(&self, name: &'r str) -> Option<&[u8]> {
-        let mut reads = &self.reads;
+        let (mut cells, mut more) = (&self.reads.cells[..], &self.reads.more);
         loop {
-            for cell in &reads.cells {
+            for cell in cells {
                 match cell.get() {
                     Some(read) if read.name == name => return read.value.as_deref(),
                     Some(_) => {}
@@ -84,7 +90,9 @@ impl<'r, S: Source> Facts<'r, S> {
                     }
                 }
             }
-            reads = reads.more.get_or_init(Box::default);
+            let room = || (0..cells.len() * 2).map(|_| OnceCell::new()).collect();
+            let next = more.get_or_init(|| Box::new(More { cells: room(), more: OnceCell::new() }));
+            (cells, more) = (&next.cells, &next.more);
         }
     }
 
@@ -121,7 +129,8 @@ impl<'r, S: Source> Facts<'r, S> {
         let rare = self.rare();
         let clean = |value: &&[u8]| crate::cookie::is_clean(value);
         let found = rare.first_cookies.get_or_init(|| Pairs::of_cookies(first)).values(first, name).find(clean);
-        if found.is_some() || *rare.is_whole.get_or_init(|| self.is_whole(first)) {
+        let is_whole = || crate::cookie::names(first).any(|name| self.is_own_cookie(name));
+        if found.is_some() || *rare.is_whole.get_or_init(is_whole) {
             return found;
         }
         let all = self.all_cookies();
@@ -143,15 +152,10 @@ impl<'r, S: Source> Facts<'r, S> {
     ) -> Option<T> {
         let first = self.header("cookie")?;
         let found = find(first);
-        if found.is_some() || self.is_whole(first) || crate::cookie::names(first).any(is_ours) {
+        if found.is_some() || crate::cookie::names(first).any(|name| self.is_own_cookie(name) || is_ours(name)) {
             return found;
         }
         find(self.all_cookies())
-    }
-
-    /// Whether a line holds a cookie that the filter has written: browsers send one line.
-    fn is_whole(&self, line: &[u8]) -> bool {
-        crate::cookie::names(line).any(|name| self.is_own_cookie(name))
     }
 
     fn all_cookies(&self) -> &[u8] {

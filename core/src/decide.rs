@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 use crate::cookie::{Kept, MOST_OF_ONE_NAME, Mark, Visitor};
 use crate::facts::{Facts, Source};
-use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Split, Then, UnitSource, Version, VersionId};
+use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Then, UnitSource, Version, VersionId};
 use crate::slot::Slot;
 use crate::time::Time;
 use overriding::Wish;
@@ -171,14 +171,16 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     /// The first layer that answers, and the rollout's cookie to write.
     #[inline]
     fn answer(&self, draw: impl FnOnce() -> u64) -> (Answer, Option<Box<Kept>>) {
-        if self.shared.inherit
+        if self.shared.ways.inherit
             && let Some(version) = self.inherited()
         {
             return (Answer::new(version, Reason::Inherit), None);
         }
-        let keeps = self.shared.keeps_cookie();
-        let kept = if keeps { self.kept() } else { None };
         let wish = self.wish();
+        // An override that is not remembered leaves the rollout's cookie as it is, so that need not be read.
+        let passes = matches!(wish, Some(Wish::Version(_))) && self.shared.overrides.remember.is_none();
+        let keeps = self.shared.keeps_cookie() && !passes;
+        let kept = if keeps { self.kept() } else { None };
         let answer = self.decided(wish, kept.as_deref(), draw);
         let write = if keeps { self.to_keep(kept.as_deref(), wish, &answer) } else { None };
         (answer, write)
@@ -254,12 +256,5 @@ impl Shared {
     #[inline]
     pub(crate) fn keeps_cookie(&self) -> bool {
         self.sticky.hold.keeps_version() || self.overrides.remember.is_some()
-    }
-
-    /// Whether the headers are written for stable too: where routes need them to tell a version that was named from one
-    /// that they are to choose themselves.
-    #[inline]
-    pub(crate) fn marks_stable(&self) -> bool {
-        self.mark_stable || self.split != Split::Filter
     }
 }

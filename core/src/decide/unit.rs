@@ -76,7 +76,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         if let Some(version) = held.filter(counts).filter(|_| follows()) {
             return Answer { slot: Some(slot), hold: Some((mark, version)), ..Answer::new(version, Reason::Held) };
         }
-        let answer = match self.shared.split {
+        let answer = match self.shared.ways.split {
             Split::Route => Answer { slot: Some(slot), ..self.by_route() },
             Split::Filter | Split::Native => self.in_slot(shares, slot, Reason::Slot),
         };
@@ -85,7 +85,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
 
     fn keeps_its_units(&self, version: VersionId, shares: &Shares) -> bool {
         let drains = self.shared.sticky.at_zero == AtZero::Drain;
-        drains || self.shared.split == Split::Route || shares.has_weight(version)
+        drains || self.shared.ways.split == Split::Route || shares.has_weight(version)
     }
 
     /// The version whose cluster the route's own weights have chosen.
@@ -114,7 +114,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     fn in_slot(&self, shares: &Shares, slot: Slot, reason: Reason) -> Answer {
         let owner = shares.intervals.at(slot);
         let version = if self.is_open(owner) { owner } else { self.shared.stable };
-        let known = self.shared.split != Split::Native;
+        let known = self.shared.ways.split != Split::Native;
         Answer { slot: Some(slot), version: known.then_some(version), ..Answer::new(version, reason) }
     }
 

@@ -137,7 +137,7 @@ impl<'r> Effects<'r> {
         facts: &Facts<'r, S>,
         now: Time,
     ) {
-        if shared.dry_run {
+        if shared.ways.dry_run {
             return;
         }
         if shared.sticky.cache == Cache::All && !decision.is_stable() {
@@ -160,9 +160,9 @@ fn is_carried(decision: &Decision<'_>) -> bool {
     match &decision.rollout.plan {
         Plan::Broken(broken) => broken.marks_stable,
         Plan::Share(shared) => {
-            let touches = !decision.is_stable() || shared.marks_stable();
+            let touches = !decision.is_stable() || shared.ways.marks_stable();
             let by_route = decision.version.is_none() && decision.reason == Reason::Route;
-            touches && !shared.dry_run && !by_route
+            touches && !shared.ways.dry_run && !by_route
         }
     }
 }
@@ -185,7 +185,7 @@ impl Decision<'_> {
     fn slot_value(&self) -> Option<u32> {
         let native = match &self.rollout.plan {
             Plan::Broken(broken) => broken.native_total,
-            Plan::Share(shared) => (shared.split == Split::Native).then_some(shared.total),
+            Plan::Share(shared) => (shared.ways.split == Split::Native).then_some(shared.total),
         };
         match (native, self.slot) {
             (None, slot) => slot.map(Slot::number),

@@ -35,6 +35,14 @@ impl<'d> Node<'d> {
         json::read(bytes).or_else(|error| wire::read(bytes).ok_or(error))
     }
 
+    /// The text, if it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What was found, in words for an error message: short, printable, and without line breaks.
     pub(crate) fn describe(&self) -> String {
         match self {

@@ -132,12 +132,27 @@ pub(crate) struct Shared {
     pub(crate) overrides: Overrides,
     /// In the order of the document.
     pub(crate) rules: Vec<Rule>,
+    pub(crate) sticky: Sticky,
+    pub(crate) ways: Ways,
+}
+
+/// How a rollout's decision reaches the routes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ways {
     /// Whether the version that an earlier hop chose is followed.
     pub(crate) inherit: bool,
-    pub(crate) sticky: Sticky,
     pub(crate) split: Split,
     pub(crate) mark_stable: bool,
     pub(crate) dry_run: bool,
+}
+
+impl Ways {
+    /// Whether the headers are written for stable too: where routes need them to tell a version that was named from one
+    /// that they are to choose themselves.
+    #[inline]
+    pub(crate) fn marks_stable(self) -> bool {
+        self.mark_stable || self.split != Split::Filter
+    }
 }
 
 /// What weights come to: who owns which slots, and who has any weight at all.
@@ -219,7 +234,7 @@ impl Rollout {
     /// The headers that go with its versions or hold its secret.
     pub(crate) fn stripped(&self) -> impl Iterator<Item = &HeaderName> {
         let (versions, secret) = match &self.plan {
-            Plan::Broken(broken) => (std::slice::from_ref(&broken.stable), None),
+            Plan::Broken(_) => (&[][..], None),
             Plan::Share(shared) => (&shared.versions[..], shared.overrides.secret_header()),
         };
         versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name).chain(secret)

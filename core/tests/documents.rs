@@ -74,12 +74,25 @@ fn what_is_too_large() {
     };
     check(&rules(64), &[]);
     check(&rules(65), &["rollouts.r: found 65 different headers in match and rules; expected at most 64"]);
+    check(&match_names(256), &[]);
+    let too_many = "the match of all rollouts asks for 256 different headers already; expected one of those";
+    check(&match_names(257), &[&format!("rollouts.r999.match: {too_many}")]);
     check(
         &set_names(33),
         &[
             "rollouts.r9.versions.v2.set_headers.x-9: set_headers and secrets of the document have 32 different headers already; expected one of those",
         ],
     );
+}
+
+/// Many rollouts that ask for a header of their own.
+fn match_names(count: usize) -> String {
+    let rollout = |number: usize| {
+        let entry = format!(r#"{{"headers": [{{"name": "x-{number}", "present": true}}]}}"#);
+        format!(r#""r{number}": {{"match": [{entry}], "stable": "v1", "versions": {{"v1": {{}}}}}}"#)
+    };
+    let listed: Vec<String> = (1_000 - count..1_000).map(rollout).collect();
+    format!(r#"{{"rollouts": {{{}}}}}"#, listed.join(","))
 }
 
 /// Many rollouts, each with a header of its own and one that all of them have.

@@ -59,6 +59,7 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("leaves the choice to the route's weights", "depends on another field"),
     ("by which the route finds a held version", "depends on other fields"),
     ("split: route cannot tell apart", "compares versions"),
+    ("reads a header that set_headers writes", "compares fields"),
     ("have 32 different headers already", "counts over all rollouts"),
     ("regexes; expected at most 32", "counts over a rollout"),
     ("a cookie named __", "depends on other attributes"),

@@ -83,17 +83,14 @@ pub(super) fn read_secret(
 }
 
 /// Text that `parse` understands. What else was found is not shown: it may be a secret in the wrong place.
-fn text_or_hidden<T>(
+pub(super) fn text_or_hidden<T>(
     node: &Node<'_>,
     path: &Path<'_>,
     expected: &'static str,
     parse: impl FnOnce(&str) -> Option<T>,
     report: &mut Report<'_>,
 ) -> Option<T> {
-    let value = match node {
-        Node::String(text) => parse(text),
-        _ => None,
-    };
+    let value = node.text().and_then(parse);
     if value.is_none() {
         hidden(path, expected, report);
     }
@@ -101,7 +98,7 @@ fn text_or_hidden<T>(
 }
 
 /// Reports a value without showing it.
-pub(super) fn hidden(path: &Path<'_>, expected: &'static str, report: &mut Report<'_>) {
+fn hidden(path: &Path<'_>, expected: &'static str, report: &mut Report<'_>) {
     report.conflict(path, format!("found a value that is not shown, since it may be a secret; expected {expected}"));
 }
 

@@ -57,6 +57,7 @@ const MOST_ERRORS: usize = 1_000;
 
 /// Of all rollouts together.
 const MOST_STRIPPED: usize = 32;
+const MOST_MATCHED: usize = 256;
 
 /// The mistakes found so far, and the rollout that new ones are confined to.
 #[derive(Default)]
@@ -71,6 +72,8 @@ pub(super) struct Report<'a> {
     pub(super) regexes: usize,
     /// Those of the rollout in hand.
     pub(super) regexes_of_rollout: usize,
+    /// The names of headers that the match of a rollout asks for: a request that several of them might cover is asked for all.
+    pub(super) matched: Vec<String>,
     /// The names of headers that go with versions or hold secrets: each is asked for on every request.
     pub(super) stripped: Vec<HeaderName>,
     /// What is no mistake, and yet keeps a part of the document from working.
@@ -84,7 +87,7 @@ impl Report<'_> {
 
     /// Reports a secret that the environment lacks. The document is not spoiled: it works as far as it can without.
     pub(super) fn missing_secret(&mut self, path: &Path<'_>, text: String, needed: bool) {
-        let error = ConfigError::new(path.to_string(), self.rollout, Kind::Conflict(text.into()));
+        let error = self.error(path, Kind::Conflict(text.into()));
         self.count += usize::from(needed);
         let list = if needed { &mut self.errors } else { &mut self.warnings };
         if list.len() < MOST_ERRORS {
@@ -97,10 +100,14 @@ impl Report<'_> {
         self.count += 1;
         self.spoiled |= self.rollout.is_none();
         if self.errors.len() < MOST_ERRORS {
-            // A name that is too long is wrong anyway, and is not repeated in every error.
-            let rollout = self.rollout.map(|name| if name.len() > LONGEST_SHOWN { "(a long name)" } else { name });
-            self.errors.push(ConfigError::new(path.to_string(), rollout, kind()));
+            self.errors.push(self.error(path, kind()));
         }
+    }
+
+    fn error(&self, path: &Path<'_>, kind: Kind) -> ConfigError {
+        // A name that is too long is wrong anyway, and is not repeated in every error.
+        let rollout = self.rollout.map(|name| if name.len() > LONGEST_SHOWN { "(a long name)" } else { name });
+        ConfigError::new(path.to_string(), rollout, kind)
     }
 
     /// Reports more than `most` of something; whether there were.
@@ -120,6 +127,18 @@ impl Report<'_> {
             return self.stripped.push(name.clone());
         }
         let text = format!("set_headers and secrets of the document have {MOST_STRIPPED} different headers already");
+        self.conflict(path, text + "; expected one of those");
+    }
+
+    /// Notes a header that a rollout's match asks for; one too many is a mistake of the rollout that brings it.
+    pub(super) fn ask_for(&mut self, path: &Path<'_>, name: &str) {
+        if self.matched.iter().any(|known| known == name) {
+            return;
+        }
+        if self.matched.len() < MOST_MATCHED {
+            return self.matched.push(name.to_owned());
+        }
+        let text = format!("the match of all rollouts asks for {MOST_MATCHED} different headers already");
         self.conflict(path, text + "; expected one of those");
     }
 
@@ -262,10 +281,7 @@ pub(super) fn text<T>(
     parse: impl FnOnce(&str) -> Option<T>,
     report: &mut Report<'_>,
 ) -> Option<T> {
-    let value = match node {
-        Node::String(text) => parse(text),
-        _ => None,
-    };
+    let value = node.text().and_then(parse);
     if value.is_none() {
         report.wrong(path, node, expected);
     }

@@ -18,7 +18,7 @@ use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::{
     Broken, Hold, OutputHeaders, OutputKind, Overrides, Plan, Rollout, Rule, Shared, Split, Sticky, Trust, UnitSource,
-    Version,
+    Version, Ways,
 };
 use crate::slot::SlotKey;
 use versions::Listed;
@@ -72,8 +72,8 @@ impl<'a> Context<'a> {
         let lacks_header = |kind| self.outputs.carrying(kind).is_none();
         is_output
             || lacks_cluster
-            || (shared.inherit && lacks_header(OutputKind::Version))
-            || (shared.split == Split::Native && lacks_header(OutputKind::Slot))
+            || (shared.ways.inherit && lacks_header(OutputKind::Version))
+            || (shared.ways.split == Split::Native && lacks_header(OutputKind::Slot))
             || (shared.keeps_cookie() && self.cookie.is_none())
             || (matches!(shared.overrides.trust, Trust::Signed) && !self.has_keys)
     }
@@ -172,9 +172,8 @@ impl Draft {
         let sticky = sticky::read(object, context, report);
         if let Some(listed) = &listed {
             ways.check(object, listed, &sticky, context, report);
-        }
-        if let Some(listed) = &listed {
             check_inputs(object, name, listed, (&overrides, &sticky), context, report);
+            check_conditions(object, listed, &matches, &rules, report);
         }
         let key = SlotKey::new(&cohort, &release);
         let broken = Broken {
@@ -186,17 +185,12 @@ impl Draft {
                 ..Version::default()
             })
         };
-        let shared = listed.and_then(|listed| ways.into_shared(listed, total, key, release, overrides, rules, sticky));
+        let shared = listed.and_then(|listed| {
+            let (stable, shares, versions) = (listed.stable?, listed.shares(), listed.versions);
+            Some(Shared { stable, versions, total, shares, key, release, overrides, rules, sticky, ways })
+        });
         Self { matches, broken, shared }
     }
-}
-
-/// How a rollout's decision reaches the routes.
-struct Ways {
-    inherit: bool,
-    split: Split,
-    mark_stable: bool,
-    dry_run: bool,
 }
 
 impl Ways {
@@ -214,13 +208,9 @@ impl Ways {
         ways
     }
 
-    fn marks_stable(&self) -> bool {
-        self.mark_stable || self.split != Split::Filter
-    }
-
     /// What a split needs, and who may set headers for stable.
     fn check(
-        &self,
+        self,
         object: &Object<'_>,
         listed: &Listed,
         sticky: &Sticky,
@@ -260,37 +250,6 @@ impl Ways {
             report.conflict(&versions.field(&stable.name).field("set_headers"), text);
         }
     }
-
-    #[allow(clippy::too_many_arguments)] // The parts of a rollout, each read by its own.
-    fn into_shared(
-        self,
-        listed: Listed,
-        total: u32,
-        key: SlotKey,
-        release: String,
-        overrides: Overrides,
-        rules: Vec<Rule>,
-        sticky: Sticky,
-    ) -> Option<Shared> {
-        let Self { inherit, split, mark_stable, dry_run } = self;
-        let (stable, shares) = (listed.stable?, listed.shares());
-        let versions = listed.versions;
-        Some(Shared {
-            stable,
-            versions,
-            total,
-            shares,
-            key,
-            release,
-            overrides,
-            rules,
-            inherit,
-            sticky,
-            split,
-            mark_stable,
-            dry_run,
-        })
-    }
 }
 
 /// Ids and overrides do not stand in what the filter writes itself.
@@ -324,6 +283,34 @@ fn check_inputs(
     if in_cookie || overrides.header.as_ref().is_some_and(is_set) {
         let text = "its cookie or header is one that the filter writes itself; expected another";
         report.conflict(&object.field("override"), text);
+    }
+}
+
+/// No condition reads what `set_headers` writes: a client would choose by it, and its copies are removed all the same.
+fn check_conditions(
+    object: &Object<'_>,
+    listed: &Listed,
+    matches: &[MatchEntry],
+    rules: &[Rule],
+    report: &mut Report<'_>,
+) {
+    let is_set = |name: &str| {
+        listed.versions.iter().flat_map(|version| &version.set_headers).any(|(set, _)| set.as_str() == name)
+    };
+    let read = |entries: &mut dyn Iterator<Item = &MatchEntry>| {
+        let mut names = entries.flat_map(MatchEntry::header_names);
+        names.any(is_set)
+    };
+    for (field, found) in
+        [("match", read(&mut matches.iter())), ("rules", read(&mut rules.iter().filter_map(|rule| rule.when.as_ref())))]
+    {
+        if found {
+            let text = "a condition here reads a header that set_headers writes; expected another header";
+            report.conflict(&object.field(field), text);
+        }
+    }
+    for name in matches.iter().flat_map(MatchEntry::header_names) {
+        report.ask_for(&object.field("match"), name);
     }
 }
 

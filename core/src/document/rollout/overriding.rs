@@ -1,7 +1,7 @@
 //! `override`: where a request may name its version itself, and whose requests may.
 
 use super::super::headers::read_input;
-use super::super::keys::{hidden, read_secret};
+use super::super::keys::{read_secret, text_or_hidden};
 use super::super::reader::{Object, Path, Report, entries};
 use super::super::values;
 use super::Context;
@@ -109,13 +109,12 @@ fn read_aliases(
 
 fn read_trust(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Trust> {
     let Node::Map(_) = node else {
-        match node {
-            Node::String(word) if word == "open" => return Some(Trust::Open),
-            Node::String(word) if word == "signed" => return Some(Trust::Signed),
-            // A secret may stand here by mistake, so it is not shown.
-            _ => hidden(&path, TRUST, report),
-        }
-        return None;
+        let word = |word: &str| match word {
+            "open" => Some(Trust::Open),
+            "signed" => Some(Trust::Signed),
+            _ => None,
+        };
+        return text_or_hidden(node, &path, TRUST, word, report);
     };
     let object = Object::read(node, path, &["header", "env", "secret"], report)?;
     let header = object.with("header", |node, path| {

@@ -119,15 +119,10 @@ impl Listed {
 
     /// The version that a value names.
     pub(super) fn read_name(&self, node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<VersionId> {
-        let found = match node {
-            Node::String(name) => self.find(name),
-            _ => None,
-        };
+        let found = node.text().and_then(|name| self.find(name));
         if found.is_none() {
-            let near = match node {
-                Node::String(name) => nearest(name, self.names()),
-                _ => None,
-            };
+            let names = || self.versions.iter().map(|version| version.name.as_str());
+            let near = node.text().and_then(|name| nearest(name, names()));
             report.wrong_name(path, node, "the name of a listed version", near);
         }
         found
@@ -154,7 +149,7 @@ impl Listed {
         self.laid_out(changed)
     }
 
-    /// The versions for which the document itself gives a weight.
+    /// The versions that have a weight, of their own or by a rule.
     pub(super) fn weighted(&self) -> impl Iterator<Item = &Version> {
         let both = self.versions.iter().zip(&self.claims);
         both.filter(|(_, claim)| claim.is_weighted()).map(|(version, _)| version)
@@ -194,10 +189,6 @@ impl Listed {
                 report.conflict(&path.field(&version.name).field("place"), text);
             }
         }
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.versions.iter().map(|version| version.name.as_str())
     }
 
     /// Every version but stable.

@@ -62,6 +62,10 @@ impl Root {
         for warning in parsed.warnings.iter().take(MOST_LOGGED) {
             host::log_warning(&format!("serin: {warning}"));
         }
+        let more = parsed.warnings.len().saturating_sub(MOST_LOGGED);
+        if more > 0 {
+            host::log_warning(&format!("serin: and {more} more warnings"));
+        }
         for error in errors.iter().take(MOST_LOGGED) {
             host::log_error(&format!("serin: {error}"));
         }

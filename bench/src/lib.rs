@@ -1,5 +1,7 @@
 //! Documents and requests that the benches share.
 
+pub mod results;
+
 use serin_core::Source;
 
 /// A request as its headers.

@@ -1,0 +1,106 @@
+//! What a run of the benches measured, in the files under `target/bench` that the parts of the run hand to the report.
+//!
+//! Times are microseconds of CPU per request unless a field says otherwise, from the process's own accounting
+//! (`/proc/PID/schedstat` of all its threads). Nothing here is rounded or summarised: the report does that.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the part with a real Envoy measured: `target/bench/measured.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    /// The version of Envoy, and what it ran on.
+    pub machine: Machine,
+    /// Whether this was a short run, whose numbers are for trying only.
+    pub quick: bool,
+    /// How many copies of a filter a chain has.
+    pub copies: u32,
+    /// Chains of copies over a direct response, by contestant.
+    pub chains: BTreeMap<String, Series>,
+    /// One filter and real upstreams, by contestant.
+    pub forwarding: BTreeMap<String, Forwarding>,
+    /// One document, or Envoy's route table, with more and more rollouts.
+    pub growth: Vec<Growth>,
+    /// Resident memory.
+    pub memory: Memory,
+}
+
+/// What the numbers were measured on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Machine {
+    /// As Envoy says it.
+    pub envoy: String,
+    /// The model of the processor, and how many of them.
+    pub processor: String,
+    /// The kernel's release.
+    pub kernel: String,
+}
+
+/// The CPU of a request in each round, in the order of the rounds: the same index is the same round for all contestants.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Series(pub Vec<f64>);
+
+/// One contestant between a client and upstreams.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Forwarding {
+    /// CPU of Envoy per request, by round.
+    pub cpu: Series,
+    /// By number of workers.
+    pub load: BTreeMap<u32, Load>,
+}
+
+/// What the client saw, by round.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// Requests a second with every connection always busy.
+    pub saturated: Series,
+    /// The fixed rate of the latencies below, in requests a second.
+    pub rate: f64,
+    /// Median latency at the fixed rate in microseconds, from when a request was due.
+    pub p50: Series,
+    /// The 99th percentile of the same.
+    pub p99: Series,
+}
+
+/// One size of the document or the route table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Growth {
+    /// Rollouts of the document, or header-match routes of the table.
+    pub rollouts: u32,
+    /// With the filter.
+    pub filter: Grown,
+    /// With Envoy's own routes.
+    pub routes: Grown,
+}
+
+/// What one size costs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Grown {
+    /// CPU of a request that the last of them covers, by round.
+    pub cpu: Series,
+    /// Resident memory of the process in MiB.
+    pub memory: f64,
+    /// From the push to the first answer that shows it, in milliseconds, by push.
+    pub push: Series,
+}
+
+/// Resident memory of processes in MiB.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// By contestant (`none`, `empty SDK`, `serin`), then by number of workers.
+    pub workers: BTreeMap<String, BTreeMap<u32, f64>>,
+    /// The filter, over the life of a process: before, after the requests, after the pushes.
+    pub soak: Vec<Soak>,
+}
+
+/// One reading in the life of a process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Soak {
+    /// Streams that the filter has seen so far.
+    pub streams: u64,
+    /// Documents pushed so far.
+    pub pushes: u32,
+    /// Resident memory of the process in MiB.
+    pub resident: f64,
+}

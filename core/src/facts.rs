@@ -55,7 +55,7 @@ struct Rare {
 /// first cells, which cost no allocation.
 #[derive(Default)]
 struct Reads<'r> {
-    cells: [OnceCell<Read<'r>>; 3],
+    cells: [OnceCell<Read<'r>>; 5],
     more: OnceCell<Box<More<'r>>>,
 }
 

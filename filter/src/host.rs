@@ -1,14 +1,74 @@
-//! Every host call that the module makes, and the only file that makes any.
+//! The border of the module: every call to the host, and every call from it.
 //!
 //! The SDK's own wrappers panic on a header byte from 0x80 on and on any status they do not expect, and a panic kills
 //! the VM of a whole worker. So the calls are declared here, statuses are read as numbers, and whatever is not what was
 //! hoped for becomes `None` or nothing. The post-link step keeps the imports that are declared here and no others.
+//!
+//! The SDK's dispatcher costs a request as much as a decision does, and some kilobytes. So the callbacks stand here as well:
+//! the post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of
+//! the module, the memory that the host asks for, and the mark of the ABI's version.
 //!
 //! ABI: proxy-wasm 0.2.1 (`proxy-wasm/spec`, `abi-versions/v0.2.1`), and WASI preview 1 for entropy.
 
 #![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
 
 use serin_core::Source;
+
+use crate::{contexts, pairs};
+
+/// `Continue` of the ABI: the answer of every callback about headers.
+const CONTINUE: u32 = 0;
+/// `true` of the ABI.
+const TRUE: u32 = 1;
+
+// SAFETY of the names below: no other symbol of the module begins like them.
+
+/// A VM has started. What it is told then has no meaning to us.
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_vm_start(_root: u32, _configuration_size: u32) -> u32 {
+    TRUE
+}
+
+/// A root begins, which has no root itself, or a stream of a root.
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_context_create(id: u32, root: u32) {
+    if root == 0 {
+        contexts::begin_root(id);
+    } else {
+        contexts::begin_stream(id, root);
+    }
+}
+
+/// A root has a document. Always true: false at a cold start would mean errors for everybody, and false on a worker alone
+/// a filter that is silently skipped.
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_configure(root: u32, _configuration_size: u32) -> u32 {
+    contexts::with_root(root, |root| root.configure());
+    TRUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_tick(root: u32) {
+    contexts::with_root(root, |root| root.tick());
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_request_headers(stream: u32, _headers: u32, _end_of_stream: u32) -> u32 {
+    contexts::with_stream(stream, |stream| stream.request_headers());
+    CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_response_headers(stream: u32, _headers: u32, _end_of_stream: u32) -> u32 {
+    contexts::with_stream(stream, |stream| stream.response_headers());
+    CONTINUE
+}
+
+/// A stream or a root ends.
+#[unsafe(no_mangle)]
+extern "C" fn serin_on_delete(id: u32) {
+    contexts::end(id);
+}
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -72,7 +132,7 @@ impl Source for Request {
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         // SAFETY: `taken` passes pointers that are good for the call.
         let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
-        pairs.map(|pairs| values_named(&pairs, name.as_bytes())).unwrap_or_default()
+        pairs.map(|pairs| pairs::values_named(&pairs, name.as_bytes())).unwrap_or_default()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -249,36 +309,4 @@ fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> 
     // SAFETY: the host put the bytes where the SDK's `proxy_on_memory_allocate` told it to: into a `Vec` of this very
     // capacity, which was forgotten there.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
-}
-
-/// The values of one name in a serialised map: a count, then name and value sizes of each pair, then the pairs
-/// themselves, each part closed by a NUL; numbers are 32 bits, little-endian.
-fn values_named(pairs: &[u8], wanted: &[u8]) -> Vec<Vec<u8>> {
-    let mut values = Vec::new();
-    let mut sizes = pairs;
-    let count = take_size(&mut sizes).unwrap_or(0);
-    let mut rest = count.checked_mul(8).and_then(|bytes| sizes.get(bytes..)).unwrap_or_default();
-    for _ in 0..count {
-        let pair = take_size(&mut sizes).zip(take_size(&mut sizes));
-        let Some(pair) = pair.and_then(|(name, value)| take_part(&mut rest, name).zip(take_part(&mut rest, value)))
-        else {
-            break;
-        };
-        if pair.0 == wanted {
-            values.push(pair.1.to_vec());
-        }
-    }
-    values
-}
-
-fn take_size(bytes: &mut &[u8]) -> Option<usize> {
-    let (size, rest) = bytes.split_first_chunk::<4>()?;
-    *bytes = rest;
-    usize::try_from(u32::from_le_bytes(*size)).ok()
-}
-
-fn take_part<'a>(bytes: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
-    let (part, rest) = bytes.split_at_checked(size)?;
-    *bytes = rest.get(1..)?;
-    Some(part)
 }

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use serin_core::{Effects, Facts, HeaderName, ResponseEffects, private_cache_control};
 
 use crate::host;
@@ -21,15 +19,12 @@ impl Stream {
     pub(crate) fn new(configured: Rc<Configured>) -> Self {
         Self { configured, decided: None, response: None }
     }
-}
 
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    /// Decides, and carries the decision out on the request.
+    pub(crate) fn request_headers(&mut self) {
         let Self { configured, decided, response } = self;
         if configured.skips() {
-            return Action::Continue;
+            return;
         }
         let facts = Facts::new(host::Request);
         let decision;
@@ -53,10 +48,10 @@ impl HttpContext for Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
-        Action::Continue
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+    /// Counts the decision, and carries it out on the response.
+    pub(crate) fn response_headers(&mut self) {
         // Counted here, since an internal redirect has two requests and one response.
         if let Some(decided) = self.decided.take() {
             self.configured.count(decided);
@@ -64,7 +59,6 @@ impl HttpContext for Stream {
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
             apply(*response, rules.outputs().answer());
         }
-        Action::Continue
     }
 }
 

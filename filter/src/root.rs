@@ -1,17 +1,11 @@
 //! One configuration of the plugin: the document read, or what stands in for one that could not be.
-//!
-//! `on_configure` is always true: false at a cold start would mean errors for everybody, and false on a worker alone a
-//! filter that is silently skipped.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
 use serin_core::{Inbound, OutputHeaders, Parsed, Rules, Surroundings, Time};
 
 use crate::host;
-use crate::http::Stream;
 use crate::metrics::{Counted, Counts};
 use crate::vm::{self, InForce};
 
@@ -31,6 +25,26 @@ impl Root {
     pub(crate) fn new(id: u32) -> Self {
         let inert = Mode::Inert { outputs: OutputHeaders::default(), inbound: Inbound::Skip };
         Self { id, plugin: String::new(), configured: Rc::new(Configured::new(inert)) }
+    }
+
+    /// What its streams work by.
+    pub(crate) fn configured(&self) -> &Rc<Configured> {
+        &self.configured
+    }
+
+    /// Reads the document that the host holds ready.
+    pub(crate) fn configure(&mut self) {
+        self.plugin = host::plugin_name().unwrap_or_default();
+        let mode = self.read(&host::configuration(Rules::MOST_BYTES + 1));
+        self.configured = Rc::new(Configured::new(mode));
+        self.configured.look_at_the_clock();
+        host::set_tick_period(TICK_MILLISECONDS);
+    }
+
+    /// Does what is to be done once a second.
+    pub(crate) fn tick(&mut self) {
+        self.configured.look_at_the_clock();
+        self.configured.flush();
     }
 
     /// What the document, and what was in force before it, make of this root.
@@ -74,32 +88,6 @@ impl Root {
             host::log_error(&format!("serin: and {more} more errors"));
         }
         crate::metrics::report_configuration(&self.plugin, errors.is_empty());
-    }
-}
-
-impl Context for Root {}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
-        self.plugin = host::plugin_name().unwrap_or_default();
-        let mode = self.read(&host::configuration(Rules::MOST_BYTES + 1));
-        self.configured = Rc::new(Configured::new(mode));
-        self.configured.look_at_the_clock();
-        host::set_tick_period(TICK_MILLISECONDS);
-        true
-    }
-
-    fn on_tick(&mut self) {
-        self.configured.look_at_the_clock();
-        self.configured.flush();
-    }
-
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(Rc::clone(&self.configured))))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }
 

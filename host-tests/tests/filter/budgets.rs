@@ -114,9 +114,9 @@ fn the_budgets_are_kept() {
     let fuel = [
         ("cookie holds stable, match-all", 5_000),
         ("cookie holds canary, match-all", 5_000),
-        ("new visitor, match-all", 5_600),
-        ("user id, match-all", 3_250),
-        ("override, match-all", 3_050),
+        ("new visitor, match-all", 5_000),
+        ("user id, match-all", 3_000),
+        ("override, match-all", 2_500),
     ];
     let over = |budgets: &[(&'static str, u64)], cost: fn(&Usage) -> u64| {
         let spent = budgets.iter().map(|(name, budget)| (*name, cost(&measured[name]), *budget));

@@ -25,6 +25,10 @@ pub(crate) const EXPORTS: [&str; 11] = [
     "proxy_on_vm_start",
 ];
 
+/// How the names of the callbacks begin, and those of the filter's own, which are exported in their place.
+const CALLBACK: &str = "proxy_on_";
+const OWN_CALLBACK: &str = "serin_on_";
+
 /// The functions of WASI that the module may import beside its host calls. All hosts in question have them.
 pub(crate) const WASI: [&str; 5] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
 
@@ -35,7 +39,7 @@ const WASI_MODULE: &str = "wasi_snapshot_preview1";
 /// `InternalFailure` of the ABI: what a host call answers that the module has no business to make.
 const INTERNAL_FAILURE: i32 = 10;
 
-/// Returns the module with [`EXPORTS`] only, with the host calls named in `declared` and [`WASI`] as its only imports,
+/// Returns the module with [`EXPORTS`] only, of which the filter's own callbacks replace the SDK's, with the host calls named in `declared` and [`WASI`] as its only imports,
 /// without the code that nothing needs any more, and without names and other custom sections.
 ///
 /// # Errors
@@ -45,6 +49,7 @@ pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false).generate_dwarf(false);
     let mut module = config.parse(wasm).context("the linked module is not valid WebAssembly")?;
+    prefer_own_callbacks(&mut module)?;
     trim_exports(&mut module)?;
     wrappers::empty(&mut module)?;
     replace_undeclared(&mut module, declared)?;
@@ -52,6 +57,18 @@ pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     walrus::passes::gc::run(&mut module);
     check_imports(&module, declared)?;
     Ok(module.emit_wasm())
+}
+
+/// Exports the filter's own callbacks under the names that the host knows, in place of the SDK's.
+fn prefer_own_callbacks(module: &mut Module) -> Result<()> {
+    let callback = |name: &str| Some(format!("{CALLBACK}{}", name.strip_prefix(OWN_CALLBACK)?));
+    let exports = module.exports.iter();
+    let own: Vec<_> = exports.filter_map(|export| Some((export.id(), callback(&export.name)?))).collect();
+    for (id, name) in own {
+        module.exports.remove(&name).with_context(|| format!("the SDK has no {name} that ours could stand for"))?;
+        module.exports.get_mut(id).name = name;
+    }
+    Ok(())
 }
 
 fn trim_exports(module: &mut Module) -> Result<()> {

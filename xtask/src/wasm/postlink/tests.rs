@@ -57,6 +57,20 @@ fn logging_through_a_table(symbol: &str) -> String {
 }
 
 #[test]
+fn the_filters_own_callbacks_take_the_place_of_the_sdks() {
+    let own = r#") (func (export "serin_on_tick") (drop (i32.const 7))"#;
+    let wasm = run(&wat("", own), &declared(&[])).unwrap();
+    assert_eq!(Summary::of(&wasm).unwrap().exports, EXPORTS);
+    let module = Module::from_buffer(&wasm).unwrap();
+    let tick = module.funcs.get(module.exports.get_func("proxy_on_tick").unwrap());
+    let instructions = &tick.kind.unwrap_local().block(tick.kind.unwrap_local().entry_block()).instrs;
+    let seven = |instr: &Instr| matches!(instr, Instr::Const(Const { value: Value::I32(7) }));
+    assert!(instructions.iter().any(|(instr, _)| seven(instr)), "{instructions:?}");
+    let unknown = wat("", r#") (func (export "serin_on_weather")"#);
+    check_error(&unknown, &[], "proxy_on_weather");
+}
+
+#[test]
 fn host_calls_of_the_sdk_are_emptied_and_ours_are_not() {
     for (symbol, emptied) in [
         ("_ZN10proxy_wasm9hostcalls3log17h1234E", 1),

@@ -8,7 +8,7 @@ use crate::facts::{Facts, Source};
 use crate::matcher::{Matcher, Pattern};
 
 /// An AND of hosts, path and conditions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MatchEntry {
     /// An OR; empty means every host.
     pub(crate) hosts: Vec<HostPattern>,
@@ -26,7 +26,7 @@ pub(crate) enum HostPattern {
 }
 
 /// A path to match; the query string is never part of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PathPattern {
     Any,
     Exact(Arc<[u8]>),
@@ -36,7 +36,7 @@ pub(crate) enum PathPattern {
 }
 
 /// What a request has to be beside its host and path. Each list that is not empty has to hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Conditions {
     /// An OR.
     pub(crate) methods: Vec<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Conditions {
 }
 
 /// What the header, cookie or query parameter of a name has to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {
     /// A header's is in lower case.
     pub(crate) name: String,

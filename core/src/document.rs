@@ -92,7 +92,7 @@ impl Rules {
             return Parsed::spoiled(report);
         }
         match Node::from_bytes(document) {
-            Ok(node) => Self::from_node(&node, surroundings),
+            Ok(node) => Self::from_node(node, surroundings),
             Err(error) => {
                 report.add(&Path::ROOT, Kind::Syntax(error.to_string()));
                 Parsed::spoiled(report)
@@ -100,12 +100,13 @@ impl Rules {
         }
     }
 
-    /// As [`Rules::parse`], from a tree that is already there.
+    /// As [`Rules::parse`], from a tree, which is dropped while it is read.
     // Inlined into the adapter it would be built for speed, which costs ten kilobytes of the module.
     #[inline(never)]
-    pub fn from_node(node: &Node, surroundings: &Surroundings<'_>) -> Parsed {
+    fn from_node(mut node: Node<'_>, surroundings: &Surroundings<'_>) -> Parsed {
+        let mut rollouts = take_rollouts(&mut node);
         let mut report = Report::default();
-        let draft = read_document(node, surroundings, &mut report);
+        let draft = read_document(&node, &mut rollouts, surroundings, &mut report);
         let outputs = draft.as_ref().and_then(|draft| draft.outputs.clone()).unwrap_or_default();
         let inbound = draft.as_ref().map_or(Inbound::Skip, |draft| draft.inbound);
         let rules = draft.filter(|_| !report.spoiled).map(|draft| Self {
@@ -142,7 +143,19 @@ struct Draft {
     inbound: Inbound,
 }
 
-fn read_document<'a>(node: &'a Node, surroundings: &Surroundings<'_>, report: &mut Report<'a>) -> Option<Draft> {
+/// Takes the rollouts out of a document, where an empty object stands for them from then on.
+fn take_rollouts<'d>(document: &mut Node<'d>) -> Node<'d> {
+    let Node::Map(entries) = document else { return Node::Null };
+    let rollouts = entries.iter_mut().find(|(name, _)| name == "rollouts").map(|(_, node)| node);
+    rollouts.map(|node| std::mem::replace(node, Node::Map(Vec::new()))).unwrap_or_default()
+}
+
+fn read_document<'a>(
+    node: &'a Node<'_>,
+    rollouts: &'a mut Node<'_>,
+    surroundings: &Surroundings<'_>,
+    report: &mut Report<'a>,
+) -> Option<Draft> {
     const FIELDS: [&str; 6] = ["rollouts", "cookie", "keys", "headers", "inbound", "access_log"];
     let object = Object::read(node, Path::ROOT, &FIELDS, report)?;
     let outputs = headers::read(&object, report);
@@ -157,7 +170,7 @@ fn read_document<'a>(node: &'a Node, surroundings: &Surroundings<'_>, report: &m
     let has_keys = object.get("keys").is_some();
     let context =
         rollout::Context::new(outputs.clone().unwrap_or_default(), (!off).then_some(name), has_keys, surroundings);
-    let rollouts = read_rollouts(&object, &context, report);
+    let rollouts = read_rollouts(rollouts, &object.field("rollouts"), &context, report);
     let stripped = stripped(&rollouts, std::mem::take(&mut report.stripped));
     Some(Draft { rollouts, cookie, keys, outputs, stripped, access_log, inbound })
 }
@@ -175,35 +188,43 @@ fn stripped(rollouts: &[Arc<Rollout>], mut names: Vec<HeaderName>) -> Vec<Header
     names
 }
 
+/// Each rollout is dropped when it has been read: a tree takes as much memory as the rules that are made of it.
 fn read_rollouts<'a>(
-    object: &Object<'a>,
+    node: &'a mut Node<'_>,
+    path: &Path<'_>,
     context: &rollout::Context<'_>,
     report: &mut Report<'a>,
 ) -> Vec<Arc<Rollout>> {
-    let path = object.field("rollouts");
-    let Some(node) = object.get("rollouts") else {
-        report.add(&path, Kind::Missing { expected: "an object of rollouts by name".into() });
-        return Vec::new();
+    let expected = "an object of rollouts by name";
+    let entries = match node {
+        Node::Map(entries) => entries,
+        Node::Null => {
+            report.add(path, Kind::Missing { expected: expected.into() });
+            return Vec::new();
+        }
+        other => {
+            report.wrong(path, other, expected);
+            return Vec::new();
+        }
     };
-    let entries = reader::entries(node, &path, "an object of rollouts by name", report).unwrap_or_default();
-    if report.limit(&path, entries.len(), MOST_ROLLOUTS, "rollouts") {
+    if report.limit(path, entries.len(), MOST_ROLLOUTS, "rollouts") {
         return Vec::new();
     }
     // By name, without regard to the order of the document. A name that stands there twice is a mistake.
-    let mut by_name: BTreeMap<&'a str, (&'a Node<'a>, bool)> = BTreeMap::new();
-    for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
-        by_name.entry(name).and_modify(|(_, repeated)| *repeated = true).or_insert((node, false));
+    let mut by_name = BTreeMap::new();
+    for (name, node) in entries.iter_mut().filter(|(_, node)| *node != Node::Null) {
+        by_name.entry(&**name).and_modify(|(_, repeated)| *repeated = true).or_insert((node, false));
     }
     let mut rollouts: Vec<Arc<Rollout>> = Vec::with_capacity(by_name.len());
     for (name, (node, repeated)) in by_name {
         report.rollout = Some(name);
-        rollouts.push(rollout::read(name, node, repeated, &path, context, report));
+        rollouts.push(rollout::read(name, &std::mem::take(node), repeated, path, context, report));
     }
     report.rollout = None;
     // Last good forms count as well, or the index could grow with every push.
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
-    report.limit(&path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
+    report.limit(path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
     let regexes = rollouts.iter().flat_map(|rollout| rollout.entries()).map(MatchEntry::regexes).sum();
-    report.limit(&path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
+    report.limit(path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
     rollouts
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use regex_lite::{Regex, RegexBuilder};
 
 /// One matcher.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Matcher {
     test: Test,
     invert: bool,
@@ -17,7 +17,7 @@ pub(crate) struct Matcher {
 }
 
 /// What a value is compared with. With `ignore_case` the texts are in lower case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     Present(bool),
     Exact(Box<[u8]>),
@@ -103,6 +103,13 @@ impl Pattern {
     /// Whether the whole value matches. One that is not UTF-8, or longer than [`Pattern::LONGEST_VALUE`], does not.
     pub(crate) fn is_match(&self, value: &[u8]) -> bool {
         value.len() <= Self::LONGEST_VALUE && std::str::from_utf8(value).is_ok_and(|text| self.0.is_match(text))
+    }
+}
+
+impl PartialEq for Pattern {
+    /// By their texts; whoever compares matchers compares `ignore_case` beside.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
     }
 }
 

@@ -10,9 +10,10 @@ mod wire;
 pub use json::SyntaxError;
 
 /// A value of a document. Text is borrowed from the document wherever it stands there as it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Node<'d> {
     /// Means the same as a field that is not there.
+    #[default]
     Null,
     /// `true` or `false`.
     Bool(bool),

@@ -77,7 +77,7 @@ impl Rules {
 }
 
 /// One named experiment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
     pub(crate) name: String,
     /// An OR; empty means that nothing matches, which only a broken rollout can have.
@@ -86,7 +86,7 @@ pub struct Rollout {
 }
 
 /// What a rollout does with the requests that it covers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Plan {
     /// Its document was wrong and there is no earlier form of it: everybody gets stable.
     Broken(Box<Broken>),
@@ -95,7 +95,7 @@ pub(crate) enum Plan {
 }
 
 /// What is known of a rollout that cannot share its traffic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Broken {
     pub(crate) stable: Version,
     /// Whether routes need the headers to find stable.
@@ -119,7 +119,7 @@ impl Default for Broken {
 }
 
 /// A rollout that shares its traffic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shared {
     pub(crate) stable: VersionId,
     /// Sorted by name.
@@ -137,7 +137,7 @@ pub(crate) struct Shared {
 }
 
 /// How a rollout's decision reaches the routes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ways {
     /// Whether the version that an earlier hop chose is followed.
     pub(crate) inherit: bool,
@@ -156,7 +156,7 @@ impl Ways {
 }
 
 /// What weights come to: who owns which slots, and who has any weight at all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shares {
     pub(crate) intervals: Intervals,
     /// A bit for each version whose weight is not 0; stable's is what the others leave.
@@ -172,7 +172,7 @@ impl Shares {
 }
 
 /// A segment of the requests, and what it gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rule {
     /// `None` for every request.
     pub(crate) when: Option<MatchEntry>,
@@ -180,7 +180,7 @@ pub(crate) struct Rule {
 }
 
 /// What a rule's segment gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Then {
     /// This version.
     Use(VersionId),
@@ -284,7 +284,7 @@ impl VersionId {
 }
 
 /// One deployable variant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Version {
     pub(crate) name: String,
     /// The Envoy cluster, without which only the version header can steer.

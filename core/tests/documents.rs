@@ -40,6 +40,41 @@ fn every_good_document_is_taken_without_a_word() {
     }
 }
 
+/// What has not changed is kept as it is, so whatever a document can say must count as a change.
+#[test]
+fn a_document_means_the_same_whichever_was_there_before() {
+    let table: Vec<Value> = serde_json::from_str(include_str!("good-documents.json")).unwrap();
+    let env = |name: &str| (name == "SERIN_KEY").then(|| "a key of sixteen bytes or more".to_owned());
+    let read = |document: &Value, last_good: Option<&Rules>| {
+        let surroundings = Surroundings { last_good, env: &env };
+        Rules::parse(document.to_string().as_bytes(), &surroundings).rules.unwrap()
+    };
+    let documents = || table.iter().map(|case| &case["document"]);
+    let alone: Vec<Rules> = documents().map(|document| read(document, None)).collect();
+    let shown: Vec<String> = alone.iter().map(|rules| format!("{:?}", rules.rollouts().collect::<Vec<_>>())).collect();
+    for (document, shown) in documents().zip(&shown) {
+        for before in &alone {
+            let after = read(document, Some(before));
+            assert_eq!(format!("{:?}", after.rollouts().collect::<Vec<_>>()), *shown, "\n{before:?}\n{document}");
+        }
+    }
+}
+
+#[test]
+fn a_rollout_that_has_not_changed_is_kept() {
+    let versions = |weight: u32| format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": {weight}}}}}"#);
+    let document =
+        |a: u32, b: u32| format!(r#"{{"rollouts": {{"a": {{{}}}, "b": {{{}}}}}}}"#, versions(a), versions(b));
+    let read = |document: &str, last_good: Option<&Rules>| {
+        let surroundings = Surroundings { last_good, ..Surroundings::default() };
+        Rules::parse(document.as_bytes(), &surroundings).rules.unwrap()
+    };
+    let before = read(&document(10, 20), None);
+    let after = read(&document(10, 30), Some(&before));
+    let kept: Vec<bool> = before.rollouts().zip(after.rollouts()).map(|(a, b)| std::ptr::eq(a, b)).collect();
+    assert_eq!(kept, [true, false]);
+}
+
 #[test]
 fn what_is_too_large() {
     let bytes = format!("{{\"rollouts\": {{}}, \"x\": \"{}\"}}", "x".repeat(8 << 20));

@@ -120,10 +120,13 @@ pub(super) fn read(
     report.limit(&path, report.regexes_of_rollout, MOST_REGEXES, "regexes");
     let headers = different_headers(&matches, shared.as_ref());
     report.limit(&path, headers, MOST_HEADERS, "different headers in match and rules");
+    let last_good = context.last_good(name);
     if let (Some(shared), true) = (shared, report.count == before) {
-        return Arc::new(Rollout { name: name.to_owned(), matches, plan: Plan::Share(Box::new(shared)) });
+        let read = Rollout { name: name.to_owned(), matches, plan: Plan::Share(Box::new(shared)) };
+        // What has not changed is kept as it is, or each push would take as much memory again until all streams have ended.
+        return last_good.filter(|rollout| **rollout == read).unwrap_or_else(|| Arc::new(read));
     }
-    context.last_good(name).unwrap_or_else(|| {
+    last_good.unwrap_or_else(|| {
         // The name is shown in headers and metrics, so one that does not fit is not used.
         let name = values::rollout_name(name).unwrap_or_else(|| "invalid".into());
         Arc::new(Rollout { name, matches, plan: Plan::Broken(Box::new(broken)) })

@@ -5,7 +5,7 @@ use crate::header::HeaderName;
 use crate::keys::Secret;
 
 /// Where a request may name its version itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Overrides {
     pub(crate) header: Option<HeaderName>,
     pub(crate) query: Option<String>,
@@ -28,7 +28,7 @@ impl Overrides {
 }
 
 /// Whose overrides count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Trust {
     /// Anybody's.
     #[default]

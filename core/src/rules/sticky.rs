@@ -3,7 +3,7 @@
 use crate::header::HeaderName;
 
 /// What keeps a unit on its version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sticky {
     /// Ids that requests carry; the first that is present and not empty counts.
     pub(crate) units: Vec<UnitSource>,
@@ -28,7 +28,7 @@ impl Default for Sticky {
 }
 
 /// Where an id stands in a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum UnitSource {
     Header(HeaderName),
     Cookie(String),

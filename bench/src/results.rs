@@ -7,6 +7,29 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// What a chain of the filter, or of the script, is asked to do, with the kind of request that asks for it: `new` carries
+/// nothing, `cookie` the visitor cookie, `signed` that cookie with a signature, `user` the id of a user in a header.
+///
+/// Only chains that got the same kind of request are compared.
+pub const SCENARIOS: [(&str, &str); 11] = [
+    ("match_all_stable", "cookie"),
+    ("match_all_canary", "cookie"),
+    ("new", "new"),
+    ("hosts_stable", "cookie"),
+    ("hosts_canary", "cookie"),
+    ("hosts_new", "new"),
+    ("paths_stable", "cookie"),
+    ("paths_canary", "cookie"),
+    ("paths_new", "new"),
+    ("user_hash", "user"),
+    ("signed", "signed"),
+];
+
+/// The kind of request of a scenario, if there is such a scenario.
+pub fn kind_of(scenario: &str) -> Option<&'static str> {
+    SCENARIOS.iter().find(|(name, _)| *name == scenario).map(|(_, kind)| *kind)
+}
+
 /// What the part with a real Envoy measured: `target/bench/measured.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
@@ -16,7 +39,9 @@ pub struct Measured {
     pub quick: bool,
     /// How many copies of a filter a chain has.
     pub copies: u32,
-    /// Chains of copies over a direct response, by contestant.
+    /// Chains of copies over a direct response, by contestant: `none/KIND` (no filter), `empty_sdk/KIND`,
+    /// `empty_trimmed/KIND`, `lua/SCENARIO` and `serin/SCENARIO`, with the names of [`SCENARIOS`]. The CPU is that of the
+    /// request, all copies and the rest of Envoy included.
     pub chains: BTreeMap<String, Series>,
     /// One filter and real upstreams, by contestant.
     pub forwarding: BTreeMap<String, Forwarding>,

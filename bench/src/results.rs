@@ -4,8 +4,32 @@
 //! (`/proc/PID/schedstat` of all its threads). Nothing here is rounded or summarised: the report does that.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+/// What a chain of the filter, or of the script, is asked to do, with the kind of request that asks for it: `new` carries
+/// nothing, `cookie` the visitor cookie, `signed` that cookie with a signature, `user` the id of a user in a header.
+///
+/// Only chains that got the same kind of request are compared.
+pub const SCENARIOS: [(&str, &str); 11] = [
+    ("match_all_stable", "cookie"),
+    ("match_all_canary", "cookie"),
+    ("new", "new"),
+    ("hosts_stable", "cookie"),
+    ("hosts_canary", "cookie"),
+    ("hosts_new", "new"),
+    ("paths_stable", "cookie"),
+    ("paths_canary", "cookie"),
+    ("paths_new", "new"),
+    ("user_hash", "user"),
+    ("signed", "signed"),
+];
+
+/// The kind of request of a scenario, if there is such a scenario.
+pub fn kind_of(scenario: &str) -> Option<&'static str> {
+    SCENARIOS.iter().find(|(name, _)| *name == scenario).map(|(_, kind)| *kind)
+}
 
 /// What the part with a real Envoy measured: `target/bench/measured.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,7 +40,9 @@ pub struct Measured {
     pub quick: bool,
     /// How many copies of a filter a chain has.
     pub copies: u32,
-    /// Chains of copies over a direct response, by contestant.
+    /// Chains of copies over a direct response, by contestant: `none/KIND` (no filter), `empty_sdk/KIND`,
+    /// `empty_trimmed/KIND`, `lua/SCENARIO` and `serin/SCENARIO`, with the names of [`SCENARIOS`]. The CPU is that of the
+    /// request, all copies and the rest of Envoy included.
     pub chains: BTreeMap<String, Series>,
     /// One filter and real upstreams, by contestant.
     pub forwarding: BTreeMap<String, Forwarding>,
@@ -103,4 +129,57 @@ pub struct Soak {
     pub pushes: u32,
     /// Resident memory of the process in MiB.
     pub resident: f64,
+}
+
+/// What the module is and costs in wasmtime, exactly: `target/bench/module.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Module {
+    /// Size of the file.
+    pub bytes: u64,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
+    /// What it imports, by name.
+    pub imports: Vec<String>,
+    /// Linear memory in pages of 64 KiB.
+    pub pages: Pages,
+    /// What a request costs, by scenario.
+    pub scenarios: BTreeMap<String, Exact>,
+}
+
+/// Linear memory of one VM, in pages of 64 KiB.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pages {
+    /// Before a document.
+    pub start: u64,
+    /// With a small document, after its first requests.
+    pub small: u64,
+    /// After so many requests and pushes of small documents.
+    pub used: u64,
+    /// So many requests were those.
+    pub requests: u64,
+    /// So many pushes.
+    pub pushes: u64,
+    /// With a document of so many rollouts.
+    pub rollouts: BTreeMap<u32, u64>,
+}
+
+/// What one request costs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Exact {
+    /// In words.
+    pub title: String,
+    /// By name.
+    pub host_calls: BTreeMap<String, u64>,
+    /// Bytes of values that the host copied into the module.
+    pub bytes_in: u64,
+    /// Bytes that the host read from it.
+    pub bytes_out: u64,
+    /// Fuel of the module's instructions.
+    pub fuel: u64,
+}
+
+/// The target folder, in whose folder `bench` the files are: that of `CARGO_TARGET_DIR`, or else of the workspace.
+pub fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".."));
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |folder| workspace.join(folder))
 }

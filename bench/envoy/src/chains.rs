@@ -110,10 +110,11 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Seri
     let before = check::decisions_of(&envoys).await?;
     let series = rounds::cpu("chains", &contestants, plan.chains).await?;
     let after = check::decisions_of(&envoys).await?;
-    let each = rounds::requests(plan.chains) * u64::from(plan.copies);
+    let of_each = rounds::requests(plan.chains) * u64::from(plan.copies);
     for ((chain, before), after) in chains.iter().zip(before).zip(after) {
-        let expected = if matches!(chain.filter, Filter::Serin(..)) { each * chain.scenarios.len() as u64 } else { 0 };
-        ensure!(after - before == expected, "{:?} counted {} decisions, not {expected}", chain.filter, after - before);
+        let decides = matches!(chain.filter, Filter::Serin(..));
+        let (counted, due) = (after - before, if decides { of_each * chain.scenarios.len() as u64 } else { 0 });
+        ensure!(counted == due, "{:?} counted {counted} decisions, not {due}", chain.filter);
     }
     Ok(series)
 }

@@ -29,8 +29,9 @@ impl Pump {
         self.each(request, |n| {
             let mut left = share(n);
             move || {
+                let goes_on = left > 0;
                 left = left.saturating_sub(1);
-                left > 0
+                goes_on
             }
         })
         .await
@@ -46,7 +47,7 @@ impl Pump {
         self.each(request, |_| move || Instant::now() < end).await
     }
 
-    /// Sends a request on all connections until `goes_on`, made for each, says no after an answer.
+    /// Sends a request on each connection as long as its `goes_on` says so.
     async fn each<F: FnMut() -> bool + Send + 'static>(
         &mut self,
         request: &Request<()>,
@@ -57,13 +58,11 @@ impl Pump {
             let (request, mut goes_on) = (request.clone(), goes_on(n));
             tasks.spawn(async move {
                 let mut sent = 0;
-                loop {
+                while goes_on() {
                     send(&mut connection, &request).await?;
                     sent += 1;
-                    if !goes_on() {
-                        return anyhow::Ok((connection, sent));
-                    }
                 }
+                anyhow::Ok((connection, sent))
             });
         }
         let mut all = 0;

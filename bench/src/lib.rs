@@ -52,15 +52,16 @@ impl Covers {
     pub const ALL: [(&str, Self); 4] =
         [("hosts", Self::Hosts), ("paths", Self::Paths), ("wildcards", Self::Wildcards), ("headers", Self::Headers)];
 
-    /// A request that rollout 77 covers, with further headers.
-    pub fn request(self, headers: &[(&'static str, &str)]) -> Request {
+    /// A request that the rollout of this number covers, with further headers.
+    pub fn request(self, rollout: usize, headers: &[(&'static str, &str)]) -> Request {
         let headers = [&[("x-region", "eu"), ("x-team", "qa")], headers].concat();
-        match self {
-            Self::Hosts => Request::to("h77.example.com", "/shop/77/reviews?page=2", &headers),
-            Self::Paths => Request::to("shop.example.com", "/shop/77/reviews?page=2", &headers),
-            Self::Wildcards => Request::to("www.h77.example.com", "/shop/77/reviews?page=2", &headers),
-            Self::Headers => Request::to("h77.example.com", "/shop/77/reviews?page=2", &headers),
-        }
+        let path = format!("/shop/{rollout}/reviews?page=2");
+        let host = match self {
+            Self::Hosts | Self::Headers => format!("h{rollout}.example.com"),
+            Self::Paths => "shop.example.com".to_owned(),
+            Self::Wildcards => format!("www.h{rollout}.example.com"),
+        };
+        Request::to(&host, &path, &headers)
     }
 
     fn entry(self, n: usize) -> String {
@@ -78,10 +79,15 @@ impl Covers {
 
 /// A document with so many rollouts; a single one covers every request.
 pub fn document(rollouts: usize, covers: Covers) -> String {
+    document_with(rollouts, covers, "")
+}
+
+/// The same with more fields in every rollout, each with a comma behind it.
+pub fn document_with(rollouts: usize, covers: Covers, fields: &str) -> String {
     let rollout = |n: usize| {
         let matches = if rollouts == 1 { String::new() } else { format!(r#""match": [{}], "#, covers.entry(n)) };
         format!(
-            r#""r{n}": {{{matches}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
+            r#""r{n}": {{{matches}{fields}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
                "override": {{"header": "x-canary"}}, "sticky": {{"unit": [{{"header": "x-user-id"}}]}}}}"#
         )
     };

@@ -4,6 +4,7 @@
 //! (`/proc/PID/schedstat` of all its threads). Nothing here is rounded or summarised: the report does that.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -128,4 +129,57 @@ pub struct Soak {
     pub pushes: u32,
     /// Resident memory of the process in MiB.
     pub resident: f64,
+}
+
+/// What the module is and costs in wasmtime, exactly: `target/bench/module.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Module {
+    /// Size of the file.
+    pub bytes: u64,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
+    /// What it imports, by name.
+    pub imports: Vec<String>,
+    /// Linear memory in pages of 64 KiB.
+    pub pages: Pages,
+    /// What a request costs, by scenario.
+    pub scenarios: BTreeMap<String, Exact>,
+}
+
+/// Linear memory of one VM, in pages of 64 KiB.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pages {
+    /// Before a document.
+    pub start: u64,
+    /// With a small document, after its first requests.
+    pub small: u64,
+    /// After so many requests and pushes of small documents.
+    pub used: u64,
+    /// So many requests were those.
+    pub requests: u64,
+    /// So many pushes.
+    pub pushes: u64,
+    /// With a document of so many rollouts.
+    pub rollouts: BTreeMap<u32, u64>,
+}
+
+/// What one request costs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Exact {
+    /// In words.
+    pub title: String,
+    /// By name.
+    pub host_calls: BTreeMap<String, u64>,
+    /// Bytes of values that the host copied into the module.
+    pub bytes_in: u64,
+    /// Bytes that the host read from it.
+    pub bytes_out: u64,
+    /// Fuel of the module's instructions.
+    pub fuel: u64,
+}
+
+/// The target folder, in whose folder `bench` the files are: that of `CARGO_TARGET_DIR`, or else of the workspace.
+pub fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".."));
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |folder| workspace.join(folder))
 }

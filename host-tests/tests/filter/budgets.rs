@@ -7,69 +7,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use serin_host::{Exchange, Request, Usage, Worker};
+use serin_host::Usage;
+use serin_scenarios::Scenario;
 
-use crate::site::{cookies, merge, module, proxy, shop, shop_with, version, visitor_on};
+use crate::site::{module, proxy, shop_with, visitor_on};
 
 /// Fuel differs a little with the compiler that built the module.
 const FUEL_TOLERANCE: f64 = 0.03;
 
-/// What a request through a document with this match costs, and an override header, for a visitor who holds this
-/// version; a visitor without a cookie is a new one.
-fn cost(entry: &Value, held: Option<&str>, change: impl Fn(Request) -> Request) -> Usage {
-    cost_with(&json!({"match": [entry], "override": {"header": "x-canary"}}), held, change)
-}
-
-fn cost_with(fields: &Value, held: Option<&str>, change: impl Fn(Request) -> Request) -> Usage {
-    // Every rollout of one name and release has the same slots, whatever it covers.
-    let cookie = held.map(|version| visitor_on(&proxy(&shop(30)).worker(0), version));
-    cost_of(&proxy(&shop_with(30, fields)).worker(0), cookie.as_deref(), change)
-}
-
-/// What a request costs for a visitor who brings all cookies that such a document gave with this version.
-fn cost_again(document: &Value, wanted: &str) -> Usage {
-    let worker = proxy(document).worker(0);
-    let mut exchanges = (0..10_000).map(|_| worker.get("/cart").send().unwrap());
-    let first = exchanges.find(|exchange| version(exchange) == wanted).expect("10,000 visitors, and none of them");
-    cost_of(&worker, Some(&cookies(&first)), |request| request)
-}
-
-fn cost_of(worker: &Worker, cookie: Option<&str>, change: impl Fn(Request) -> Request) -> Usage {
-    let request = || {
-        let request = worker.get("/cart").header("accept", "text/html").header("user-agent", "a browser");
-        cookie.iter().fold(request, |request, cookie| request.header("cookie", cookie))
-    };
-    // The first requests grow what is kept for good, so the third is the one that counts.
-    let exchanges: Vec<Exchange> = (0..3).map(|_| change(request()).send().unwrap()).collect();
-    exchanges[2].usage.clone()
-}
-
-/// All scenarios by name.
+/// What each scenario costs, by its title.
 fn measured() -> BTreeMap<&'static str, Usage> {
-    let all = json!({});
-    let hosts = json!({"hosts": ["example.com"]});
-    let paths = json!({"hosts": ["example.com"], "path": {"prefix": "/cart"}});
-    let by_id = json!({"sticky": {"unit": [{"header": "x-user-id"}], "prefer": "unit"}});
-    let same = |request| request;
-    let rule = |name: &str| json!({"when": {"headers": [{"name": name, "exact": "yes"}]}, "use": "v2"});
-    let rules = json!({"rules": [rule("x-beta"), rule("x-staff"), rule("x-region")]});
-    let mut signed = shop(30);
-    merge(&mut signed, &json!({"keys": [{"id": "k1", "secret": "a key of sixteen bytes or more"}]}));
-    let held = shop_with(30, &json!({"sticky": {"hold": "version"}}));
-    BTreeMap::from([
-        ("cookie holds stable, match-all", cost(&all, Some("v1"), same)),
-        ("cookie holds stable, hosts", cost(&hosts, Some("v1"), same)),
-        ("cookie holds stable, hosts and paths", cost(&paths, Some("v1"), same)),
-        ("cookie holds canary, match-all", cost(&all, Some("v2"), same)),
-        ("new visitor, match-all", cost(&all, None, same)),
-        ("user id, match-all", cost_with(&by_id, None, |request| request.header("x-user-id", "alice"))),
-        ("override, match-all", cost(&all, None, |request| request.header("x-canary", "v2"))),
-        ("signed cookie holds stable, match-all", cost_again(&signed, "v1")),
-        ("cookie holds stable, three rules that do not hold", cost_with(&rules, Some("v1"), same)),
-        ("held version is stable, match-all", cost_again(&held, "v1")),
-        ("held version is canary, match-all", cost_again(&held, "v2")),
-        ("no rollout covers it", cost(&json!({"hosts": ["other.example.com"]}), None, same)),
-    ])
+    let cost = |scenario: Scenario| (scenario.title, scenario.start(module()).unwrap().cost().unwrap());
+    serin_scenarios::all().into_iter().map(cost).collect()
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The Lua script that does the filter's job.
 //!
-//! It is written for speed: no header is read twice, no string is built for a visitor who is known, and what Envoy's
-//! documentation offers for keeping something from the request to the response is used for new visitors alone. It is
-//! spared what the filter does beside the job: removing a client's copy of the version header, ageing cookies, asking
-//! caches not to share an answer that sets one, counting.
+//! It is written for speed: no header is read twice, the cookie is found without a pattern (which would make it twice as
+//! dear), no string is built for a visitor who is known, and only new visitors keep something for their response, in the
+//! way that Envoy's documentation offers. It is spared what the filter does beside the job: removing a client's copy of
+//! the version header, ageing cookies, asking caches not to share an answer that sets one, counting.
 
 use crate::job::{Copy, HOST, Match, PREFIX, WEIGHT};
 
@@ -15,10 +15,23 @@ pub(crate) fn script(copy: Copy, covers: Match) -> String {
         Match::Paths => by_host() + &by_path(),
     };
     let (name, header, version, cookie) = (copy.name(), copy.override_header(), copy.version_header(), copy.cookie());
-    let pattern = cookie.replace('-', "%-");
     format!(
         r#"
 local canary_percent = {WEIGHT}
+local find, byte, sub = string.find, string.byte, string.sub
+
+local function number_in(cookies)
+  local from = 1
+  while true do
+    local first, last = find(cookies, "{cookie}=n", from, true)
+    if not first then return nil end
+    local before = byte(cookies, first - 1)
+    if first == 1 or before == 32 or before == 59 then
+      return tonumber(sub(cookies, last + 1, last + 10))
+    end
+    from = last + 1
+  end
+end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -26,7 +39,7 @@ function envoy_on_request(handle)
   local version = headers:get("{header}")
   if version ~= "v1" and version ~= "v2" then
     local cookies = headers:get("cookie")
-    local number = cookies and tonumber(string.match(cookies, "%f[%w%-_]{pattern}=n(%d+)"))
+    local number = cookies and number_in(cookies)
     if not number then
       number = math.random(0, 999999999)
       handle:streamInfo():dynamicMetadata():set("{name}", "visitor", number)
@@ -58,8 +71,8 @@ fn by_path() -> String {
     let next = PREFIX.len() + 1;
     format!(
         r#"  local path = headers:get(":path")
-  local next = string.byte(path, {next})
-  if string.sub(path, 1, {length}) ~= "{PREFIX}" or (next and next ~= 47 and next ~= 63) then return end
+  local next = byte(path, {next})
+  if sub(path, 1, {length}) ~= "{PREFIX}" or (next and next ~= 47 and next ~= 63) then return end
 "#,
         length = PREFIX.len()
     )

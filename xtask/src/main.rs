@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "what these commands find out is printed there")]
 
+mod bench;
 mod demo;
 mod envoy_binary;
 mod progress;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure everything beside its rivals, in about ten minutes, and write `bench/RESULTS.md`.
+    Bench(bench::Args),
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
     /// Write the JSON Schema of the rules document, `manifests/rules.schema.json`.
@@ -39,6 +42,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),

@@ -2,7 +2,7 @@
 
 mod budgets;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,10 @@ use crate::progress::Progress;
 use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
-/// The filter links for wasm32 only, so whatever builds for this machine leaves it out.
-const NATIVE: [&str; 3] = ["--workspace", "--exclude", "serin-filter"];
+/// The filters link for wasm32 only, so whatever builds for this machine leaves them out.
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "serin-filter", "--exclude", "serin-bench-empty"];
+/// What is linted for wasm32.
+const GUEST: [&str; 6] = ["--package", "serin-core", "--package", "serin-filter", "--package", "serin-bench-empty"];
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -31,14 +33,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut suite = Suite { progress: Progress::new(), started: Instant::now(), times: Vec::new() };
     suite.format_and_lints()?;
-    let module = suite.timed("module", module)?;
+    let modules = suite.timed("modules", modules)?;
     let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
-    suite.tests(&module, &envoy)?;
+    suite.tests(&modules, &envoy)?;
     suite.docs()?;
     if args.full {
         let oldest =
             suite.timed("oldest Envoy", |progress| envoy_binary::locate(Some(envoy_binary::OLDEST), progress))?;
-        suite.tests(&module, &oldest)?;
+        suite.tests(&modules, &oldest)?;
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
     }
@@ -88,14 +90,15 @@ impl Suite {
         self.quiet("lints", &mut native)?;
         let target = workspace::target()?;
         let toolchain = self.timed("compiler for wasm32", |progress| Toolchain::find(&target, progress))?;
-        let mut guest = toolchain.clippy(&["--package", "serin-core", "--package", "serin-filter"]);
+        let mut guest = toolchain.clippy(&GUEST);
         self.quiet("lints on wasm32", &mut guest)
     }
 
     /// All of them, whichever Envoy it is: a choice of crates would have the libraries built again with other features.
-    fn tests(&mut self, module: &Path, envoy: &Envoy) -> Result<()> {
+    fn tests(&mut self, modules: &Modules, envoy: &Envoy) -> Result<()> {
         let mut cargo = workspace::cargo();
-        cargo.args(["test", "--locked"]).args(NATIVE).env("SERIN_WASM", module).env("ENVOY", &envoy.path);
+        cargo.args(["test", "--locked"]).args(NATIVE).env("ENVOY", &envoy.path);
+        cargo.env("SERIN_WASM", &modules.serin).env("SERIN_EMPTY", &modules.empty);
         self.aloud(&format!("tests, with Envoy {}", envoy.version), &mut cargo)
     }
 
@@ -121,10 +124,18 @@ impl Suite {
     }
 }
 
-/// Builds the module and holds it against its budgets.
-fn module(progress: &Progress) -> Result<PathBuf> {
-    let path = wasm::build(progress)?;
+/// What the tests run in hosts.
+struct Modules {
+    /// The module.
+    serin: PathBuf,
+    /// The one of the benches that does nothing.
+    empty: PathBuf,
+}
+
+/// Builds the modules and holds ours against its budgets.
+fn modules(progress: &Progress) -> Result<Modules> {
+    let serin = wasm::build(progress)?;
     let step = progress.step("budgets of the module");
-    step.done(budgets::check(&wasm::summary(&path)?, &wasm::declared_host_calls()?)?);
-    Ok(path)
+    step.done(budgets::check(&wasm::summary(&serin)?, &wasm::declared_host_calls()?)?);
+    Ok(Modules { serin, empty: wasm::build_empty(progress)? })
 }

@@ -21,6 +21,8 @@ use crate::workspace;
 
 /// The crate that becomes the module.
 const PACKAGE: &str = "serin-filter";
+/// The crate of the filter that does nothing.
+const EMPTY: &str = "serin-bench-empty";
 
 /// Options of `cargo xtask wasm`.
 #[derive(clap::Args)]
@@ -56,6 +58,22 @@ pub(crate) fn build(progress: &Progress) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Builds the filter of the benches that does nothing and returns its path. It stays as cargo gives it, for that is what a
+/// filter on the SDK costs.
+///
+/// # Errors
+/// If there is no compiler for the target, or if it does not compile.
+pub(crate) fn build_empty(progress: &Progress) -> Result<PathBuf> {
+    let target = workspace::target()?;
+    let toolchain = Toolchain::find(&target, progress)?;
+    let _lock = workspace::lock("module.lock", progress)?;
+    let step = progress.step("building a filter that does nothing");
+    compile(&toolchain, EMPTY, &step)?;
+    let path = target.join(TARGET).join("guest/serin_bench_empty.wasm");
+    step.done(format!("{} ({})", path.display(), summary(&path)?.kib()));
+    Ok(path)
+}
+
 /// Reads what a built module is made of.
 pub(crate) fn summary(path: &Path) -> Result<Summary> {
     Summary::of(&read(path)?)
@@ -67,7 +85,7 @@ pub(crate) fn declared_host_calls() -> Result<BTreeSet<String>> {
 }
 
 fn link(toolchain: &Toolchain, target: &Path, path: &Path, step: &Step) -> Result<String> {
-    compile(toolchain, step)?;
+    compile(toolchain, PACKAGE, step)?;
     let linked = read(&target.join(TARGET).join("guest/serin.wasm"))?;
     let wasm = postlink::run(&linked, &declared_host_calls()?)?;
     if fs::read(path).ok().as_ref() != Some(&wasm) {
@@ -79,11 +97,11 @@ fn link(toolchain: &Toolchain, target: &Path, path: &Path, step: &Step) -> Resul
 }
 
 /// Runs cargo; the bar counts the packages that are ready, whether compiled now or before.
-fn compile(toolchain: &Toolchain, step: &Step) -> Result<()> {
-    let mut waited_for = workspace::dependencies(PACKAGE, TARGET)?;
+fn compile(toolchain: &Toolchain, package: &str, step: &Step) -> Result<()> {
+    let mut waited_for = workspace::dependencies(package, TARGET)?;
     step.bar(waited_for.len() as u64);
     let json = "--message-format=json-render-diagnostics";
-    let mut cargo = toolchain.build(&["--package", PACKAGE, "--profile", "guest", json])?;
+    let mut cargo = toolchain.build(&["--package", package, "--profile", "guest", json])?;
     let count = |line: &str| {
         if built_package(line).is_some_and(|package| waited_for.remove(&package)) {
             step.inc(1);

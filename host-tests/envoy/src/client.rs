@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Empty};
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap};
@@ -57,8 +58,17 @@ impl Connection {
     /// # Errors
     /// If the connection cannot be made or breaks, or if the answer takes longer than thirty seconds.
     pub async fn get(&mut self, request: Builder) -> Result<Reply> {
+        let request = request.body(()).with_context(|| format!("a request to {} is not valid", self.address))?;
+        self.send(request).await
+    }
+
+    /// Sends a request without a body and reads the whole answer.
+    ///
+    /// # Errors
+    /// As [`Connection::get`].
+    pub async fn send(&mut self, request: Request<()>) -> Result<Reply> {
         let address = self.address;
-        let reply = timeout(LIMIT, self.send(request)).await;
+        let reply = timeout(LIMIT, self.exchange(request)).await;
         match reply {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
@@ -72,8 +82,8 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, request: Builder) -> Result<Reply> {
-        let mut request = request.body(Empty::new()).context("the request is not valid")?;
+    async fn exchange(&mut self, request: Request<()>) -> Result<Reply> {
+        let mut request = request.map(|()| Empty::new());
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, self.address.to_string().parse()?);
         }
@@ -131,7 +141,6 @@ async fn open(address: SocketAddr) -> Result<SendRequest<Empty<Bytes>>> {
 mod tests {
     use super::*;
     use crate::upstream::Upstreams;
-    use hyper::Request;
 
     #[tokio::test]
     async fn a_connection_stays_open_and_opens_again_after_a_failure() {

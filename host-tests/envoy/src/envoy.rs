@@ -3,25 +3,18 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
-use crate::admin::Admin;
-use crate::folder::{ACCESS_LOG, Folder, LOG, RESOURCE, ROUTES};
+use crate::folder::{ACCESS_LOG, RESOURCE, ROUTES};
 use crate::manifest::{self, Configuration, Plugin};
-use crate::process::Process;
+use crate::running::Running;
 
 /// A running Envoy; dropping it ends it and removes its folder.
 #[derive(Debug)]
 pub struct Envoy {
-    // Dropped in this order: the process is gone before its folder is.
-    pub(crate) process: Process,
-    pub(crate) folder: Folder,
-    pub(crate) admin: Admin,
-    pub(crate) listener: SocketAddr,
+    pub(crate) running: Running,
     pub(crate) plugin: Plugin,
     pub(crate) resource: String,
     /// The route table in a file of its own, if it is in one.
@@ -31,17 +24,17 @@ pub struct Envoy {
 impl Envoy {
     /// Where it takes requests.
     pub fn address(&self) -> SocketAddr {
-        self.listener
+        self.running.address()
     }
 
     /// Where its admin interface is.
     pub fn admin_address(&self) -> SocketAddr {
-        self.admin.address
+        self.running.admin_address()
     }
 
     /// The file that the rules are in; a new one is moved over it.
     pub fn rules_file(&self) -> PathBuf {
-        self.folder.path(RESOURCE)
+        self.running.path(RESOURCE)
     }
 
     /// Moves a new configuration into place and returns once every worker uses it.
@@ -54,7 +47,7 @@ impl Envoy {
             // Envoy skips a resource that it has already, so there would be nothing to wait for.
             return Ok(());
         }
-        self.replace(RESOURCE, &resource, r"extension_config_discovery\.http_filter\.serin\.config_", "fail").await?;
+        self.running.push(RESOURCE, &resource, COUNTERS, "fail").await?;
         self.resource = resource;
         Ok(())
     }
@@ -68,7 +61,7 @@ impl Envoy {
         let known = self.routes.as_ref().context("this Envoy was started with routes that do not change")?;
         let routes = manifest::routes(fields)?.to_string();
         ensure!(*known != routes, "Envoy has these routes already");
-        self.replace(ROUTES, &routes, r"http\.main\.rds\.main\.(config_|update_)", "rejected").await?;
+        self.running.push(ROUTES, &routes, r"http\.main\.rds\.main\.(config_|update_)", "rejected").await?;
         self.routes = Some(routes);
         Ok(())
     }
@@ -78,7 +71,7 @@ impl Envoy {
     /// # Errors
     /// If the admin interface does not answer, as when Envoy has ended.
     pub async fn sum(&self, pattern: &str) -> Result<u64> {
-        self.admin.sum(pattern).await.with_context(|| self.state())
+        self.running.sum(pattern).await
     }
 
     /// The Prometheus lines of one metric.
@@ -86,7 +79,7 @@ impl Envoy {
     /// # Errors
     /// As [`Envoy::sum`].
     pub async fn prometheus(&self, metric: &str) -> Result<Vec<String>> {
-        self.admin.prometheus(metric).await.with_context(|| self.state())
+        self.running.prometheus(metric).await
     }
 
     /// The log so far.
@@ -94,7 +87,7 @@ impl Envoy {
     /// # Errors
     /// If the file cannot be read.
     pub fn log(&self) -> Result<String> {
-        fs::read_to_string(self.folder.path(LOG)).context("cannot read Envoy's log")
+        self.running.log()
     }
 
     /// The lines of the log that the filter wrote at error level, in order, as Envoy logged them. Every VM writes its own.
@@ -112,43 +105,14 @@ impl Envoy {
     /// # Errors
     /// If the file cannot be read.
     pub fn access_log(&self) -> Result<String> {
-        fs::read_to_string(self.folder.path(ACCESS_LOG)).context("cannot read Envoy's access log")
+        fs::read_to_string(self.running.path(ACCESS_LOG)).context("cannot read Envoy's access log")
     }
 
     /// Waits until Envoy ends by itself, and gives back what tells so with the end of its log.
     pub async fn ended(&self) -> anyhow::Error {
-        while self.process.ended().is_none() {
-            sleep(POLL).await;
-        }
-        anyhow::Error::msg(self.state())
-    }
-
-    /// Moves a file into place and waits until the counter `<counters>reload` tells that Envoy has taken it up, or
-    /// `<counters><refused>` that it has not.
-    async fn replace(&self, file: &str, text: &str, counters: &str, refused: &str) -> Result<()> {
-        let (reload, refused) = (format!("^{counters}reload$"), format!("^{counters}{refused}$"));
-        let (taken, known) = (self.sum(&reload).await?, self.sum(&refused).await?);
-        self.folder.replace(file, text)?;
-        let end = Instant::now() + TAKE_UP;
-        while self.sum(&reload).await? == taken {
-            if self.sum(&refused).await? > known {
-                bail!("Envoy refused the new {file}; its log ends with\n{}", self.folder.tail());
-            }
-            if Instant::now() > end {
-                bail!("Envoy did not take up {file} within {TAKE_UP:?}; its log ends with\n{}", self.folder.tail());
-            }
-            sleep(POLL).await;
-        }
-        Ok(())
-    }
-
-    fn state(&self) -> String {
-        match self.process.ended() {
-            Some(status) => format!("Envoy has ended ({status}); its log ends with\n{}", self.folder.tail()),
-            None => "Envoy runs, but its admin interface gave no answer".to_owned(),
-        }
+        self.running.ended().await
     }
 }
 
-const TAKE_UP: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(5);
+/// What counts the takes of a resource, as the begin of a regular expression.
+const COUNTERS: &str = r"extension_config_discovery\.http_filter\.serin\.config_";

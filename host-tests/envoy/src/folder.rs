@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use crate::admin::Admin;
 use crate::process::Process;
 
-/// The filter and its rules. Envoy watches the folder of this file and that of the next.
-pub(crate) const RESOURCE: &str = "rules/serin.json";
-/// The route table.
-pub(crate) const ROUTES: &str = "routes/main.json";
+/// The file of the filter and its rules. Envoy watches the folder of this file and that of the next.
+pub const RESOURCE: &str = "rules/serin.json";
+/// The file of the route table.
+pub const ROUTES: &str = "routes/main.json";
 /// What Envoy starts with.
 pub(crate) const BOOTSTRAP: &str = "envoy.json";
 /// The address of the admin interface, written by Envoy.

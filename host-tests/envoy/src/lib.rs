@@ -2,7 +2,7 @@
 //!
 //! The demo and the end-to-end tests are written with it. What Envoy runs is `manifests/envoy` itself, with nothing but
 //! addresses, paths and, where a test asks for it, the route table or fields of the listener or the connection manager
-//! replaced. How the filter decides is not known here.
+//! replaced; [`Running`] takes any other bootstrap. How the filter decides is not known here.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -24,6 +24,7 @@ mod envoy;
 mod folder;
 pub mod manifest;
 mod process;
+mod running;
 mod setup;
 mod upstream;
 mod visitor;
@@ -31,7 +32,9 @@ mod visitor;
 pub use client::{Connection, Reply, exchange};
 pub use crowd::{Ask, Crowd, Report, Traffic};
 pub use envoy::Envoy;
+pub use folder::{RESOURCE as RULES, ROUTES};
 pub use manifest::{Configuration, Routes};
+pub use running::Running;
 pub use setup::Setup;
 pub use upstream::Upstreams;
 pub use visitor::Visitor;

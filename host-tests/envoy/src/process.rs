@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,6 +19,7 @@ use anyhow::{Context, Result};
 /// A running child; dropping it ends the child and waits until it is gone.
 #[derive(Debug)]
 pub(crate) struct Process {
+    id: u32,
     ended: Arc<OnceLock<ExitStatus>>,
     /// Dropping the sender is the request to end the child.
     keep: Option<mpsc::Sender<()>>,
@@ -29,7 +31,7 @@ impl Process {
     pub(crate) fn start(program: &[OsString], log: &File) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "sh"]).args(program);
-        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone()?);
         // A Ctrl-C in the terminal is for us alone.
         command.process_group(0);
 
@@ -43,7 +45,9 @@ impl Process {
                 Err(error) => return tell.send(Err(error)).unwrap_or_default(),
             };
             let pipe = shell.stdin.take();
-            tell.send(Ok(())).unwrap_or_default();
+            let mut id = String::new();
+            shell.stdout.take().map(|said| BufReader::new(said).read_line(&mut id));
+            tell.send(Ok(id)).unwrap_or_default();
             while dropped.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
                 if let Ok(Some(status)) = shell.try_wait() {
                     return told.set(status).unwrap_or_default();
@@ -53,8 +57,14 @@ impl Process {
             shell.wait().ok();
         };
         let keeper = std::thread::Builder::new().name("envoy keeper".to_owned()).spawn(keep_it)?;
-        started.recv().context("the thread that starts a child ended")?.context("cannot run sh")?;
-        Ok(Self { ended, keep: Some(keep), keeper: Some(keeper) })
+        let id = started.recv().context("the thread that starts a child ended")?.context("cannot run sh")?;
+        let id = id.trim().parse().context("the shell between did not tell the child's process id")?;
+        Ok(Self { id, ended, keep: Some(keep), keeper: Some(keeper) })
+    }
+
+    /// The child's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// How the child ended by itself, if it has.
@@ -73,11 +83,14 @@ impl Drop for Process {
 }
 
 /// Runs `"$@"`, ends it when standard input closes, and ends as it did. Once the child has ended, its process id may
-/// become somebody else's, so the reader that would end it has to go first.
+/// become somebody else's, so the reader that would end it has to go first. The child's process id is the one line on standard
+/// output; what the child prints goes to standard error.
 const SCRIPT: &str = r#"
-exec 3<&0 </dev/null
-"$@" 3<&- &
+exec 3<&0 4>&1 >&2 </dev/null
+"$@" 3<&- 4>&- &
 child=$!
+echo "$child" >&4
+exec 4>&-
 { read -r _ <&3; kill -9 "$child"; } 2>/dev/null &
 reader=$!
 exec 3<&-
@@ -114,6 +127,13 @@ mod tests {
         let process = start(log.as_file(), &["sh", "-c", "echo out; echo err >&2; exit 3"]);
         assert_eq!(Some(3), until(|| process.ended()).code());
         assert_eq!("out\nerr\n", std::fs::read_to_string(log.path()).unwrap());
+    }
+
+    #[test]
+    fn the_process_id_is_the_childs() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let process = start(log.as_file(), &SLEEPER);
+        assert_eq!(id_in(&log), process.id().to_string());
     }
 
     fn id_in(log: &tempfile::NamedTempFile) -> String {

@@ -1,8 +1,6 @@
 //! How an Envoy is to be started.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::envoy::Envoy;
-use crate::folder::{ACCESS_LOG, ADMIN, BOOTSTRAP, Folder, LOG, RESOURCE, ROUTES};
-use crate::manifest::{self, Configuration, LISTENER, Places, Plugin, Routes, Shape};
-use crate::process::Process;
+use crate::folder::{ACCESS_LOG, BOOTSTRAP, Folder, RESOURCE, ROUTES};
+use crate::manifest::{self, Configuration, Places, Plugin, Routes, Shape};
+use crate::running::Running;
 use crate::upstream::Upstreams;
 
 /// How an Envoy is to be started.
@@ -137,26 +135,11 @@ impl Setup {
             folder.replace(ROUTES, routes)?;
         }
 
-        let process = self.launch(&folder)?;
-        let admin = folder.until_ready(&process).await?;
-        let listener = admin.listener(LISTENER).await?;
+        let running = Running::launch(folder, &self.binary, self.workers).await?;
         // Envoy starts all the same with routes that it refuses, and has none.
-        if routes.is_some() && admin.sum(r"^http\.main\.rds\.main\.update_rejected$").await? > 0 {
-            bail!("Envoy refused the routes; its log ends with\n{}", folder.tail());
+        if routes.is_some() && running.sum(r"^http\.main\.rds\.main\.update_rejected$").await? > 0 {
+            bail!("Envoy refused the routes; its log ends with\n{}", running.tail());
         }
-        Ok(Envoy { process, folder, admin, listener, plugin, resource, routes })
-    }
-
-    fn launch(&self, folder: &Folder) -> Result<Process> {
-        let mut words = vec![OsString::from(&self.binary)];
-        words.extend(["--config-path".into(), folder.path(BOOTSTRAP).into()]);
-        words.extend(["--admin-address-path".into(), folder.path(ADMIN).into()]);
-        words.extend(["--concurrency".into(), self.workers.to_string().into()]);
-        // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
-        words.extend(
-            ["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "100"].map(Into::into),
-        );
-        let log = File::create(folder.path(LOG))?;
-        Process::start(&words, &log).with_context(|| format!("cannot start Envoy from {}", self.binary.display()))
+        Ok(Envoy { running, plugin, resource, routes })
     }
 }

@@ -1,0 +1,180 @@
+//! Chains: many copies of a filter before a direct response, so that what one copy costs stands out of the noise.
+
+mod check;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use serin_bench::results::{Series, kind_of};
+use serin_envoy::Running;
+
+use crate::Tools;
+use crate::bootstrap::{answer, any_route, bootstrap, header_route, inline, lua, wasm};
+use crate::job::{Brings, Copy, Match, by_user, keys, request};
+use crate::plan::Plan;
+use crate::rounds::{self, Contestant};
+use crate::script::script;
+
+/// What fills a chain.
+#[derive(Clone, Debug)]
+pub(crate) enum Filter {
+    /// Nothing.
+    None,
+    /// A module that does nothing, as cargo gives it, or with the callbacks of a trimmed one only.
+    Empty {
+        /// Whether the callbacks are those of our module alone.
+        trimmed: bool,
+    },
+    /// The script.
+    Lua(Match),
+    /// The filter, with further fields of its rollout and its document.
+    Serin(Match, Value, Value),
+}
+
+/// What a chain does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// Nothing at all.
+    Nothing,
+    /// Every copy decides for stable, and leaves no trace.
+    Stable,
+    /// Every copy writes the canary's header.
+    Canary,
+    /// Every copy gives a cookie.
+    Cookie,
+}
+
+/// One Envoy, with everything that is measured on it: the series, what the request brings, and what is done with it.
+struct Chain {
+    filter: Filter,
+    scenarios: Vec<(&'static str, Brings, Does)>,
+}
+
+/// All chains. A scenario is named as in [`serin_bench::results::SCENARIOS`]; a chain that does nothing, by kind of request.
+fn chains() -> Vec<Chain> {
+    use Match::{All, Hosts, Paths};
+    let kinds = |name: [&'static str; 4]| {
+        let brings = [Brings::Nothing, Brings::Stable, Brings::User, Brings::Signed];
+        name.into_iter().zip(brings).map(|(name, brings)| (name, brings, Does::Nothing)).collect()
+    };
+    let visitors = |[stable, canary, new]: [&'static str; 3]| {
+        vec![
+            (stable, Brings::Stable, Does::Stable),
+            (canary, Brings::Canary, Does::Canary),
+            (new, Brings::Nothing, Does::Cookie),
+        ]
+    };
+    let plain = |covers| Filter::Serin(covers, json!({}), json!({}));
+    let chain = |filter, scenarios| Chain { filter, scenarios };
+    vec![
+        chain(Filter::None, kinds(["none/new", "none/cookie", "none/user", "none/signed"])),
+        chain(
+            Filter::Empty { trimmed: false },
+            kinds(["empty_sdk/new", "empty_sdk/cookie", "empty_sdk/user", "empty_sdk/signed"]),
+        ),
+        chain(
+            Filter::Empty { trimmed: true },
+            kinds(["empty_trimmed/new", "empty_trimmed/cookie", "empty_trimmed/user", "empty_trimmed/signed"]),
+        ),
+        chain(Filter::Lua(All), visitors(["lua/match_all_stable", "lua/match_all_canary", "lua/new"])),
+        chain(Filter::Lua(Hosts), visitors(["lua/hosts_stable", "lua/hosts_canary", "lua/hosts_new"])),
+        chain(Filter::Lua(Paths), visitors(["lua/paths_stable", "lua/paths_canary", "lua/paths_new"])),
+        chain(plain(All), visitors(["serin/match_all_stable", "serin/match_all_canary", "serin/new"])),
+        chain(plain(Hosts), visitors(["serin/hosts_stable", "serin/hosts_canary", "serin/hosts_new"])),
+        chain(plain(Paths), visitors(["serin/paths_stable", "serin/paths_canary", "serin/paths_new"])),
+        chain(Filter::Serin(All, by_user(), json!({})), vec![("serin/user_hash", Brings::User, Does::Stable)]),
+        chain(Filter::Serin(All, json!({}), keys()), vec![("serin/signed", Brings::Signed, Does::Stable)]),
+    ]
+}
+
+/// Measures all chains.
+///
+/// # Errors
+/// If one of them cannot be started, or does not do its job.
+pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Series>> {
+    let chains = chains();
+    let mut envoys = Vec::new();
+    for chain in &chains {
+        envoys.push(start(tools, &chain.filter, plan.copies).await.with_context(|| format!("{:?}", chain.filter))?);
+    }
+    let mut contestants = Vec::new();
+    for (chain, envoy) in chains.iter().zip(&envoys) {
+        for (name, brings, does) in &chain.scenarios {
+            ensure!(kind_matches(name, brings), "{name} is not known, or gets another kind of request");
+            let request = request(brings, plan.copies)?;
+            check::does(envoy, &chain.filter, &request, *does, plan.copies).await.context(*name)?;
+            contestants.push(Contestant { name: (*name).to_owned(), envoy, request });
+        }
+    }
+    let before = check::decisions_of(&envoys).await?;
+    let series = rounds::cpu("chains", &contestants, plan.chains).await?;
+    let after = check::decisions_of(&envoys).await?;
+    let of_each = rounds::requests(plan.chains) * u64::from(plan.copies);
+    for ((chain, before), after) in chains.iter().zip(before).zip(after) {
+        let decides = matches!(chain.filter, Filter::Serin(..));
+        let (counted, due) = (after - before, if decides { of_each * chain.scenarios.len() as u64 } else { 0 });
+        ensure!(counted == due, "{:?} counted {counted} decisions, not {due}", chain.filter);
+    }
+    Ok(series)
+}
+
+/// Whether a series is one that the report knows, for this kind of request.
+fn kind_matches(name: &str, brings: &Brings) -> bool {
+    let kind = match brings {
+        Brings::Nothing => "new",
+        Brings::Stable | Brings::Canary => "cookie",
+        Brings::User => "user",
+        Brings::Signed => "signed",
+    };
+    match name.split_once('/') {
+        Some(("lua" | "serin", scenario)) => kind_of(scenario) == Some(kind),
+        Some((_, of)) => of == kind,
+        None => false,
+    }
+}
+
+/// Starts an Envoy with one worker and a chain before a direct response.
+pub(crate) async fn start(tools: &Tools, filter: &Filter, copies: u32) -> Result<Running> {
+    let filters: Vec<Value> = Copy::all(copies).filter_map(|copy| one(tools, filter, copy)).collect();
+    Running::start(&tools.envoy, 1, &[], |_| bootstrap(&filters, inline(routes(copies)), &[])).await
+}
+
+/// One copy.
+pub(crate) fn one(tools: &Tools, filter: &Filter, copy: Copy) -> Option<Value> {
+    match filter {
+        Filter::None => None,
+        Filter::Empty { trimmed } => {
+            let capabilities: &[&str] = if *trimmed { &TRIMMED } else { &[] };
+            Some(wasm(&copy.name(), &tools.empty, "", capabilities))
+        }
+        Filter::Lua(covers) => Some(lua(&copy.name(), &script(copy, *covers))),
+        Filter::Serin(covers, rollout, top) => {
+            Some(wasm(&copy.name(), &tools.module, &copy.document(*covers, rollout, top), &[]))
+        }
+    }
+}
+
+/// The callbacks that our module has, and what a module of the SDK asks of its host while it starts.
+const TRIMMED: [&str; 12] = [
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_request_headers",
+    "proxy_on_response_headers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+    "proxy_log",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_write",
+    "random_get",
+];
+
+/// A route that shows what the copies wrote, for those who ask for it, and one that answers shortly.
+fn routes(copies: u32) -> Vec<Value> {
+    let seen: Vec<String> = Copy::all(copies).map(|copy| format!("%REQ({})%", copy.version_header())).collect();
+    let mut shows = header_route(check::PROBE, None, answer("probe"));
+    shows["response_headers_to_add"] = json!([{"header": {"key": check::SEEN, "value": seen.join(",")}}]);
+    vec![shows, any_route(answer("answer"))]
+}

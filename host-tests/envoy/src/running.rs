@@ -1,0 +1,163 @@
+//! A running Envoy with any bootstrap: its files, its statistics, its process.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::admin::Admin;
+use crate::folder::{ADMIN, BOOTSTRAP, Folder, LOG};
+use crate::manifest::LISTENER;
+use crate::process::Process;
+
+/// A running Envoy; dropping it ends it and removes its folder.
+#[derive(Debug)]
+pub struct Running {
+    // Dropped in this order: the process is gone before its folder is.
+    process: Process,
+    folder: Folder,
+    admin: Admin,
+    listener: SocketAddr,
+}
+
+impl Running {
+    /// Starts Envoy from `binary` in a folder of its own, with the bootstrap that is made for that folder and with `files`
+    /// in it, and waits until it takes traffic. The bootstrap binds its admin interface to a free port and has a listener
+    /// `main` on another one. Envoy may watch the folders of [`RULES`](crate::RULES) and [`ROUTES`](crate::ROUTES).
+    ///
+    /// # Errors
+    /// If Envoy cannot be started, ends by itself or is not ready within 30 seconds; the message has the end of its log.
+    pub async fn start(
+        binary: &Path,
+        workers: u32,
+        files: &[(&str, &str)],
+        bootstrap: impl FnOnce(&Path) -> Value,
+    ) -> Result<Self> {
+        let folder = Folder::new()?;
+        for (name, text) in files {
+            folder.replace(name, text)?;
+        }
+        folder.replace(BOOTSTRAP, &bootstrap(&folder.path("")).to_string())?;
+        Self::launch(folder, binary, workers).await
+    }
+
+    /// Starts Envoy in a folder that has all its files.
+    pub(crate) async fn launch(folder: Folder, binary: &Path, workers: u32) -> Result<Self> {
+        let mut words = vec![OsString::from(binary)];
+        words.extend(["--config-path".into(), folder.path(BOOTSTRAP).into()]);
+        words.extend(["--admin-address-path".into(), folder.path(ADMIN).into()]);
+        words.extend(["--concurrency".into(), workers.to_string().into()]);
+        // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
+        words.extend(
+            ["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "100"].map(Into::into),
+        );
+        let log = File::create(folder.path(LOG))?;
+        let process =
+            Process::start(&words, &log).with_context(|| format!("cannot start Envoy from {}", binary.display()))?;
+        let admin = folder.until_ready(&process).await?;
+        let listener = admin.listener(LISTENER).await?;
+        Ok(Self { process, folder, admin, listener })
+    }
+
+    /// Where it takes requests.
+    pub fn address(&self) -> SocketAddr {
+        self.listener
+    }
+
+    /// Where its admin interface is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The sum of the counters and gauges whose full name matches the regular expression `pattern`.
+    ///
+    /// # Errors
+    /// If the admin interface does not answer, as when Envoy has ended.
+    pub async fn sum(&self, pattern: &str) -> Result<u64> {
+        self.admin.sum(pattern).await.with_context(|| self.state())
+    }
+
+    /// The Prometheus lines of one metric.
+    ///
+    /// # Errors
+    /// As [`Running::sum`].
+    pub async fn prometheus(&self, metric: &str) -> Result<Vec<String>> {
+        self.admin.prometheus(metric).await.with_context(|| self.state())
+    }
+
+    /// The log so far.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn log(&self) -> Result<String> {
+        fs::read_to_string(self.folder.path(LOG)).context("cannot read Envoy's log")
+    }
+
+    /// Replaces one of its files in one step, so that Envoy never sees half of it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn replace(&self, file: &str, text: &str) -> Result<()> {
+        self.folder.replace(file, text)
+    }
+
+    /// Waits until Envoy ends by itself, and gives back what tells so with the end of its log.
+    pub async fn ended(&self) -> anyhow::Error {
+        while self.process.ended().is_none() {
+            sleep(POLL).await;
+        }
+        anyhow::Error::msg(self.state())
+    }
+
+    /// Moves a file into place and waits until the counter `<counters>reload` tells that Envoy has taken it up, or
+    /// `<counters><refused>` that it has not. `counters` is the begin of a regular expression.
+    ///
+    /// # Errors
+    /// If Envoy refuses the file, has ended, or does not take it up within thirty seconds.
+    pub async fn push(&self, file: &str, text: &str, counters: &str, refused: &str) -> Result<()> {
+        let (reload, refused) = (format!("^{counters}reload$"), format!("^{counters}{refused}$"));
+        let (taken, known) = (self.sum(&reload).await?, self.sum(&refused).await?);
+        self.replace(file, text)?;
+        let end = Instant::now() + TAKE_UP;
+        while self.sum(&reload).await? == taken {
+            if self.sum(&refused).await? > known {
+                bail!("Envoy refused the new {file}; its log ends with\n{}", self.tail());
+            }
+            if Instant::now() > end {
+                bail!("Envoy did not take up {file} within {TAKE_UP:?}; its log ends with\n{}", self.tail());
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// The path of one of its files.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path(name)
+    }
+
+    /// The end of the log.
+    pub(crate) fn tail(&self) -> String {
+        self.folder.tail()
+    }
+
+    fn state(&self) -> String {
+        match self.process.ended() {
+            Some(status) => format!("Envoy has ended ({status}); its log ends with\n{}", self.tail()),
+            None => "Envoy runs, but its admin interface gave no answer".to_owned(),
+        }
+    }
+}
+
+const TAKE_UP: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);

@@ -5,6 +5,7 @@
 #![allow(missing_docs)] // The macros of criterion make public functions.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,24 +18,23 @@ use serin_scenarios::Scenario;
 /// A proxy with one worker configures a canary VM, the main thread's VM and the worker's.
 const VMS: u32 = 3;
 
-/// How many requests and pushes linear memory must stay the same for; a real Envoy gets more of both.
-const REQUESTS: u64 = 100_000;
-const PUSHES: u64 = 1_000;
+/// How many requests and pushes linear memory must stay the same for; a real Envoy gets more requests. A build for tests, which
+/// is slow, only tries it.
+const REQUESTS: u64 = if cfg!(debug_assertions) { 1_000 } else { 100_000 };
+const PUSHES: u64 = if cfg!(debug_assertions) { 10 } else { 1_000 };
 
 fn path() -> PathBuf {
     PathBuf::from(std::env::var_os("SERIN_WASM").expect("SERIN_WASM is the path of the module"))
 }
 
-fn module() -> Module {
-    Module::open(&path()).expect("the module loads")
-}
+/// Compiled once for all benches.
+static MODULE: LazyLock<Module> = LazyLock::new(|| Module::open(&path()).expect("the module loads"));
 
 /// Whole streams: create, request headers, response headers, delete.
 fn streams(criterion: &mut Criterion) {
-    let module = module();
     let mut group = criterion.benchmark_group("stream");
     for (n, scenario) in serin_scenarios::all().into_iter().enumerate() {
-        let running = scenario.start(&module).expect("the scenario starts");
+        let running = scenario.start(&MODULE).expect("the scenario starts");
         let request = running.request();
         if n == 0 {
             // On a listener without a filter, the host alone is measured: its header maps, its book-keeping.
@@ -51,13 +51,12 @@ fn streams(criterion: &mut Criterion) {
 
 /// The time that one VM takes to read a document.
 fn configuration(criterion: &mut Criterion) {
-    let module = module();
     for (name, covers) in Covers::ALL {
         let mut group = criterion.benchmark_group(format!("configure/{name}"));
         group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(1));
         for rollouts in [1, 1_000, 10_000] {
             let document = document(rollouts, covers);
-            let mut proxy = ProxyBuilder::new(&module).start(pushed(&document, 0)).expect("the document is sound");
+            let mut proxy = ProxyBuilder::new(&MODULE).start(pushed(&document, 0)).expect("the document is sound");
             let mut pushes = 0;
             group.bench_function(format!("{rollouts} rollouts"), |bencher| {
                 bencher.iter_custom(|times| {
@@ -87,13 +86,13 @@ fn figures(_: &mut Criterion) {
 }
 
 fn write_figures() -> Result<()> {
-    let module = module();
-    let exact = |scenario: Scenario| anyhow::Ok((scenario.name.to_owned(), exact(&scenario, &module)?));
+    let module = &*MODULE;
+    let exact = |scenario: Scenario| anyhow::Ok((scenario.name.to_owned(), exact(&scenario, module)?));
     let figures = results::Module {
         bytes: std::fs::metadata(path()).context("looking at the module")?.len(),
         exports: module.exports(),
         imports: module.imports(),
-        pages: pages(&module)?,
+        pages: pages(module)?,
         scenarios: serin_scenarios::all().into_iter().map(exact).collect::<Result<_>>()?,
     };
     let folder = results::target().join("bench");

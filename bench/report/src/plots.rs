@@ -58,8 +58,9 @@ fn latency(run: &Run) -> Vec<Bar> {
     let mut all = Vec::new();
     for (name, forwarding) in &run.measured.forwarding {
         for (workers, load) in &forwarding.load {
+            let workers = if *workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
             for (which, series) in [("p50", &load.p50), ("p99", &load.p99)] {
-                let label = format!("{name}, {workers} at work, {which}");
+                let label = format!("{name}, {workers}, {which}");
                 all.extend(Spread::of(&series.0).map(|value| Bar { label, value, colour: colour_of(name) }));
             }
         }

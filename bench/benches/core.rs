@@ -13,6 +13,8 @@ const RULES: &str = r#""rules": [{"when": {"headers": [{"name": "x-beta", "exact
     {"when": {"headers": [{"name": "x-staff", "present": true}]}, "use": "v2"},
     {"when": {"headers": [{"name": "x-lane", "exact": "blue"}]}, "use": "v2"}],"#;
 
+type Headers<'a> = &'a [(&'static str, &'a str)];
+
 /// A key that signs cookies, as fields of a document.
 const KEYS: &str = r#""keys": [{"id": "k1", "secret": "a key of sixteen bytes or more"}]"#;
 
@@ -30,7 +32,7 @@ fn decisions(criterion: &mut Criterion) {
         let signed = sound(&document.replacen('{', &format!("{{{KEYS},"), 1));
         let ruled = sound(&document_with(rollouts, Covers::Hosts, RULES));
         let stable = cookie(&plain, Covers::Hosts, "v1");
-        let scenarios: [(&str, &Rules, &[(&'static str, &str)]); 8] = [
+        let scenarios: [(&str, &Rules, Headers<'_>); 8] = [
             ("cookie holds stable", &plain, &[("cookie", &stable)]),
             ("cookie holds canary", &plain, &[("cookie", &cookie(&plain, Covers::Hosts, "v2"))]),
             ("new visitor", &plain, &[]),
@@ -59,7 +61,7 @@ fn cookie_headers(criterion: &mut Criterion) {
             "theme=dark; ".repeat(length.saturating_sub(ours.len() + "padding=; ".len()) / "theme=dark; ".len());
         let padding = length.saturating_sub(ours.len() + others.len() + "padding=; ".len());
         let header = format!("padding={:x<padding$}; {others}{ours}", "");
-        let headers: &[(&'static str, &str)] = if length == 0 { &[] } else { &[("cookie", &header)] };
+        let headers: Headers<'_> = if length == 0 { &[] } else { &[("cookie", &header)] };
         let request = Covers::Hosts.request(0, headers);
         group.bench_function(format!("{length} bytes"), |bencher| one_decision(bencher, &rules, &request));
     }

@@ -78,7 +78,7 @@ fn configuration(criterion: &mut Criterion) {
 
 /// The document as it is pushed for the nth time: the same bytes again would be the same root, which nobody configures anew.
 fn pushed(document: &str, n: u64) -> String {
-    format!("{document}{}", if n % 2 == 0 { "" } else { " " })
+    format!("{document}{}", if n.is_multiple_of(2) { "" } else { " " })
 }
 
 /// Writes what can be counted.

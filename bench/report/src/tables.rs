@@ -1,0 +1,149 @@
+//! The tables of the report, each from one part of the run.
+
+use serin_bench::results::{Grown, SCENARIOS};
+
+use crate::Run;
+use crate::chains::{cost, versus_empty, versus_lua};
+use crate::markdown::{number, spread, table};
+use crate::scripts::{growth, whole_growth};
+use crate::stats::Spread;
+
+/// What one copy of each filter adds to a request.
+pub(crate) fn chains(run: &Run) -> String {
+    let measured = &run.measured;
+    let filters = measured.chains.keys().filter(|name| !name.starts_with("none/"));
+    let row = |name: &String| {
+        let scenario = name.strip_prefix("serin/");
+        let lua = scenario.filter(|scenario| measured.chains.contains_key(&format!("lua/{scenario}")));
+        vec![
+            name.clone(),
+            spread(cost(measured, name)),
+            spread(versus_empty(measured, name)),
+            lua.map_or_else(String::new, |scenario| spread(versus_lua(measured, scenario))),
+        ]
+    };
+    let mut rows: Vec<_> = filters.map(row).collect();
+    if !rows.is_empty() {
+        rows.push(["serin/guard", "not built", "not built", ""].map(str::to_owned).to_vec());
+    }
+    table(&["contestant", "µs of CPU a copy", "× empty SDK filter", "× Lua"], &rows)
+}
+
+/// The whole request of the chains, without filters and with them.
+pub(crate) fn requests(run: &Run) -> String {
+    let row =
+        |(name, series): (&String, &serin_bench::results::Series)| vec![name.clone(), spread(Spread::of(&series.0))];
+    table(&["chain", "µs of CPU a request"], &run.measured.chains.iter().map(row).collect::<Vec<_>>())
+}
+
+/// One filter and real upstreams.
+pub(crate) fn forwarding(run: &Run) -> String {
+    let row = |(name, forwarding): (&String, &serin_bench::results::Forwarding)| {
+        vec![name.clone(), spread(Spread::of(&forwarding.cpu.0))]
+    };
+    table(&["contestant", "µs of CPU a request"], &run.measured.forwarding.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What a client sees.
+pub(crate) fn load(run: &Run) -> String {
+    let mut rows = Vec::new();
+    for (name, forwarding) in &run.measured.forwarding {
+        for (workers, load) in &forwarding.load {
+            rows.push(vec![
+                name.clone(),
+                workers.to_string(),
+                spread(Spread::of(&load.saturated.0)),
+                number(load.rate),
+                spread(Spread::of(&load.p50.0)),
+                spread(Spread::of(&load.p99.0)),
+            ]);
+        }
+    }
+    table(&["contestant", "workers", "requests/s at saturation", "fixed rate", "p50 µs", "p99 µs"], &rows)
+}
+
+/// One document, or Envoy's routes, with more and more rollouts.
+pub(crate) fn growing(run: &Run) -> String {
+    let cells =
+        |grown: &Grown| [spread(Spread::of(&grown.cpu.0)), number(grown.memory), spread(Spread::of(&grown.push.0))];
+    let row = |size: &serin_bench::results::Growth| {
+        let mut row = vec![number(size.rollouts.into())];
+        row.extend(cells(&size.filter).into_iter().chain(cells(&size.routes)));
+        row
+    };
+    let head = ["rollouts", "filter: µs CPU", "MiB", "push ms", "routes: µs CPU", "MiB", "push ms"];
+    let rows: Vec<_> = run.measured.growth.iter().map(row).collect();
+    format!(
+        "{}\nWith 10,000 rollouts the filter adds {} × of what it adds with one; the whole request takes {} ×.\n",
+        table(&head, &rows),
+        spread(growth(&run.measured, 10_000)),
+        spread(whole_growth(&run.measured, 10_000)),
+    )
+}
+
+/// Resident memory by contestant and number of workers.
+pub(crate) fn memory(run: &Run) -> String {
+    let mut rows = Vec::new();
+    for (name, by_workers) in &run.measured.memory.workers {
+        for (workers, resident) in by_workers {
+            let bare = run.measured.memory.workers.get("none").and_then(|none| none.get(workers));
+            let more = bare.map_or_else(String::new, |bare| number(resident - bare));
+            rows.push(vec![name.clone(), workers.to_string(), number(*resident), more]);
+        }
+    }
+    table(&["contestant", "workers", "MiB", "more than without filter"], &rows)
+}
+
+/// Resident memory over the life of a process.
+pub(crate) fn soak(run: &Run) -> String {
+    let row = |soak: &serin_bench::results::Soak| {
+        vec![number(soak.streams as f64), number(soak.pushes.into()), number(soak.resident)]
+    };
+    table(&["streams", "pushes", "MiB"], &run.measured.memory.soak.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What was counted in wasmtime, in the order of the chains, then the others.
+pub(crate) fn counted(run: &Run) -> String {
+    let scenarios = &run.module.scenarios;
+    let place = |name: &str| SCENARIOS.iter().position(|(known, _)| *known == name).unwrap_or(SCENARIOS.len());
+    let mut names: Vec<&String> = scenarios.keys().collect();
+    names.sort_by_key(|name| place(name));
+    let row = |name: &&String| {
+        let exact = &scenarios[*name];
+        let time = run.times.of("stream", &exact.title).map(|time| number(time.typical));
+        let calls =
+            exact.host_calls.iter().map(|(call, times)| format!("{times} {}", call.trim_start_matches("proxy_")));
+        vec![
+            exact.title.clone(),
+            calls.collect::<Vec<_>>().join(", "),
+            number(exact.bytes_in as f64),
+            number(exact.bytes_out as f64),
+            number(exact.fuel as f64),
+            time.unwrap_or_else(|| crate::markdown::MISSING.to_owned()),
+        ]
+    };
+    let head = ["scenario", "host calls", "bytes in", "bytes out", "fuel", "ns a stream, host included"];
+    table(&head, &names.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What criterion measured of the core and of configuration, by group.
+pub(crate) fn times(run: &Run) -> String {
+    let others = run.times.0.iter().filter(|((group, name), _)| group != "stream" || name == "host alone");
+    let row = |((group, name), time): (&(String, String), &crate::criterion::Time)| {
+        vec![
+            format!("{group}: {name}"),
+            duration(time.typical),
+            format!("{} to {}", duration(time.low), duration(time.high)),
+        ]
+    };
+    table(&["bench", "time", "95 % confidence"], &others.map(row).collect::<Vec<_>>())
+}
+
+/// Nanoseconds in the unit that reads best.
+fn duration(nanoseconds: f64) -> String {
+    match nanoseconds {
+        short if short < 1e3 => format!("{} ns", number(short)),
+        middle if middle < 1e6 => format!("{} µs", number(middle / 1e3)),
+        long => format!("{} ms", number(long / 1e6)),
+    }
+}

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: everything that is measured, and a report of it.
 
+use std::fs;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::envoy_binary;
 use crate::progress::Progress;
@@ -35,6 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let envoy = envoy_binary::locate(None, &progress)?;
     build(&progress)?;
 
+    forget_earlier_runs()?;
+
     let quick = args.quick.then_some("--quick");
     let aloud = |text: &str, command: &mut Command| {
         let step = progress.step(text);
@@ -50,6 +53,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     in_envoy.arg("--out").arg(workspace::target()?.join("bench/measured.json"));
     aloud(&format!("the filter and its rivals in Envoy {}", envoy.version), &mut in_envoy)?;
     aloud("the report", program(PROGRAMS[1]).args(quick))
+}
+
+/// The report shows whatever lies there, and benches of other names may.
+fn forget_earlier_runs() -> Result<()> {
+    for name in ["criterion", "bench"] {
+        let folder = workspace::target()?.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds all that measures, so that no compiler runs between measurements.

@@ -14,6 +14,8 @@ mod values;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::condition::MatchEntry;
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
@@ -29,6 +31,9 @@ const MOST_ROLLOUTS: usize = 10_000;
 const MOST_HOSTS: usize = 100_000;
 /// Of all rollouts together: each may take as much memory as thousands of hosts.
 const MOST_REGEXES: usize = 512;
+
+/// Of all rollouts together.
+const MOST_MATCH_HEADERS: usize = 256;
 
 /// What the reading of a document depends on beside its text.
 #[derive(Clone, Copy)]
@@ -224,6 +229,10 @@ fn read_rollouts<'a>(
     // Last good forms count as well, or the index could grow with every push.
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
     report.limit(path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
+    // A request that several rollouts might cover is asked for the headers of all of them.
+    let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
+    let headers = entries.flat_map(MatchEntry::header_names).collect::<HashSet<&str>>().len();
+    report.limit(path, headers, MOST_MATCH_HEADERS, "different headers in the match of all");
     let regexes = rollouts.iter().flat_map(|rollout| rollout.entries()).map(MatchEntry::regexes).sum();
     report.limit(path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
     rollouts

@@ -60,6 +60,34 @@ fn a_document_means_the_same_whichever_was_there_before() {
     }
 }
 
+/// No error and no `Debug` shows a secret, so it is tried.
+#[test]
+fn a_secret_that_has_changed_counts_from_the_next_document_on() {
+    let document = |secret: &str| {
+        let trust = format!(r#"{{"header": "x-secret", {secret}}}"#);
+        rollout(&format!(
+            r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{}}}}, "override": {{"header": "x-canary", "trust": {trust}}}"#
+        ))
+    };
+    let in_document = |secret: &str| (document(&format!(r#""secret": "{secret}""#)), "");
+    let in_environment = |secret: &'static str| (document(r#""env": "SERIN_SECRET""#), secret);
+    let (old, new) = ("an old secret of ours", "a new secret of ours");
+    for pair in [[in_document(old), in_document(new)], [in_environment(old), in_environment(new)]] {
+        let read = |(document, value): &(String, &'static str), last_good: Option<&Rules>| {
+            let env = |name: &str| (name == "SERIN_SECRET").then(|| (*value).to_owned());
+            Rules::parse(document.as_bytes(), &Surroundings { last_good, env: &env }).rules.unwrap()
+        };
+        let before = read(&pair[0], None);
+        let after = read(&pair[1], Some(&before));
+        for (rules, counts, fails) in [(&before, old, new), (&after, new, old)] {
+            let request = |secret| Request::new().with("x-canary", "v2").with("x-secret", secret);
+            let asked = |secret| outcome(rules, &request(secret), 0).answer;
+            assert_eq!(asked(counts), "r/v2/override");
+            assert_ne!(asked(fails), "r/v2/override");
+        }
+    }
+}
+
 #[test]
 fn a_rollout_that_has_not_changed_is_kept() {
     let versions = |weight: u32| format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": {weight}}}}}"#);
@@ -110,8 +138,8 @@ fn what_is_too_large() {
     check(&rules(64), &[]);
     check(&rules(65), &["rollouts.r: found 65 different headers in match and rules; expected at most 64"]);
     check(&match_names(256), &[]);
-    let too_many = "the match of all rollouts asks for 256 different headers already; expected one of those";
-    check(&match_names(257), &[&format!("rollouts.r999.match: {too_many}")]);
+    let too_many = "rollouts: found 257 different headers in the match of all; expected at most 256";
+    check(&match_names(257), &[too_many]);
     check(
         &set_names(33),
         &[

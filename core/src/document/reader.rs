@@ -57,7 +57,6 @@ const MOST_ERRORS: usize = 1_000;
 
 /// Of all rollouts together.
 const MOST_STRIPPED: usize = 32;
-const MOST_MATCHED: usize = 256;
 
 /// The mistakes found so far, and the rollout that new ones are confined to.
 #[derive(Default)]
@@ -72,8 +71,6 @@ pub(super) struct Report<'a> {
     pub(super) regexes: usize,
     /// Those of the rollout in hand.
     pub(super) regexes_of_rollout: usize,
-    /// The names of headers that the match of a rollout asks for: a request that several of them might cover is asked for all.
-    pub(super) matched: Vec<String>,
     /// The names of headers that go with versions or hold secrets: each is asked for on every request.
     pub(super) stripped: Vec<HeaderName>,
     /// What is no mistake, and yet keeps a part of the document from working.
@@ -127,18 +124,6 @@ impl Report<'_> {
             return self.stripped.push(name.clone());
         }
         let text = format!("set_headers and secrets of the document have {MOST_STRIPPED} different headers already");
-        self.conflict(path, text + "; expected one of those");
-    }
-
-    /// Notes a header that a rollout's match asks for; one too many is a mistake of the rollout that brings it.
-    pub(super) fn ask_for(&mut self, path: &Path<'_>, name: &str) {
-        if self.matched.iter().any(|known| known == name) {
-            return;
-        }
-        if self.matched.len() < MOST_MATCHED {
-            return self.matched.push(name.to_owned());
-        }
-        let text = format!("the match of all rollouts asks for {MOST_MATCHED} different headers already");
         self.conflict(path, text + "; expected one of those");
     }
 

@@ -267,9 +267,7 @@ fn check_inputs(
     let visitor = context.cookie.as_deref();
     let own = visitor.map(|visitor| format!("{visitor}-{name}"));
     let is_own = |cookie: &str| own.as_deref() == Some(cookie);
-    let is_set = |header: &HeaderName| {
-        listed.versions.iter().flat_map(|version| &version.set_headers).any(|(set, _)| set == header)
-    };
+    let is_set = |header: &HeaderName| listed.sets(header.as_str());
     for unit in &sticky.units {
         let wrong = match unit {
             UnitSource::Cookie(cookie) => visitor == Some(cookie) || is_own(cookie),
@@ -289,7 +287,7 @@ fn check_inputs(
     }
 }
 
-/// No condition reads what `set_headers` writes: a client would choose by it, and its copies are removed all the same.
+/// No condition reads what its own rollout's `set_headers` writes: a client would choose by what is removed all the same.
 fn check_conditions(
     object: &Object<'_>,
     listed: &Listed,
@@ -297,23 +295,14 @@ fn check_conditions(
     rules: &[Rule],
     report: &mut Report<'_>,
 ) {
-    let is_set = |name: &str| {
-        listed.versions.iter().flat_map(|version| &version.set_headers).any(|(set, _)| set.as_str() == name)
-    };
-    let read = |entries: &mut dyn Iterator<Item = &MatchEntry>| {
-        let mut names = entries.flat_map(MatchEntry::header_names);
-        names.any(is_set)
-    };
-    for (field, found) in
-        [("match", read(&mut matches.iter())), ("rules", read(&mut rules.iter().filter_map(|rule| rule.when.as_ref())))]
-    {
+    let reads_one = |entry: &MatchEntry| entry.header_names().any(|name| listed.sets(name));
+    let in_match = matches.iter().any(reads_one);
+    let in_rules = rules.iter().filter_map(|rule| rule.when.as_ref()).any(reads_one);
+    for (field, found) in [("match", in_match), ("rules", in_rules)] {
         if found {
             let text = "a condition here reads a header that set_headers writes; expected another header";
             report.conflict(&object.field(field), text);
         }
-    }
-    for name in matches.iter().flat_map(MatchEntry::header_names) {
-        report.ask_for(&object.field("match"), name);
     }
 }
 

@@ -112,6 +112,11 @@ fn read_place(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Opti
 }
 
 impl Listed {
+    /// Whether a version comes with this header.
+    pub(super) fn sets(&self, header: &str) -> bool {
+        self.versions.iter().flat_map(|version| &version.set_headers).any(|(name, _)| name.as_str() == header)
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<VersionId> {
         let index = self.versions.binary_search_by(|version| version.name.as_str().cmp(name)).ok()?;
         u8::try_from(index).ok().map(VersionId)

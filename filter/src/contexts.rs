@@ -1,4 +1,7 @@
 //! The roots and streams of a VM, by the ids that the host gives them.
+//!
+//! They are borrowed while a callback runs. That cannot go wrong: during a host call the host calls nothing of ours but
+//! `proxy_on_memory_allocate`, which knows no contexts.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher};
@@ -17,10 +20,10 @@ thread_local! {
 
 /// Begins a root.
 pub(crate) fn begin_root(id: u32) {
-    let root = Root::new(id);
-    ROOTS.with_borrow_mut(|roots| match place(roots, id) {
-        Ok(_) => {}
-        Err(at) => roots.insert(at, (id, root)),
+    ROOTS.with_borrow_mut(|roots| {
+        if let Err(at) = place(roots, id) {
+            roots.insert(at, (id, Root::new(id)));
+        }
     });
 }
 
@@ -57,7 +60,8 @@ fn place(roots: &[(u32, Root)], id: u32) -> Result<usize, usize> {
     roots.binary_search_by_key(&id, |(id, _)| *id)
 }
 
-/// Spreads ids, which the host counts up and no client chooses.
+/// Spreads ids, which the host counts up and no client chooses. The table takes a place from the lower bits of a hash and a
+/// tag from higher ones; multiplied by an odd number, the lower bits of different ids stay different and the others differ.
 #[derive(Clone, Copy)]
 struct Ids;
 
@@ -77,7 +81,7 @@ impl Hasher for Id {
     }
 
     fn write_u32(&mut self, id: u32) {
-        /// 2^64 divided by the golden ratio: neighbours end far apart (Knuth, The Art of Computer Programming 3, §6.4).
+        /// 2^64 divided by the golden ratio, odd.
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
         self.0 = (self.0 ^ u64::from(id)).wrapping_mul(GOLDEN);
     }

@@ -4,9 +4,9 @@
 //! the VM of a whole worker. So the calls are declared here, statuses are read as numbers, and whatever is not what was
 //! hoped for becomes `None` or nothing. The post-link step keeps the imports that are declared here and no others.
 //!
-//! The SDK's dispatcher costs a request as much as a decision does, and some kilobytes. So the callbacks stand here as well:
-//! the post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of
-//! the module, the memory that the host asks for, and the mark of the ABI's version.
+//! The SDK's dispatcher costs a request hundreds of instructions, and some kilobytes. So the callbacks stand here as well: the
+//! post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of the
+//! module, the memory that the host asks for, and the mark of the ABI's version.
 //!
 //! ABI: proxy-wasm 0.2.1 (`proxy-wasm/spec`, `abi-versions/v0.2.1`), and WASI preview 1 for entropy.
 
@@ -14,6 +14,8 @@
 
 use serin_core::Source;
 
+use crate::http::Stream;
+use crate::root::Root;
 use crate::{contexts, pairs};
 
 /// `Continue` of the ABI: the answer of every callback about headers.
@@ -43,24 +45,24 @@ extern "C" fn serin_on_context_create(id: u32, root: u32) {
 /// a filter that is silently skipped.
 #[unsafe(no_mangle)]
 extern "C" fn serin_on_configure(root: u32, _configuration_size: u32) -> u32 {
-    contexts::with_root(root, |root| root.configure());
+    contexts::with_root(root, Root::configure);
     TRUE
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn serin_on_tick(root: u32) {
-    contexts::with_root(root, |root| root.tick());
+    contexts::with_root(root, Root::tick);
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn serin_on_request_headers(stream: u32, _headers: u32, _end_of_stream: u32) -> u32 {
-    contexts::with_stream(stream, |stream| stream.request_headers());
+    contexts::with_stream(stream, Stream::request_headers);
     CONTINUE
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn serin_on_response_headers(stream: u32, _headers: u32, _end_of_stream: u32) -> u32 {
-    contexts::with_stream(stream, |stream| stream.response_headers());
+    contexts::with_stream(stream, Stream::response_headers);
     CONTINUE
 }
 

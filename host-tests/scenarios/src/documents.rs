@@ -11,17 +11,18 @@ pub fn all() -> Vec<Scenario> {
     all
 }
 
-/// A small document: one rollout, `shop`, with stable `v1`, and `v2` with a weight of 30.
+/// A small document: one rollout, `shop`, with stable `v1`, `v2` with a weight of 30, and an override header.
 pub fn shop() -> Value {
     json!({"rollouts": {"shop": {
         "stable": "v1",
         "versions": {"v1": {"cluster": "shop-v1"}, "v2": {"cluster": "shop-v2", "weight": 30}},
+        "override": {"header": "x-canary"},
     }}})
 }
 
-/// The three ways to cover a request, each with an override header.
+/// The three ways to cover a request.
 fn by_match() -> Vec<Scenario> {
-    let covering = |entry: Value| shop_with(json!({"match": [entry], "override": {"header": "x-canary"}}));
+    let covering = |entry: Value| shop_with(json!({"match": [entry]}));
     let all = || covering(json!({}));
     let hosts = || covering(json!({"hosts": ["example.com"]}));
     let paths = || covering(json!({"hosts": ["example.com"], "path": {"prefix": "/cart"}}));

@@ -103,3 +103,33 @@ fn nothing_is_imported_but_proxy_functions_and_five_of_wasi() {
     let called = ["proxy_get_header_map_value", "proxy_replace_header_map_value", "proxy_get_property", "random_get"];
     assert!(called.iter().all(|name| imports.iter().any(|import| import == name)), "{imports:?}");
 }
+
+/// The budget of linear memory with 10,000 rollouts is 32 MiB, also while the rules before a push are still in use.
+#[test]
+fn ten_thousand_rollouts_fit_into_their_memory() {
+    const MOST_PAGES: u64 = 32 * 16;
+    let document = |changed: usize| {
+        let rollout = |n: usize| {
+            let entry = json!({
+                "hosts": [format!("h{n}.example.com")],
+                "headers": [{"name": "x-region", "exact": "eu"}, {"name": "x-team", "in": ["dev", "qa"]}],
+            });
+            let weight = if n < changed { 20 } else { 10 };
+            let versions = json!({"v1": {"cluster": "c1"}, "v2": {"cluster": "c2", "weight": weight}});
+            let fields = json!({
+                "match": [entry], "stable": "v1", "versions": versions, "override": {"header": "x-canary"},
+                "sticky": {"unit": [{"header": "x-user-id"}]},
+            });
+            (format!("r{n}"), fields)
+        };
+        json!({"rollouts": (0..10_000).map(rollout).collect::<serde_json::Map<_, _>>()})
+    };
+    let mut proxy = proxy(&document(0));
+    let mut pages = vec![proxy.worker(0).pages()];
+    for changed in [100, 200, 300] {
+        proxy.push(document(changed).to_string()).unwrap();
+        pages.push(proxy.worker(0).pages());
+    }
+    assert!(pages.iter().all(|pages| *pages <= MOST_PAGES), "{pages:?}");
+    assert_eq!(pages[2], pages[3], "{pages:?}");
+}

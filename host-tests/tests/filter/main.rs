@@ -2,6 +2,7 @@
 
 mod budgets;
 mod bytes;
+mod contexts;
 mod effects;
 mod keys;
 mod lifecycle;

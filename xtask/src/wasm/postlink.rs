@@ -39,11 +39,12 @@ const WASI_MODULE: &str = "wasi_snapshot_preview1";
 /// `InternalFailure` of the ABI: what a host call answers that the module has no business to make.
 const INTERNAL_FAILURE: i32 = 10;
 
-/// Returns the module with [`EXPORTS`] only, of which the filter's own callbacks replace the SDK's, with the host calls named in `declared` and [`WASI`] as its only imports,
-/// without the code that nothing needs any more, and without names and other custom sections.
+/// Returns the module with [`EXPORTS`] only, of which the filter's own callbacks replace the SDK's. It has the host calls
+/// named in `declared` and [`WASI`] as its only imports, and is without the code that nothing needs any more, and without
+/// names and other custom sections.
 ///
 /// # Errors
-/// If an export is missing, if a declared host call is not imported, if an import is left that is not allowed, or if a
+/// If an export is missing or none that a callback of ours could stand for, if a declared host call is not imported, if an import is left that is not allowed, or if a
 /// callback makes host calls through the SDK.
 pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     let mut config = ModuleConfig::new();

@@ -64,6 +64,10 @@ impl Covers {
         Request::to(&host, &path, &headers)
     }
 
+    fn field(self, n: usize) -> String {
+        format!(r#""match": [{}], "#, self.entry(n))
+    }
+
     fn entry(self, n: usize) -> String {
         match self {
             Self::Hosts => format!(r#"{{"hosts": ["h{n}.example.com"], "path": {{"prefix": "/shop/{n}"}}}}"#),
@@ -84,11 +88,21 @@ pub fn document(rollouts: usize, covers: Covers) -> String {
 
 /// The same with more fields in every rollout, each with a comma behind it.
 pub fn document_with(rollouts: usize, covers: Covers, fields: &str) -> String {
+    let matches = |n| if rollouts == 1 { String::new() } else { covers.field(n) };
+    listed(rollouts, |n| matches(n) + fields)
+}
+
+/// As [`document`], but a single rollout covers only what it would among others.
+pub fn matching_document(rollouts: usize, covers: Covers) -> String {
+    listed(rollouts, |n| covers.field(n))
+}
+
+fn listed(rollouts: usize, fields: impl Fn(usize) -> String) -> String {
     let rollout = |n: usize| {
-        let matches = if rollouts == 1 { String::new() } else { format!(r#""match": [{}], "#, covers.entry(n)) };
         format!(
-            r#""r{n}": {{{matches}{fields}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
-               "override": {{"header": "x-canary"}}, "sticky": {{"unit": [{{"header": "x-user-id"}}]}}}}"#
+            r#""r{n}": {{{}"stable": "v1", "versions": {{"v1": {{"cluster": "c1"}}, "v2": {{"cluster": "c2", "weight": 10}}}},
+               "override": {{"header": "x-canary"}}, "sticky": {{"unit": [{{"header": "x-user-id"}}]}}}}"#,
+            fields(n)
         )
     };
     let listed: Vec<String> = (0..rollouts).map(rollout).collect();

@@ -159,8 +159,8 @@ pub struct Pages {
     pub requests: u64,
     /// So many pushes.
     pub pushes: u64,
-    /// With a document of so many rollouts.
-    pub rollouts: BTreeMap<u32, u64>,
+    /// With a document of so many rollouts: at start, after pushes that change one in a hundred, after pushes that change all.
+    pub rollouts: BTreeMap<u32, [u64; 3]>,
 }
 
 /// What one request costs.

@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: everything that is measured, and a report of it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::envoy_binary;
 use crate::progress::Progress;
+use crate::test::NATIVE;
 use crate::{wasm, workspace};
 
 /// Options of `cargo xtask bench`.
@@ -17,13 +19,11 @@ pub(crate) struct Args {
     quick: bool,
 }
 
-/// The packages of the criterion benches, and how they are built. What wasmtime compiles is the same whichever way wasmtime
-/// itself was compiled, and with the tests' profile that is done already.
-const CORE: (&str, &str) = ("serin-bench", "bench");
-const MODULE: (&str, &str) = ("serin-bench-module", "dev");
-
 /// The programs that measure in a real Envoy and that write the report.
 const PROGRAMS: [&str; 2] = ["serin-bench-envoy", "serin-bench-report"];
+
+/// Tells criterion where to keep its results.
+const CRITERION: &str = "CRITERION_HOME";
 
 /// Runs `cargo xtask bench`.
 ///
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let envoy = envoy_binary::locate(None, &progress)?;
     build(&progress)?;
 
-    forget_earlier_runs()?;
+    let criterion = criterion_folder()?;
 
     let quick = args.quick.then_some("--quick");
     let aloud = |text: &str, command: &mut Command| {
@@ -46,8 +46,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         anyhow::Ok(())
     };
     // One after the other, so that nothing runs beside what is measured.
-    aloud("the core", bench(CORE).arg("--").args(quick))?;
-    aloud("the module in wasmtime", bench(MODULE).env("SERIN_WASM", &module).arg("--").args(quick))?;
+    aloud("the core", core().env(CRITERION, &criterion).arg("--").args(quick))?;
+    aloud(
+        "the module in wasmtime",
+        module_bench().envs([("SERIN_WASM", &module), (CRITERION, &criterion)]).arg("--").args(quick),
+    )?;
     let mut in_envoy = program(PROGRAMS[0]);
     in_envoy.arg("--module").arg(&module).arg("--empty").arg(&empty).arg("--envoy").arg(&envoy.path).args(quick);
     in_envoy.arg("--out").arg(workspace::target()?.join("bench/measured.json"));
@@ -55,22 +58,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     aloud("the report", program(PROGRAMS[1]).args(quick))
 }
 
-/// The report shows whatever lies there, and benches of other names may.
-fn forget_earlier_runs() -> Result<()> {
-    for name in ["criterion", "bench"] {
-        let folder = workspace::target()?.join(name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+/// Where criterion keeps its results. The report shows whatever lies there, and benches of other names may.
+fn criterion_folder() -> Result<PathBuf> {
+    let folder = workspace::target()?.join("bench/criterion");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    Ok(())
+    Ok(folder)
 }
 
 /// Builds all that measures, so that no compiler runs between measurements.
 fn build(progress: &Progress) -> Result<()> {
     let step = progress.step("building the benches");
-    step.run(bench(CORE).arg("--no-run"))?;
-    step.run(bench(MODULE).arg("--no-run"))?;
+    step.run(core().arg("--no-run"))?;
+    step.run(module_bench().arg("--no-run"))?;
     let mut programs = workspace::cargo();
     programs.args(["build", "--locked", "--release"]);
     for name in PROGRAMS {
@@ -81,9 +82,16 @@ fn build(progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-fn bench((package, profile): (&str, &str)) -> Command {
+fn core() -> Command {
     let mut cargo = workspace::cargo();
-    cargo.args(["bench", "--locked", "--profile", profile, "--package", package]);
+    cargo.args(["bench", "--locked", "--package", "serin-bench"]);
+    cargo
+}
+
+/// Built as the tests are, which have wasmtime compiled already: what it compiles is the same however it was compiled itself.
+fn module_bench() -> Command {
+    let mut cargo = workspace::cargo();
+    cargo.args(["bench", "--locked", "--profile", "dev"]).args(NATIVE).args(["--bench", "module"]);
     cargo
 }
 

@@ -14,7 +14,7 @@ use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
 /// The filters link for wasm32 only, so whatever builds for this machine leaves them out.
-const NATIVE: [&str; 5] = ["--workspace", "--exclude", "serin-filter", "--exclude", "serin-bench-empty"];
+pub(crate) const NATIVE: [&str; 5] = ["--workspace", "--exclude", "serin-filter", "--exclude", "serin-bench-empty"];
 /// What is linted for wasm32.
 const GUEST: [&str; 6] = ["--package", "serin-core", "--package", "serin-filter", "--package", "serin-bench-empty"];
 

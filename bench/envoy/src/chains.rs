@@ -77,6 +77,9 @@ fn chains() -> Vec<Chain> {
             Filter::Empty { trimmed: true },
             kinds(["empty_trimmed/new", "empty_trimmed/cookie", "empty_trimmed/user", "empty_trimmed/signed"]),
         ),
+        // The same once more, in processes of their own: what differs between twins is noise.
+        chain(Filter::Empty { trimmed: false }, vec![("empty_twin/cookie", Brings::Stable, Does::Nothing)]),
+        chain(plain(All), vec![("serin_twin/match_all_stable", Brings::Stable, Does::Stable)]),
         chain(Filter::Lua(All), visitors(["lua/match_all_stable", "lua/match_all_canary", "lua/new"])),
         chain(Filter::Lua(Hosts), visitors(["lua/hosts_stable", "lua/hosts_canary", "lua/hosts_new"])),
         chain(Filter::Lua(Paths), visitors(["lua/paths_stable", "lua/paths_canary", "lua/paths_new"])),
@@ -116,6 +119,7 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Seri
         let (counted, due) = (after - before, if decides { of_each * chain.scenarios.len() as u64 } else { 0 });
         ensure!(counted == due, "{:?} counted {counted} decisions, not {due}", chain.filter);
     }
+    check::scripts_work(&envoys).await?;
     Ok(series)
 }
 
@@ -128,7 +132,7 @@ fn kind_matches(name: &str, brings: &Brings) -> bool {
         Brings::Signed => "signed",
     };
     match name.split_once('/') {
-        Some(("lua" | "serin", scenario)) => kind_of(scenario) == Some(kind),
+        Some(("lua" | "serin" | "serin_twin", scenario)) => kind_of(scenario) == Some(kind),
         Some((_, of)) => of == kind,
         None => false,
     }

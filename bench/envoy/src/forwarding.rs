@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use serin_bench::results::Forwarding;
 use serin_envoy::{Connection, Running, Upstreams};
@@ -59,8 +60,8 @@ enum Answers {
     Always(&'static str),
     /// Some version, the same each time.
     Same,
-    /// Whichever.
-    Any,
+    /// Now one and now the other, the canary less often.
+    Both,
     /// Whichever, with a cookie.
     Cookie,
 }
@@ -81,7 +82,7 @@ fn entries() -> Vec<Entry> {
     let (stable, canary) = (Answers::Always("v1"), Answers::Always("v2"));
     vec![
         entry("none", Filter::None, Table::Stable, Brings::Stable, stable),
-        entry("weighted_clusters", Filter::None, Table::Weights, Brings::Stable, Answers::Any),
+        entry("weighted_clusters", Filter::None, Table::Weights, Brings::Stable, Answers::Both),
         entry("hash_policy", Filter::None, Table::HashedWeights, Brings::Stable, Answers::Same),
         entry("header_routes", Filter::None, Table::Override, Brings::Stable, stable),
         entry("empty_sdk", Filter::Empty { trimmed: false }, Table::Written, Brings::Stable, stable),
@@ -113,7 +114,7 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Forw
             contestants.push(Contestant { name: entry.name.to_owned(), envoy, request });
         }
         for (entry, contestant) in entries.iter().zip(&contestants) {
-            check(entry.answers, contestant).await.context(entry.name)?;
+            check(entry.table, entry.answers, contestant).await.context(entry.name)?;
         }
         if workers == 1 {
             for (name, series) in rounds::cpu("forwarding", &contestants, plan.forwarding).await? {
@@ -133,11 +134,15 @@ async fn start(tools: &Tools, entry: &Entry, upstreams: &Upstreams, workers: u32
     Running::start(&tools.envoy, workers, &[], |_| bootstrap(&filters, inline(entry.table.routes()), &clusters)).await
 }
 
-/// Asks a few times.
-async fn check(answers: Answers, contestant: &Contestant<'_>) -> Result<()> {
+/// So often a contestant is asked before it is measured. That a tenth of chance gives none, or half of them, or the same
+/// version each time, happens less than once in a million runs.
+const PROBES: usize = 150;
+
+/// Asks many times, and where routes read a client's override once with it.
+async fn check(table: Table, answers: Answers, contestant: &Contestant<'_>) -> Result<()> {
     let mut connection = Connection::to(contestant.envoy.address());
     let mut versions = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..PROBES {
         let reply = pump::send(&mut connection, &contestant.request).await?;
         let (version, cookies) = (reply.text(), reply.values("set-cookie").len());
         let expected = usize::from(matches!(answers, Answers::Cookie));
@@ -145,10 +150,20 @@ async fn check(answers: Answers, contestant: &Contestant<'_>) -> Result<()> {
         ensure!(version == "v1" || version == "v2", "{version:?} is none of the upstreams");
         versions.push(version);
     }
+    if matches!(table, Table::Override) {
+        let mut request = contestant.request.clone();
+        request.headers_mut().insert(HeaderName::try_from(ONLY.override_header())?, HeaderValue::from_static("v2"));
+        let version = pump::send(&mut connection, &request).await?.text();
+        ensure!(version == "v2", "an override led to {version}");
+    }
     match answers {
         Answers::Always(version) => ensure!(versions.iter().all(|found| found == version), "{version}: {versions:?}"),
         Answers::Same => ensure!(versions.windows(2).all(|two| two[0] == two[1]), "not the same: {versions:?}"),
-        Answers::Any | Answers::Cookie => {}
+        Answers::Both => {
+            let canaries = versions.iter().filter(|version| *version == "v2").count();
+            ensure!((1..PROBES / 2).contains(&canaries), "{canaries} of {PROBES} reached the canary");
+        }
+        Answers::Cookie => {}
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use hyper::Request;
 use serde_json::{Value, json};
 use serin_bench::results::{Grown, Growth, Series};
-use serin_bench::{Covers, document};
+use serin_bench::{Covers, matching_document};
 use serin_envoy::{Connection, ROUTES, RULES, Running};
 
 use crate::Tools;
@@ -146,7 +146,8 @@ impl<'a> Grower<'a> {
 fn content(tools: &Tools, side: Side, size: u32, canary: &str) -> Result<String> {
     Ok(match side {
         Side::Filter => {
-            let document = document(usize::try_from(size)?, Covers::Paths).replace("\"v2\"", &format!("\"{canary}\""));
+            let document =
+                matching_document(usize::try_from(size)?, Covers::Paths).replace("\"v2\"", &format!("\"{canary}\""));
             filter_file(&wasm(NAME, &tools.module, &document, &[]))
         }
         Side::Routes => {

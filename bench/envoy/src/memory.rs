@@ -67,13 +67,17 @@ async fn soak(tools: &Tools, copies: u32, plan: plan::Soak) -> Result<Vec<Soak>>
         readings.push(Soak { streams: u64::from(requests) * u64::from(copies), pushes, resident });
         anyhow::Ok(())
     };
-    let request = request(&Brings::Stable, copies)?;
+    let requests = [Brings::Stable, Brings::Canary, Brings::Nothing].map(|brings| request(&brings, copies));
+    let requests: Vec<_> = requests.into_iter().collect::<Result<_>>()?;
     let mut pump = Pump::to(envoy.address(), CONNECTIONS);
     read(0, 0)?;
     for reading in 1..=plan.readings {
         let until = share(plan.requests, reading, plan.readings);
         eprintln!("memory: {until} of {} requests to {copies} copies", plan.requests);
-        pump.send(&request, until - share(plan.requests, reading - 1, plan.readings)).await?;
+        let next = until - share(plan.requests, reading - 1, plan.readings);
+        for (request, kind) in requests.iter().zip(1..) {
+            pump.send(request, share(next, kind, 3) - share(next, kind - 1, 3)).await?;
+        }
         read(until, 0)?;
     }
     let counters = format!(r"extension_config_discovery\.http_filter\.{}\.config_", last.name());
@@ -82,7 +86,9 @@ async fn soak(tools: &Tools, copies: u32, plan: plan::Soak) -> Result<Vec<Soak>>
         if (1..=plan.readings).any(|reading| share(plan.pushes, reading, plan.readings) == push) {
             eprintln!("memory: {push} of {} pushes", plan.pushes);
             // What was pushed is used, too.
-            pump.send(&request, CONNECTIONS).await?;
+            for request in &requests {
+                pump.send(request, CONNECTIONS).await?;
+            }
             read(plan.requests, push)?;
         }
     }

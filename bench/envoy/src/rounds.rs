@@ -62,7 +62,8 @@ async fn slice(one: &Contestant<'_>, pump: &mut Pump, requests: u32) -> Result<f
     let before = usage::cpu(one.envoy.id())?;
     pump.send(&one.request, requests).await?;
     usage::settle().await;
-    Ok((usage::cpu(one.envoy.id())? - before) as f64 / f64::from(requests) / 1_000.0)
+    let spent = usage::cpu(one.envoy.id())?.checked_sub(before).context("a thread of Envoy has ended meanwhile")?;
+    Ok(spent as f64 / f64::from(requests) / 1_000.0)
 }
 
 /// More than one, so that Envoy finds the next request waiting and does not go to sleep between any two.

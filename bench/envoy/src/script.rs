@@ -2,7 +2,7 @@
 //!
 //! It is written for speed: no header is read twice, the cookie is found without a pattern (which would make it twice as
 //! dear), no string is built for a visitor who is known, and only new visitors keep something for their response, in the
-//! way that Envoy's documentation offers. It is spared what the filter does beside the job: removing a client's copy of
+//! way that Envoy's documentation offers; while there are none, no response asks for it. It is spared what the filter does beside the job: removing a client's copy of
 //! the version header, ageing cookies, asking caches not to share an answer that sets one, counting.
 
 use crate::job::{Copy, HOST, Match, PREFIX, WEIGHT};
@@ -19,6 +19,8 @@ pub(crate) fn script(copy: Copy, covers: Match) -> String {
         r#"
 local canary_percent = {WEIGHT}
 local find, byte, sub = string.find, string.byte, string.sub
+-- New visitors whose response has not come yet. One that never comes costs later ones a look, and nothing else.
+local expected = 0
 
 local function number_in(cookies)
   local from = 1
@@ -43,6 +45,7 @@ function envoy_on_request(handle)
     if not number then
       number = math.random(0, 999999999)
       handle:streamInfo():dynamicMetadata():set("{name}", "visitor", number)
+      expected = expected + 1
     end
     version = number % 100 < canary_percent and "v2" or "v1"
   end
@@ -52,8 +55,10 @@ function envoy_on_request(handle)
 end
 
 function envoy_on_response(handle)
+  if expected == 0 then return end
   local new = handle:streamInfo():dynamicMetadata():get("{name}")
   if new then
+    expected = expected - 1
     local cookie = string.format("{cookie}=n%010d; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax", new["visitor"])
     handle:headers():add("set-cookie", cookie)
   end

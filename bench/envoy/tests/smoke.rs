@@ -25,15 +25,26 @@ async fn chains_are_measured() {
     let measured = chains(&tools(), &Plan::smoke()).await.unwrap();
     measured.iter().for_each(|(name, series)| check(name, series));
     for (scenario, kind) in SCENARIOS {
-        for name in [format!("serin/{scenario}"), format!("none/{kind}"), format!("empty_sdk/{kind}")] {
+        let lua = (!["user_hash", "signed"].contains(&scenario)).then(|| format!("lua/{scenario}"));
+        let others = ["none", "empty_sdk", "empty_trimmed"].map(|filter| format!("{filter}/{kind}"));
+        for name in others.into_iter().chain([format!("serin/{scenario}")]).chain(lua) {
             assert!(measured.contains_key(&name), "{name} was not measured");
         }
+    }
+    for twin in ["empty_twin/cookie", "serin_twin/match_all_stable"] {
+        assert!(measured.contains_key(twin), "{twin} was not measured");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn forwarding_is_measured() {
-    for (name, measured) in forwarding(&tools(), &Plan::smoke()).await.unwrap() {
+    let all = forwarding(&tools(), &Plan::smoke()).await.unwrap();
+    let rivals = ["lua/stable", "lua/canary", "lua/new", "serin/stable", "serin/canary", "serin/new"];
+    let natives = ["none", "weighted_clusters", "hash_policy", "header_routes", "empty_sdk"];
+    for name in natives.into_iter().chain(rivals) {
+        assert!(all.contains_key(name), "{name} was not measured");
+    }
+    for (name, measured) in all {
         check(&name, &measured.cpu);
         for load in measured.load.values() {
             [&load.saturated, &load.p50, &load.p99].into_iter().for_each(|series| check(&name, series));

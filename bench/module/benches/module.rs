@@ -4,7 +4,8 @@
 //! Needs `SERIN_WASM`, the path of the module. The host counts fuel, so a proxy is somewhat faster.
 #![allow(missing_docs)] // The macros of criterion make public functions.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,6 @@ use serin_scenarios::Scenario;
 
 /// A proxy with one worker configures a canary VM, the main thread's VM and the worker's.
 const VMS: u32 = 3;
-
-/// How many requests and pushes linear memory must stay the same for; a real Envoy gets more requests. A build for tests, which
-/// is slow, only tries it.
-const REQUESTS: u64 = if cfg!(debug_assertions) { 1_000 } else { 100_000 };
-const PUSHES: u64 = if cfg!(debug_assertions) { 10 } else { 1_000 };
 
 fn path() -> PathBuf {
     PathBuf::from(std::env::var_os("SERIN_WASM").expect("SERIN_WASM is the path of the module"))
@@ -80,28 +76,35 @@ fn pushed(document: &str, n: u64) -> String {
     format!("{document}{}", if n.is_multiple_of(2) { "" } else { " " })
 }
 
-/// Writes what can be counted.
+/// Writes what can be counted. A test only counts it, a little of it.
 fn figures(_: &mut Criterion) {
-    write_figures().expect("the figures are counted and written");
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    // `cargo bench` says so, `cargo test` does not.
+    let (requests, pushes) = if has("--bench") && !has("--quick") { (1_000_000, 1_000) } else { (1_000, 10) };
+    let figures = counted(requests, pushes).expect("the figures are counted");
+    if has("--bench") {
+        write(&figures).expect("the figures are written");
+    }
 }
 
-fn write_figures() -> Result<()> {
+fn counted(requests: u64, pushes: u64) -> Result<results::Module> {
     let module = &*MODULE;
     let exact = |scenario: Scenario| anyhow::Ok((scenario.name.to_owned(), exact(&scenario, module)?));
-    let figures = results::Module {
+    Ok(results::Module {
         bytes: std::fs::metadata(path()).context("looking at the module")?.len(),
         exports: module.exports(),
         imports: module.imports(),
-        pages: pages(module)?,
+        pages: pages(module, requests, pushes)?,
         scenarios: serin_scenarios::all().into_iter().map(exact).collect::<Result<_>>()?,
-    };
-    let folder = results::target().join("bench");
-    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    write(&folder.join("module.json"), &serde_json::to_string_pretty(&figures)?)
+    })
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, format!("{text}\n")).with_context(|| format!("writing {}", path.display()))
+fn write(figures: &results::Module) -> Result<()> {
+    let folder = results::target().join("bench");
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let path = folder.join("module.json");
+    let text = serde_json::to_string_pretty(figures)?;
+    std::fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))
 }
 
 fn exact(scenario: &Scenario, module: &Module) -> Result<Exact> {
@@ -115,31 +118,47 @@ fn exact(scenario: &Scenario, module: &Module) -> Result<Exact> {
     })
 }
 
-fn pages(module: &Module) -> Result<Pages> {
+fn pages(module: &Module, requests: u64, pushes: u64) -> Result<Pages> {
     let small = serin_scenarios::shop();
     let mut proxy = serin_scenarios::start(module, &small)?;
     let worker = proxy.worker(0);
     worker.get("/cart").send()?;
     let small_pages = worker.pages();
-    for _ in 0..REQUESTS {
+    for _ in 0..requests {
         worker.get("/cart").send()?;
     }
-    for n in 1..=PUSHES {
+    for n in 1..=pushes {
         proxy.push(pushed(&small.to_string(), n))?;
         worker.get("/cart").send()?;
     }
-    let grown = |rollouts: u32| {
-        let document = document(usize::try_from(rollouts)?, Covers::Hosts);
-        anyhow::Ok((rollouts, ProxyBuilder::new(module).start(document)?.worker(0).pages()))
+    let mut rollouts = BTreeMap::new();
+    for count in [1, 1_000, 10_000] {
+        rollouts.insert(count, grown(module, usize::try_from(count)?)?);
+    }
+    Ok(Pages { start: module.initial_pages(), small: small_pages, used: worker.pages(), requests, pushes, rollouts })
+}
+
+/// Pages with so many rollouts of the kind that takes most: at start, after pushes that change one in a hundred of them, and
+/// after pushes that change all.
+fn grown(module: &Module, rollouts: usize) -> Result<[u64; 3]> {
+    let first = document(rollouts, Covers::Headers);
+    let with_weight = |weight: u32, part: usize| {
+        let changed = format!(r#""weight": {weight}"#);
+        first.split_inclusive('\n').enumerate().map(move |(line, text)| {
+            // A rollout has two lines.
+            if line / 2 % part == 0 { text.replace(r#""weight": 10"#, &changed) } else { text.to_owned() }
+        })
     };
-    Ok(Pages {
-        start: module.initial_pages(),
-        small: small_pages,
-        used: worker.pages(),
-        requests: REQUESTS,
-        pushes: PUSHES,
-        rollouts: [1, 1_000, 10_000].into_iter().map(grown).collect::<Result<_>>()?,
-    })
+    let mut pages = Vec::new();
+    for part in [100, 1] {
+        let mut proxy = ProxyBuilder::new(module).start(first.clone())?;
+        pages.push(proxy.worker(0).pages());
+        for weight in 11..15 {
+            proxy.push(with_weight(weight, part).collect::<String>())?;
+        }
+        pages.push(proxy.worker(0).pages());
+    }
+    Ok([pages[0], pages[1], pages[3]])
 }
 
 criterion_group!(

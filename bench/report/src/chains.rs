@@ -21,12 +21,12 @@ pub(crate) fn cost(measured: &Measured, contestant: &str) -> Option<Spread> {
 
 /// What a contestant adds over what the empty SDK filter adds, with the same request.
 pub(crate) fn versus_empty(measured: &Measured, contestant: &str) -> Option<Spread> {
-    versus(measured, contestant, &format!("empty_sdk/{}", kind(contestant)?))
+    ratio(measured, contestant, &format!("empty_sdk/{}", kind(contestant)?))
 }
 
 /// What our filter adds in a scenario over what the Lua script adds in it.
 pub(crate) fn versus_lua(measured: &Measured, scenario: &str) -> Option<Spread> {
-    versus(measured, &format!("serin/{scenario}"), &format!("lua/{scenario}"))
+    ratio(measured, &format!("serin/{scenario}"), &format!("lua/{scenario}"))
 }
 
 /// How far apart the rounds of the chains without filters are, per copy: no difference below it means anything.
@@ -36,7 +36,8 @@ pub(crate) fn noise(measured: &Measured) -> Option<f64> {
     widths.reduce(f64::max).map(|width| width / f64::from(measured.copies.max(1)))
 }
 
-fn versus(measured: &Measured, this: &str, that: &str) -> Option<Spread> {
+/// What one contestant adds over what another adds with the same request.
+pub(crate) fn ratio(measured: &Measured, this: &str, that: &str) -> Option<Spread> {
     Spread::of(&ratios(&added(measured, this)?, &added(measured, that)?))
 }
 

@@ -44,7 +44,7 @@ impl Run {
         Ok(Self {
             measured: read(&bench.join("measured.json"))?,
             module: read(&bench.join("module.json"))?,
-            times: Times::read(&target.join("criterion"))?,
+            times: Times::read(&target.join("bench/criterion"))?,
         })
     }
 

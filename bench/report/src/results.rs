@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::Run;
-use crate::chains::noise;
-use crate::markdown::{MISSING, number};
+use crate::chains::{noise, ratio};
+use crate::markdown::{MISSING, number, spread};
 use crate::{budgets, tables};
 
 /// What the numbers of the first sections are, and how they come about.
@@ -55,13 +55,25 @@ fn noise_text(run: &Run) -> String {
     let floor = noise(&run.measured).map_or_else(|| MISSING.to_owned(), |floor| format!("{floor:.3} µs"));
     let rounds = run.measured.chains.values().map(|series| series.0.len()).max().unwrap_or(0);
     format!(
-        "Behind a median stand, in brackets, the quartiles over {} rounds: half of the rounds lie between them. Where the \
+        "Behind a median stand, in brackets, the quartiles over the rounds ({} of the chains, fewer of loads and pushes): \
+         half of the rounds lie between them. Where the \
          quartiles of two contestants overlap, the run does not tell the two apart. Without any filter, the quartiles of a \
-         chain's rounds were up to {floor} a copy apart, so a smaller difference between two filters means nothing. A \
+         chain's rounds were up to {floor} a copy apart, so a smaller difference between two filters means nothing. Quartiles do not show what stays \
+         the same for the life of a process, such as where its code lies in the caches; for that there are twins, the same \
+         chain in another process: {}. The 99th percentile of a load comes from some thousand requests a round, of which a \
+         few dozen decide it; on a machine with few processors it shows the scheduler as much as the filter. A \
          budget whose limit lies between the quartiles is held or missed \"within the noise\". Counted figures have no \
          spread.\n",
         number(rounds as f64),
+        twins(run),
     )
+}
+
+/// What the twins show.
+fn twins(run: &Run) -> String {
+    let pair = |name: &str, twin: &str| format!("{name} takes {} × its twin", spread(ratio(&run.measured, name, twin)));
+    [pair("empty_sdk/cookie", "empty_twin/cookie"), pair("serin/match_all_stable", "serin_twin/match_all_stable")]
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -145,7 +157,14 @@ pub(crate) mod tests {
             bytes: 250_000,
             exports: vec!["memory".into(); 11],
             imports: vec!["proxy_log".into(), "fd_write".into()],
-            pages: Pages { start: 2, small: 4, used: 4, requests: 10, pushes: 10, rollouts: [(10_000, 320)].into() },
+            pages: Pages {
+                start: 2,
+                small: 4,
+                used: 4,
+                requests: 10,
+                pushes: 10,
+                rollouts: [(10_000, [320, 400, 528])].into(),
+            },
             scenarios: [("match_all_stable".to_owned(), exact)].into(),
         }
     }

@@ -6,7 +6,7 @@ use crate::Run;
 use crate::chains::{cost, versus_empty, versus_lua};
 use crate::markdown::{number, spread, table};
 use crate::scripts::{growth, whole_growth};
-use crate::stats::Spread;
+use crate::stats::{Spread, differences, ratios};
 
 /// What one copy of each filter adds to a request.
 pub(crate) fn chains(run: &Run) -> String {
@@ -23,7 +23,7 @@ pub(crate) fn chains(run: &Run) -> String {
         ]
     };
     let mut rows: Vec<_> = filters.map(row).collect();
-    if !rows.is_empty() {
+    if !rows.is_empty() && !measured.chains.contains_key("serin/guard") {
         rows.push(["serin/guard", "not built", "not built", ""].map(str::to_owned).to_vec());
     }
     table(&["contestant", "µs of CPU a copy", "× empty SDK filter", "× Lua"], &rows)
@@ -38,10 +38,20 @@ pub(crate) fn requests(run: &Run) -> String {
 
 /// One filter and real upstreams.
 pub(crate) fn forwarding(run: &Run) -> String {
-    let row = |(name, forwarding): (&String, &serin_bench::results::Forwarding)| {
-        vec![name.clone(), spread(Spread::of(&forwarding.cpu.0))]
+    let forwarding = &run.measured.forwarding;
+    let cpu = |name: &str| forwarding.get(name).map_or(&[][..], |forwarding| &forwarding.cpu.0);
+    let row = |name: &String| {
+        let (own, rival) = (cpu(name), name.strip_prefix("serin/").map(|job| cpu(&format!("lua/{job}"))));
+        vec![
+            name.clone(),
+            spread(Spread::of(own)),
+            spread(Spread::of(&differences(own, cpu("none")))),
+            spread(Spread::of(&ratios(own, cpu("none")))),
+            rival.map_or_else(String::new, |lua| spread(Spread::of(&ratios(own, lua)))),
+        ]
     };
-    table(&["contestant", "µs of CPU a request"], &run.measured.forwarding.iter().map(row).collect::<Vec<_>>())
+    let head = ["contestant", "µs of CPU a request", "more than none", "× none", "× Lua"];
+    table(&head, &forwarding.keys().map(row).collect::<Vec<_>>())
 }
 
 /// What a client sees.
@@ -83,15 +93,24 @@ pub(crate) fn growing(run: &Run) -> String {
 
 /// Resident memory by contestant and number of workers.
 pub(crate) fn memory(run: &Run) -> String {
+    let all = &run.measured.memory.workers;
     let mut rows = Vec::new();
-    for (name, by_workers) in &run.measured.memory.workers {
-        for (workers, resident) in by_workers {
-            let bare = run.measured.memory.workers.get("none").and_then(|none| none.get(workers));
-            let more = bare.map_or_else(String::new, |bare| number(resident - bare));
-            rows.push(vec![name.clone(), workers.to_string(), number(*resident), more]);
+    for (name, by_workers) in all {
+        let mut before: Option<(u32, f64)> = None;
+        for (&workers, &resident) in by_workers {
+            let more_than = |other: &str| {
+                let other = all.get(other).filter(|_| name != other).and_then(|other| other.get(&workers));
+                other.map_or_else(String::new, |other| number(resident - other))
+            };
+            let per_worker = before.map(|(count, memory)| (resident - memory) / f64::from(workers - count));
+            let per_worker = per_worker.map_or_else(String::new, number);
+            before = Some((workers, resident));
+            let (bare, empty) = (more_than("none"), more_than("empty SDK"));
+            rows.push(vec![name.clone(), workers.to_string(), number(resident), bare, empty, per_worker]);
         }
     }
-    table(&["contestant", "workers", "MiB", "more than without filter"], &rows)
+    let head = ["contestant", "workers", "MiB", "more than none", "more than empty SDK", "a further worker"];
+    table(&head, &rows)
 }
 
 /// Resident memory over the life of a process.
@@ -99,7 +118,26 @@ pub(crate) fn soak(run: &Run) -> String {
     let row = |soak: &serin_bench::results::Soak| {
         vec![number(soak.streams as f64), number(soak.pushes.into()), number(soak.resident)]
     };
-    table(&["streams", "pushes", "MiB"], &run.measured.memory.soak.iter().map(row).collect::<Vec<_>>())
+    let readings = &run.measured.memory.soak;
+    let text = table(&["streams", "pushes", "MiB"], &readings.iter().map(row).collect::<Vec<_>>());
+    let served: Vec<_> = readings.iter().filter(|reading| reading.pushes == 0).collect();
+    // The first readings hold what is made at first use.
+    let per_million = served
+        .get(1)
+        .zip(served.last())
+        .filter(|(first, last)| last.streams > first.streams)
+        .map(|(first, last)| (last.resident - first.resident) / (last.streams - first.streams) as f64 * 1e6);
+    let (first, last) = (served.last(), readings.last());
+    let per_push = first
+        .zip(last)
+        .filter(|(_, last)| last.pushes > 0)
+        .map(|(first, last)| (last.resident - first.resident) * 1_024.0 / f64::from(last.pushes));
+    let shown = |value: Option<f64>| value.map_or_else(|| crate::markdown::MISSING.to_owned(), number);
+    format!(
+        "{text}\nThat is {} MiB for a million streams after the first reading of them, and {} KiB for a push.\n",
+        shown(per_million),
+        shown(per_push)
+    )
 }
 
 /// What was counted in wasmtime, in the order of the chains, then the others.

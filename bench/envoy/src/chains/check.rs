@@ -65,6 +65,18 @@ pub(super) async fn decisions_of(envoys: &[Running]) -> Result<Vec<u64>> {
     Ok(counts)
 }
 
+/// Checks that no script has failed: Envoy goes on without it, and the request would be cheap.
+///
+/// # Errors
+/// If one has.
+pub(super) async fn scripts_work(envoys: &[Running]) -> Result<()> {
+    for envoy in envoys {
+        let errors = envoy.sum(r"\.lua\..*errors$").await?;
+        ensure!(errors == 0, "a script has failed {errors} times");
+    }
+    Ok(())
+}
+
 async fn probe(connection: &mut Connection, request: &Request<()>, overrides: &[String]) -> Result<Reply> {
     let mut request = request.clone();
     request.headers_mut().insert(PROBE, HeaderValue::from_static("1"));

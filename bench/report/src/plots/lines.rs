@@ -18,16 +18,7 @@ const SIZE: (u32, u32) = (860, 420);
 
 /// Draws them; `None` if there are no points. A logarithmic scale has no place for what is not above zero.
 pub(super) fn lines(title: &str, unit: &str, lines: &[Line]) -> Result<Option<String>> {
-    let points = || lines.iter().flat_map(|line| &line.points).filter(|(x, spread)| *x > 0.0 && spread.low > 0.0);
-    let ends = |value: fn(&(f64, Spread)) -> (f64, f64)| {
-        let (low, high) = (points().map(|point| value(point).0), points().map(|point| value(point).1));
-        Some((low.reduce(f64::min)?, high.reduce(f64::max)?))
-    };
-    let (Some((left, right)), Some((low, high))) =
-        (ends(|point| (point.0, point.0)), ends(|point| (point.1.low, point.1.high)))
-    else {
-        return Ok(None);
-    };
+    let Some([left, right, low, high]) = ends(lines) else { return Ok(None) };
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -77,4 +68,15 @@ pub(super) fn lines(title: &str, unit: &str, lines: &[Line]) -> Result<Option<St
         root.present()?;
     }
     Ok(Some(svg))
+}
+
+/// Left, right, lower and upper end of what can be drawn on logarithmic scales; `None` if nothing can.
+fn ends(lines: &[Line]) -> Option<[f64; 4]> {
+    let points = || lines.iter().flat_map(|line| &line.points).filter(|(x, spread)| *x > 0.0 && spread.low > 0.0);
+    Some([
+        points().map(|point| point.0).reduce(f64::min)?,
+        points().map(|point| point.0).reduce(f64::max)?,
+        points().map(|point| point.1.low).reduce(f64::min)?,
+        points().map(|point| point.1.high).reduce(f64::max)?,
+    ])
 }

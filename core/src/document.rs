@@ -116,6 +116,7 @@ impl Rules {
         let inbound = draft.as_ref().map_or(Inbound::Skip, |draft| draft.inbound);
         let rules = draft.filter(|_| !report.spoiled).map(|draft| Self {
             cover: Cover::new(&draft.rollouts),
+            reads_many: draft.rollouts.iter().any(|rollout| rollout.reads_many()),
             rollouts: draft.rollouts,
             cookie: draft.cookie,
             keys: draft.keys,

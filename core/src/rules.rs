@@ -8,7 +8,7 @@ mod sticky;
 
 use std::sync::Arc;
 
-use crate::condition::MatchEntry;
+use crate::condition::{MatchEntry, PathPattern};
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
 use crate::header::HeaderName;
@@ -17,6 +17,9 @@ use crate::slot::{Intervals, SlotKey};
 pub use outputs::{Output, OutputHeaders, OutputKind};
 pub(crate) use overrides::{Overrides, Trust};
 pub(crate) use sticky::{AtZero, Cache, First, Hold, Prefer, Sticky, UnitSource};
+
+/// So many conditions on headers, most of which a request does not have, are no reason to read all headers.
+const FEW_HEADERS: usize = 4;
 
 /// Everything that a document says, ready to decide with.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct Rules {
     /// The names of all `set_headers`, none of which may come in from a client, and of the headers that hold a secret, none
     /// of which may go on; each once.
     pub(crate) stripped: Vec<HeaderName>,
+    /// Whether a request is mostly asked for several headers that it has.
+    pub(crate) reads_many: bool,
     /// Whether the decision goes into the access log.
     pub(crate) access_log: bool,
     /// What to do on a sidecar's inbound listener.
@@ -62,6 +67,13 @@ impl Rules {
     #[inline]
     pub fn inbound(&self) -> Inbound {
         self.inbound
+    }
+
+    /// Whether a request is mostly asked for several headers that it has: its host or path beside its cookies, or many that
+    /// conditions are about. A [`Source`](crate::Source) may then be quicker that reads all headers at once.
+    #[inline]
+    pub fn reads_many_headers(&self) -> bool {
+        self.reads_many
     }
 
     /// Whether the decision goes into the access log.
@@ -238,6 +250,13 @@ impl Rollout {
             Plan::Share(shared) => (&shared.versions[..], shared.overrides.secret_header()),
         };
         versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name).chain(secret)
+    }
+
+    /// Whether it asks for a host, a path, or many headers.
+    pub(crate) fn reads_many(&self) -> bool {
+        let by_place = |entry: &MatchEntry| !entry.hosts.is_empty() || entry.path != PathPattern::Any;
+        let conditions = || self.entries().flat_map(MatchEntry::header_names).count();
+        self.matches.iter().any(by_place) || conditions() > FEW_HEADERS
     }
 
     /// The entries of its match and those of its rules.

@@ -12,6 +12,8 @@
 
 #![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
 
+use std::cell::OnceCell;
+
 use serin_core::Source;
 
 use crate::http::Stream;
@@ -124,17 +126,45 @@ enum Map {
 }
 
 /// The request of the current stream. Only meaningful while its request headers are handled.
-pub(crate) struct Request;
+///
+/// A header that is there costs a call of the host about as much as all of them together, since what it returns it has to
+/// ask the module for memory; one that is not there costs a tenth of that.
+pub(crate) struct Request {
+    at_once: bool,
+    pairs: OnceCell<Vec<u8>>,
+}
+
+impl Request {
+    /// With headers that are read one by one, or all at once.
+    pub(crate) fn new(at_once: bool) -> Self {
+        Self { at_once, pairs: OnceCell::new() }
+    }
+
+    // A function of its own, or whoever reads headers one by one pays for it as well.
+    #[inline(never)]
+    fn among_all(&self, name: &str) -> Option<Vec<u8>> {
+        // Asked for by name Envoy takes the two for the same, and in its map stands the one.
+        let name = if name == "host" { ":authority" } else { name };
+        pairs::values(self.pairs(), name.as_bytes()).next().map(<[u8]>::to_vec)
+    }
+
+    #[inline]
+    fn pairs(&self) -> &[u8] {
+        self.pairs.get_or_init(|| {
+            // SAFETY: `taken` passes pointers that are good for the call.
+            taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) })
+                .unwrap_or_default()
+        })
+    }
+}
 
 impl Source for Request {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(Map::Request, name)
+        if self.at_once { self.among_all(name) } else { header(Map::Request, name) }
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        // SAFETY: `taken` passes pointers that are good for the call.
-        let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
-        pairs.map(|pairs| pairs::values_named(&pairs, name.as_bytes())).unwrap_or_default()
+        pairs::values(self.pairs(), name.as_bytes()).map(<[u8]>::to_vec).collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

@@ -26,7 +26,7 @@ impl Stream {
         if configured.skips() {
             return;
         }
-        let facts = Facts::new(host::Request);
+        let facts = Facts::new(host::Request::new(configured.reads_many_headers()));
         let decision;
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),

@@ -136,6 +136,11 @@ impl Configured {
         inbound == Inbound::Skip && *self.inbound.get_or_init(host::is_inbound)
     }
 
+    /// Whether all headers of a request are read at once.
+    pub(crate) fn reads_many_headers(&self) -> bool {
+        matches!(&self.mode, Mode::Active(rules) if rules.reads_many_headers())
+    }
+
     /// Whether the decision goes into the access log.
     pub(crate) fn logs_access(&self) -> bool {
         matches!(&self.mode, Mode::Active(rules) if rules.access_log())

@@ -203,3 +203,27 @@ fn on_an_inbound_listener_the_version_of_the_hop_before_goes_on() {
     assert_eq!(version(&exchange), "v2");
     assert_eq!(exchange.route_refreshes, 0);
 }
+
+/// A rollout with hosts has all headers read at once, others have them read by name. What they find is the same.
+#[test]
+fn headers_read_at_once_are_those_read_by_name() {
+    let condition =
+        |name: &str, value: &str| json!({"when": {"headers": [{"name": name, "exact": value}]}, "use": "v2"});
+    let cases = [
+        ("x-plan", "gold", "v2"),
+        ("x-plan", "silver", "v1"),
+        ("x-plan-b", "gold", "v1"),
+        ("x-empty", "", "v2"),
+        // Asked for by this name, Envoy gives :authority.
+        ("host", "example.com", "v2"),
+    ];
+    for (name, value, expected) in cases {
+        for entry in [json!({}), json!({"hosts": ["example.com"]})] {
+            let document = shop_with(0, &json!({"match": [entry], "rules": [condition(name, value)]}));
+            let request = proxy(&document).worker(0).get("/cart?a=b").header("x-empty", "").header("x-plan", "gold");
+            // The first of two counts.
+            let request = request.header("x-plan", "silver").header("x-plano", "gold");
+            assert_eq!(version_for(request), expected, "{name}: {value} with {entry}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! The module that Envoy loads: an adapter between proxy-wasm and [`serin_core`].
 //!
 //! It hands bytes over and carries effects out; it does not know how a decision is made. `host` is the border, `contexts`
-//! finds what a call from the host is about, `root` holds a configuration, `http` a stream, `metrics` counts, and `vm` keeps
-//! what outlives a configuration.
+//! finds what a call from the host is about, `root` holds a configuration, `http` a stream, `pairs` reads a map of headers,
+//! `metrics` counts, and `vm` keeps what outlives a configuration.
 
 #![allow(missing_docs)] // A module for a host has exports, not a public interface; the SDK's macro makes one of them.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -104,7 +104,8 @@ fn nothing_is_imported_but_proxy_functions_and_five_of_wasi() {
     assert!(called.iter().all(|name| imports.iter().any(|import| import == name)), "{imports:?}");
 }
 
-/// The budget of linear memory with 10,000 rollouts is 32 MiB, also while the rules before a push are still in use.
+/// The budget of linear memory with 10,000 rollouts is 32 MiB, also while the rules before a push that changes some of them are
+/// still in use. Where every push changes all of them, the benches show more.
 #[test]
 fn ten_thousand_rollouts_fit_into_their_memory() {
     const MOST_PAGES: u64 = 32 * 16;

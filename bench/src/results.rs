@@ -41,8 +41,8 @@ pub struct Measured {
     /// How many copies of a filter a chain has.
     pub copies: u32,
     /// Chains of copies over a direct response, by contestant: `none/KIND` (no filter), `empty_sdk/KIND`,
-    /// `empty_trimmed/KIND`, `lua/SCENARIO` and `serin/SCENARIO`, with the names of [`SCENARIOS`], and twins of two of them as
-    /// `empty_twin/KIND` and `serin_twin/SCENARIO`. The CPU is that of the
+    /// `empty_trimmed/KIND`, `calls/SCENARIO` (our host calls and nothing else), `lua/SCENARIO` and `serin/SCENARIO`, with the
+    /// names of [`SCENARIOS`], and twins of two of them as `empty_twin/KIND` and `serin_twin/SCENARIO`. The CPU is that of the
     /// request, all copies and the rest of Envoy included.
     pub chains: BTreeMap<String, Series>,
     /// One filter and real upstreams, by contestant.

@@ -66,15 +66,26 @@ pub(crate) fn filter_file(filter: &Value) -> String {
 /// `capabilities` only, unless there are none.
 pub(crate) fn wasm(name: &str, module: &Path, configuration: &str, capabilities: &[&str]) -> Value {
     let allowed: serde_json::Map<_, _> = capabilities.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+    let mut filter = wasm_from(name, &json!({"filename": module}), configuration);
+    filter["typed_config"]["config"]["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
+    filter
+}
+
+/// A filter from a module whose bytes, as base64, stand in the bootstrap, and which needs no configuration.
+pub(crate) fn wasm_inline(name: &str, module: &str) -> Value {
+    wasm_from(name, &json!({"inline_bytes": module}), "")
+}
+
+/// A filter from a module that is to be found there (`core.v3.DataSource`).
+fn wasm_from(name: &str, source: &Value, configuration: &str) -> Value {
     json!({"name": name, "typed_config": {
         "@type": kind("filters.http.wasm.v3.Wasm"),
         "config": {
             "name": name,
             // A filter that is not there would cost nothing and be praised for it.
             "failure_policy": "FAIL_CLOSED",
-            "vm_config": {"vm_id": "bench", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": module}}},
+            "vm_config": {"vm_id": "bench", "runtime": "envoy.wasm.runtime.v8", "code": {"local": source}},
             "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration},
-            "capability_restriction_config": {"allowed_capabilities": allowed},
         },
     }})
 }

@@ -10,7 +10,8 @@ use serin_bench::results::{Series, kind_of};
 use serin_envoy::Running;
 
 use crate::Tools;
-use crate::bootstrap::{answer, any_route, bootstrap, header_route, inline, lua, wasm};
+use crate::bootstrap::{answer, any_route, bootstrap, header_route, inline, lua, wasm, wasm_inline};
+use crate::calls::{self, Calls};
 use crate::job::{Brings, Copy, Match, by_user, keys, request};
 use crate::plan::Plan;
 use crate::rounds::{self, Contestant};
@@ -26,6 +27,8 @@ pub(crate) enum Filter {
         /// Whether the callbacks are those of our module alone.
         trimmed: bool,
     },
+    /// Modules that make the host calls of ours and do nothing else.
+    Calls(Calls),
     /// The script.
     Lua(Match),
     /// The filter, with further fields of its rollout and its document.
@@ -80,6 +83,8 @@ fn chains() -> Vec<Chain> {
         // The same once more, in processes of their own: what differs between twins is noise.
         chain(Filter::Empty { trimmed: false }, vec![("empty_twin/cookie", Brings::Stable, Does::Nothing)]),
         chain(plain(All), vec![("serin_twin/match_all_stable", Brings::Stable, Does::Stable)]),
+        chain(Filter::Calls(Calls::Headers), vec![("calls/match_all_stable", Brings::Stable, Does::Nothing)]),
+        chain(Filter::Calls(Calls::Pairs), vec![("calls/hosts_stable", Brings::Stable, Does::Nothing)]),
         chain(Filter::Lua(All), visitors(["lua/match_all_stable", "lua/match_all_canary", "lua/new"])),
         chain(Filter::Lua(Hosts), visitors(["lua/hosts_stable", "lua/hosts_canary", "lua/hosts_new"])),
         chain(Filter::Lua(Paths), visitors(["lua/paths_stable", "lua/paths_canary", "lua/paths_new"])),
@@ -132,7 +137,7 @@ fn kind_matches(name: &str, brings: &Brings) -> bool {
         Brings::Signed => "signed",
     };
     match name.split_once('/') {
-        Some(("lua" | "serin" | "serin_twin", scenario)) => kind_of(scenario) == Some(kind),
+        Some(("calls" | "lua" | "serin" | "serin_twin", scenario)) => kind_of(scenario) == Some(kind),
         Some((_, of)) => of == kind,
         None => false,
     }
@@ -140,23 +145,28 @@ fn kind_matches(name: &str, brings: &Brings) -> bool {
 
 /// Starts an Envoy with one worker and a chain before a direct response.
 pub(crate) async fn start(tools: &Tools, filter: &Filter, copies: u32) -> Result<Running> {
-    let filters: Vec<Value> = Copy::all(copies).filter_map(|copy| one(tools, filter, copy)).collect();
+    let filters =
+        Copy::all(copies).filter_map(|copy| one(tools, filter, copy).transpose()).collect::<Result<Vec<_>>>()?;
     Running::start(&tools.envoy, 1, &[], |_| bootstrap(&filters, inline(routes(copies)), &[])).await
 }
 
 /// One copy.
-pub(crate) fn one(tools: &Tools, filter: &Filter, copy: Copy) -> Option<Value> {
-    match filter {
+///
+/// # Errors
+/// If its module cannot be made.
+pub(crate) fn one(tools: &Tools, filter: &Filter, copy: Copy) -> Result<Option<Value>> {
+    Ok(match filter {
         Filter::None => None,
         Filter::Empty { trimmed } => {
             let capabilities: &[&str] = if *trimmed { &TRIMMED } else { &[] };
             Some(wasm(&copy.name(), &tools.empty, "", capabilities))
         }
+        Filter::Calls(calls) => Some(wasm_inline(&copy.name(), &calls::module(*calls)?)),
         Filter::Lua(covers) => Some(lua(&copy.name(), &script(copy, *covers))),
         Filter::Serin(covers, rollout, top) => {
             Some(wasm(&copy.name(), &tools.module, &copy.document(*covers, rollout, top), &[]))
         }
-    }
+    })
 }
 
 /// The callbacks that our module has, and what a module of the SDK asks of its host while it starts.

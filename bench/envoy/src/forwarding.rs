@@ -129,7 +129,7 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Forw
 }
 
 async fn start(tools: &Tools, entry: &Entry, upstreams: &Upstreams, workers: u32) -> Result<Running> {
-    let filters: Vec<Value> = one(tools, &entry.filter, ONLY).into_iter().collect();
+    let filters: Vec<Value> = one(tools, &entry.filter, ONLY)?.into_iter().collect();
     let clusters: Vec<_> = upstreams.addresses().collect();
     Running::start(&tools.envoy, workers, &[], |_| bootstrap(&filters, inline(entry.table.routes()), &clusters)).await
 }

@@ -4,6 +4,7 @@
 //! Every contestant is held against its job before it is measured; one that does not do it ends the run.
 
 mod bootstrap;
+mod calls;
 mod chains;
 mod forwarding;
 mod growth;

@@ -43,7 +43,7 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<Memory> {
 
 /// Memory of an Envoy with one filter or none, after some requests.
 async fn with_workers(tools: &Tools, filter: &Filter, workers: u32) -> Result<f64> {
-    let filters: Vec<Value> = one(tools, filter, Copy(1)).into_iter().collect();
+    let filters: Vec<Value> = one(tools, filter, Copy(1))?.into_iter().collect();
     let routes = || inline(vec![any_route(answer("answer"))]);
     let envoy = Running::start(&tools.envoy, workers, &[], |_| bootstrap(&filters, routes(), &[])).await?;
     let mut pump = Pump::to(envoy.address(), CONNECTIONS * workers);
@@ -54,7 +54,8 @@ async fn with_workers(tools: &Tools, filter: &Filter, workers: u32) -> Result<f6
 /// One process with a chain of the filter: memory along its requests, and then along pushes to its last copy.
 async fn soak(tools: &Tools, copies: u32, plan: plan::Soak) -> Result<Vec<Soak>> {
     let filter = Filter::Serin(Match::All, json!({}), json!({}));
-    let mut filters: Vec<Value> = Copy::all(copies - 1).filter_map(|copy| one(tools, &filter, copy)).collect();
+    let before = Copy::all(copies - 1).filter_map(|copy| one(tools, &filter, copy).transpose());
+    let mut filters = before.collect::<Result<Vec<Value>>>()?;
     let last = Copy(copies);
     let envoy = Running::start(&tools.envoy, 1, &[(RULES, &pushed(tools, last, 0)?)], |folder| {
         filters.push(discovered_filter(&last.name(), &folder.join(RULES)));
@@ -103,6 +104,6 @@ fn share(whole: u32, n: u32, steps: u32) -> u32 {
 /// The file with the rules of a copy; each push has other rules.
 fn pushed(tools: &Tools, copy: Copy, push: u32) -> Result<String> {
     let release = json!({"release": format!("push-{push}")});
-    let filter = one(tools, &Filter::Serin(Match::All, release, json!({})), copy);
+    let filter = one(tools, &Filter::Serin(Match::All, release, json!({})), copy)?;
     Ok(filter_file(&filter.context("the filter is none")?))
 }

@@ -31,8 +31,9 @@ async fn chains_are_measured() {
             assert!(measured.contains_key(&name), "{name} was not measured");
         }
     }
-    for twin in ["empty_twin/cookie", "serin_twin/match_all_stable"] {
-        assert!(measured.contains_key(twin), "{twin} was not measured");
+    let further = ["empty_twin/cookie", "serin_twin/match_all_stable", "calls/match_all_stable", "calls/hosts_stable"];
+    for name in further {
+        assert!(measured.contains_key(name), "{name} was not measured");
     }
 }
 

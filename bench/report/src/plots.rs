@@ -39,7 +39,8 @@ pub(crate) fn all(run: &Run) -> Result<Vec<(&'static str, String)>> {
 /// The yardsticks, then each scenario of ours with the script's beside it.
 fn filters(run: &Run) -> Vec<Bar> {
     let measured = &run.measured;
-    let yardsticks = measured.chains.keys().filter(|name| name.starts_with("empty_")).map(|name| (name.clone(), GREY));
+    let is_yardstick = |name: &&String| ["empty_", "calls/"].iter().any(|start| name.starts_with(start));
+    let yardsticks = measured.chains.keys().filter(is_yardstick).map(|name| (name.clone(), GREY));
     let scenarios = SCENARIOS
         .iter()
         .flat_map(|(scenario, _)| [(format!("serin/{scenario}"), BLUE), (format!("lua/{scenario}"), ORANGE)]);

@@ -72,12 +72,10 @@ fn build(progress: &Progress) -> Result<()> {
     let step = progress.step("building the benches");
     step.run(core().arg("--no-run"))?;
     step.run(module_bench().arg("--no-run"))?;
-    let mut programs = workspace::cargo();
-    programs.args(["build", "--locked", "--release"]);
+    // Each by itself, as it is run: together they would be built with the features of both, and built again when run.
     for name in PROGRAMS {
-        programs.args(["--package", name]);
+        step.run(workspace::cargo().args(["build", "--locked", "--release", "--package", name]))?;
     }
-    step.run(&mut programs)?;
     step.done("");
     Ok(())
 }

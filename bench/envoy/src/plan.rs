@@ -66,15 +66,15 @@ impl Plan {
         Self {
             quick: false,
             copies: 20,
-            chains: Effort { rounds: 11, requests: 2_500 },
-            forwarding: Effort { rounds: 11, requests: 4_000 },
+            chains: Effort { rounds: 25, requests: 1_000 },
+            forwarding: Effort { rounds: 25, requests: 1_500 },
             load: Load {
                 workers: vec![1, 2],
                 rounds: 5,
                 saturated: Duration::from_millis(500),
                 paced: Duration::from_millis(700),
             },
-            growth: Effort { rounds: 11, requests: 2_000 },
+            growth: Effort { rounds: 25, requests: 800 },
             sizes: vec![1, 10, 100, 1_000, 10_000],
             pushes: 5,
             workers: vec![1, 2, 4],

@@ -2,6 +2,8 @@
 
 pub mod results;
 
+use std::borrow::Cow;
+
 use serin_core::Source;
 
 /// A request as its headers.
@@ -16,9 +18,9 @@ impl Request {
     }
 }
 
-impl Source for &Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec())
+impl Source for Request {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().into())
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {

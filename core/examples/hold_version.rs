@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout)] // Printing the table is its job.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use cookie::Cookie;
@@ -130,7 +131,8 @@ impl Browser {
     fn request(&mut self, rules: &Rules, now: i64, destination: &'static str) -> bool {
         self.jar.retain(|_, stored| now < stored.end);
         let pairs: Vec<String> = self.jar.iter().map(|(name, stored)| format!("{name}={}", stored.value)).collect();
-        let facts = Facts::new(Request { cookies: pairs.join("; "), destination });
+        let request = Request { cookies: pairs.join("; "), destination };
+        let facts = Facts::new(&request);
         let moment = Time::from_unix_seconds(now.unsigned_abs());
         let decision = decide(rules, &facts, moment, || self.bits).expect("the rollout covers every request");
         let effects = Effects::of(rules, Some(&decision), &facts, moment);
@@ -151,16 +153,16 @@ struct Request {
 }
 
 impl Source for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         match name {
-            "cookie" => (!self.cookies.is_empty()).then(|| self.cookies.clone().into_bytes()),
-            "sec-fetch-dest" => Some(self.destination.into()),
+            "cookie" => (!self.cookies.is_empty()).then(|| self.cookies.as_bytes().into()),
+            "sec-fetch-dest" => Some(self.destination.as_bytes().into()),
             _ => None,
         }
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        self.header(name).into_iter().collect()
+        self.header(name).into_iter().map(Cow::into_owned).collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 mod pairs;
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,8 +13,9 @@ const SHORT: usize = 1024;
 
 /// Where facts come from: a real request behind host calls, or a table in a test.
 pub trait Source {
-    /// The first header with this (lower-case) name. Pseudo-headers included, such as `:path`.
-    fn header(&self, name: &str) -> Option<Vec<u8>>;
+    /// The first header with this (lower-case) name, lent by a source that has it already. Pseudo-headers included, such as
+    /// `:path`.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 
     /// All headers with this name, in their order.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
@@ -28,7 +30,7 @@ pub trait Source {
 
 /// What is known of one request.
 pub struct Facts<'r, S> {
-    source: S,
+    source: &'r S,
     reads: Reads<'r>,
     /// The name of the visitor cookie, once it is known.
     own_cookie: Cell<Option<&'r str>>,
@@ -67,12 +69,12 @@ struct More<'r> {
 
 struct Read<'r> {
     name: &'r str,
-    value: Option<Vec<u8>>,
+    value: Option<Cow<'r, [u8]>>,
 }
 
 impl<'r, S: Source> Facts<'r, S> {
-    /// Facts of the request behind `source`. Reads nothing yet.
-    pub fn new(source: S) -> Self {
+    /// Facts of the request behind `source`. Nothing is read yet.
+    pub fn new(source: &'r S) -> Self {
         Self { source, reads: Reads::default(), own_cookie: Cell::new(None), rare: OnceCell::new() }
     }
 

@@ -10,13 +10,15 @@
 //! through [`Source`]. Nothing here knows proxy-wasm or Envoy.
 //!
 //! ```
+//! use std::borrow::Cow;
+//!
 //! use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
 //!
 //! struct Headers(Vec<(&'static str, &'static str)>);
 //!
 //! impl Source for Headers {
-//!     fn header(&self, name: &str) -> Option<Vec<u8>> {
-//!         self.headers(name).into_iter().next()
+//!     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+//!         self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().into())
 //!     }
 //!     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
 //!         self.0.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_bytes().to_vec()).collect()
@@ -35,7 +37,8 @@
 //!     "override": {"header": "x-canary"}
 //! }}}"#;
 //! let rules = Rules::parse(document, &Surroundings::default()).rules.expect("the document is sound");
-//! let facts = Facts::new(Headers(vec![(":authority", "shop.example.com"), ("x-canary", "v2")]));
+//! let request = Headers(vec![(":authority", "shop.example.com"), ("x-canary", "v2")]);
+//! let facts = Facts::new(&request);
 //!
 //! let now = Time::from_unix_seconds(1_800_000_000);
 //! let decision = decide(&rules, &facts, now, || 0).expect("every request is covered");

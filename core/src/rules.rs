@@ -8,6 +8,8 @@ mod sticky;
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::condition::{MatchEntry, PathPattern};
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
@@ -18,8 +20,8 @@ pub use outputs::{Output, OutputHeaders, OutputKind};
 pub(crate) use overrides::{Overrides, Trust};
 pub(crate) use sticky::{AtZero, Cache, First, Hold, Prefer, Sticky, UnitSource};
 
-/// So many conditions on headers, most of which a request does not have, are no reason to read all headers.
-const FEW_HEADERS: usize = 4;
+/// So many headers that rules ask for, most of which a request does not have, are no reason to read all headers.
+const FEW_HEADERS: usize = 2;
 
 /// Everything that a document says, ready to decide with.
 #[derive(Clone, Debug)]
@@ -255,8 +257,8 @@ impl Rollout {
     /// Whether it asks for a host, a path, or many headers.
     pub(crate) fn reads_many(&self) -> bool {
         let by_place = |entry: &MatchEntry| !entry.hosts.is_empty() || entry.path != PathPattern::Any;
-        let conditions = || self.entries().flat_map(MatchEntry::header_names).count();
-        self.matches.iter().any(by_place) || conditions() > FEW_HEADERS
+        let names = || self.entries().flat_map(MatchEntry::header_names).collect::<HashSet<&str>>().len();
+        self.matches.iter().any(by_place) || names() > FEW_HEADERS
     }
 
     /// The entries of its match and those of its rules.

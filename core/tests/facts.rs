@@ -1,5 +1,6 @@
 //! Facts: whatever is asked of them, the source is asked once.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use serin_core::{Facts, Source};
@@ -8,10 +9,10 @@ use serin_core::{Facts, Source};
 #[derive(Default)]
 struct Noting(RefCell<Vec<String>>);
 
-impl Source for &Noting {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+impl Source for Noting {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.0.borrow_mut().push(name.to_owned());
-        name.ends_with(['0', '2', '4', '6', '8']).then(|| name.as_bytes().to_vec())
+        name.ends_with(['0', '2', '4', '6', '8']).then(|| name.as_bytes().to_vec().into())
     }
 
     fn headers(&self, _: &str) -> Vec<Vec<u8>> {

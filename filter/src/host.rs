@@ -12,6 +12,7 @@
 
 #![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use serin_core::Source;
@@ -131,7 +132,8 @@ enum Map {
 /// ask the module for memory; one that is not there costs a tenth of that.
 pub(crate) struct Request {
     at_once: bool,
-    pairs: OnceCell<Vec<u8>>,
+    /// `None` if the host does not give them.
+    pairs: OnceCell<Option<Vec<u8>>>,
 }
 
 impl Request {
@@ -142,29 +144,34 @@ impl Request {
 
     // A function of its own, or whoever reads headers one by one pays for it as well.
     #[inline(never)]
-    fn among_all(&self, name: &str) -> Option<Vec<u8>> {
+    fn among_all(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        // A host may be configured to refuse this call alone, and a request without headers would be one that nothing covers.
+        let Some(pairs) = self.pairs() else { return header(Map::Request, name).map(Cow::from) };
         // Asked for by name Envoy takes the two for the same, and in its map stands the one.
         let name = if name == "host" { ":authority" } else { name };
-        pairs::values(self.pairs(), name.as_bytes()).next().map(<[u8]>::to_vec)
+        pairs::values(pairs, name.as_bytes()).next().map(Cow::from)
     }
 
     #[inline]
-    fn pairs(&self) -> &[u8] {
-        self.pairs.get_or_init(|| {
+    fn pairs(&self) -> Option<&[u8]> {
+        let pairs = self.pairs.get_or_init(|| {
             // SAFETY: `taken` passes pointers that are good for the call.
             taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) })
-                .unwrap_or_default()
-        })
+        });
+        pairs.as_deref()
     }
 }
 
 impl Source for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        if self.at_once { self.among_all(name) } else { header(Map::Request, name) }
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        if self.at_once { self.among_all(name) } else { header(Map::Request, name).map(Cow::from) }
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        pairs::values(self.pairs(), name.as_bytes()).map(<[u8]>::to_vec).collect()
+        match self.pairs() {
+            Some(pairs) => pairs::values(pairs, name.as_bytes()).map(<[u8]>::to_vec).collect(),
+            None => header(Map::Request, name).into_iter().collect(),
+        }
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

@@ -26,7 +26,8 @@ impl Stream {
         if configured.skips() {
             return;
         }
-        let facts = Facts::new(host::Request::new(configured.reads_many_headers()));
+        let request = host::Request::new(configured.reads_many_headers());
+        let facts = Facts::new(&request);
         let decision;
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),

@@ -11,7 +11,7 @@ use support::{Site, behind_a_proxy, raw};
 /// A condition, Envoy's for it, and requests: method, query string, header lines, and whether both hold.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str, bool)]);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     (
         r#"{"headers": [{"name": "x-a", "exact": "eu"}]}"#,
         r#"{"headers": [{"name": "x-a", "string_match": {"exact": "eu"}}]}"#,
@@ -70,6 +70,12 @@ const CASES: [Case; 12] = [
         r#"{"headers": [{"name": "x-a", "exact": "eu", "invert": true}]}"#,
         r#"{"headers": [{"name": "x-a", "string_match": {"exact": "eu"}, "invert_match": true, "treat_missing_header_as_empty": true}]}"#,
         &[("GET", "", "", true), ("GET", "", "x-a: eu\r\n", false), ("GET", "", "x-a: us\r\n", true)],
+    ),
+    (
+        // Envoy takes it for `:authority`, which is what it has.
+        r#"{"headers": [{"name": "host", "exact": "shop.example.com"}]}"#,
+        r#"{"headers": [{"name": "host", "string_match": {"exact": "shop.example.com"}}]}"#,
+        &[("GET", "", "", true), ("GET", "", "x-a: eu\r\n", true)],
     ),
     (
         r#"{"methods": ["POST", "PURGE"]}"#,
@@ -256,6 +262,32 @@ async fn conditions_hold_as_they_are_told() -> Result<()> {
     for (number, (condition, requests)) in OWN.iter().enumerate() {
         for (method, query, headers, expected) in *requests {
             let reply = raw(site.envoy.address(), &format!("{method} /c{number}/x{query}"), headers).await?;
+            let found = (reply.status, reply.header("x-answer").is_some());
+            assert_eq!((200, *expected), found, "{condition}: {method} {query:?} {headers:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Above, every case has a path, and so all headers are read at once. Here nothing asks for hosts or paths.
+#[tokio::test]
+async fn conditions_hold_as_well_where_headers_are_read_by_name() -> Result<()> {
+    let native = CASES.iter().map(|(condition, _, requests)| (*condition, *requests));
+    let all = native.chain(OWN).filter(|(condition, _)| !condition.contains("hosts"));
+    let mut site: Option<Site> = None;
+    for (condition, requests) in all {
+        let entry: Value = serde_json::from_str(condition)?;
+        let rollout = json!({"match": [entry], "stable": "v1", "versions": {"v1": {}}});
+        let document = json!({"rollouts": {"case": rollout}, "headers": {"answer": "x-answer"}});
+        let site = match &mut site {
+            Some(site) => {
+                site.envoy.push(document).await?;
+                site
+            }
+            none => none.insert(Site::start(&Setup::from_env()?.manager(behind_a_proxy()), document).await?),
+        };
+        for (method, query, headers, expected) in requests {
+            let reply = raw(site.envoy.address(), &format!("{method} /x{query}"), headers).await?;
             let found = (reply.status, reply.header("x-answer").is_some());
             assert_eq!((200, *expected), found, "{condition}: {method} {query:?} {headers:?}");
         }

@@ -86,6 +86,41 @@ async fn a_client_cannot_write_our_headers_past_an_inert_filter() -> Result<()> 
     assert_spoofs_fail(&Site::start(&setup, unreadable).await?, &BOTH[..1], "nothing can be read").await
 }
 
+/// All that the filter uses but `proxy_get_header_map_pairs`, and the environment and output of WASI.
+const ALL_BUT_PAIRS: [&str; 20] = [
+    "proxy_on_vm_start",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_tick",
+    "proxy_on_request_headers",
+    "proxy_on_response_headers",
+    "proxy_on_delete",
+    "proxy_log",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_get_buffer_bytes",
+    "proxy_get_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_add_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_get_property",
+    "proxy_define_metric",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "random_get",
+];
+
+#[tokio::test]
+async fn a_host_that_refuses_to_give_all_headers_is_asked_by_name() -> Result<()> {
+    let mut document = weight(0)?;
+    document["rollouts"]["shop"]["match"] = json!([{"hosts": [HOST]}]);
+    let setup = Setup::from_env()?.strip_early(false).capabilities(&ALL_BUT_PAIRS);
+    let site = Site::start(&setup, document).await?;
+    assert_spoofs_fail(&site, &BOTH, "without all headers").await?;
+    assert_eq!("v2", site.ask("/", &[ASK_FOR_V2]).await?.text());
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_shipped_bootstrap_serves_stable_and_strips_our_headers_even_without_a_filter() -> Result<()> {
     let setup = Setup::from_env()?.module(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));

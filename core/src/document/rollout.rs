@@ -133,7 +133,7 @@ pub(super) fn read(
     })
 }
 
-/// How many headers a request may be asked for, up to one more than the limit: each costs a call of the host.
+/// How many headers a request may be asked for, up to one more than the limit: each may cost a call of the host.
 fn different_headers(matches: &[MatchEntry], shared: Option<&Shared>) -> usize {
     let rules = shared.map_or(&[][..], |shared| &shared.rules).iter().filter_map(|rule| rule.when.as_ref());
     let mut names: Vec<&str> = Vec::new();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+use std::borrow::Cow;
+
 use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
 
 /// A day in November 2026.
@@ -36,9 +38,9 @@ impl Request {
     }
 }
 
-impl Source for &Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+impl Source for Request {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.into())
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
@@ -47,7 +49,7 @@ impl Source for &Request {
 
     /// Stands in the table as if it were a header.
     fn cluster_name(&self) -> Option<Vec<u8>> {
-        self.header("cluster name")
+        self.header("cluster name").map(Cow::into_owned)
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

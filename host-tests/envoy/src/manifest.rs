@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The route table that carries a decision out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,6 +78,8 @@ pub(crate) struct Plugin {
     pub(crate) module: PathBuf,
     /// The environment of its VM.
     pub(crate) variables: BTreeMap<String, String>,
+    /// What its VM may call and be called for; everything if there is none.
+    pub(crate) capabilities: Vec<String>,
 }
 
 /// The bootstrap with free ports and of this shape.
@@ -127,6 +129,10 @@ pub(crate) fn resource(parts: &Plugin, configuration: &Configuration) -> Result<
     *at(plugin, "/vm_config/code/local/filename")? = json!(parts.module);
     if !parts.variables.is_empty() {
         at(plugin, "/vm_config")?["environment_variables"] = json!({"key_values": parts.variables});
+    }
+    if !parts.capabilities.is_empty() {
+        let allowed: Map<_, _> = parts.capabilities.iter().map(|name| (name.clone(), json!({}))).collect();
+        plugin["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
     }
     *at(plugin, "/configuration")? = configuration.to_any();
     Ok(resource)
@@ -196,7 +202,7 @@ mod tests {
             (Configuration::Struct(json!({"a": 1})), "type.googleapis.com/google.protobuf.Struct"),
             (Configuration::Text("{".to_owned()), "type.googleapis.com/google.protobuf.StringValue"),
         ] {
-            let parts = Plugin { module: "/module.wasm".into(), variables: BTreeMap::new() };
+            let parts = Plugin { module: "/module.wasm".into(), variables: BTreeMap::new(), capabilities: Vec::new() };
             let resource = resource(&parts, &rules).unwrap();
             let plugin = &resource["resources"][0]["typed_config"]["config"];
             assert_eq!("/module.wasm", plugin["vm_config"]["code"]["local"]["filename"]);

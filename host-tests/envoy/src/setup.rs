@@ -22,6 +22,7 @@ pub struct Setup {
     listener: Value,
     manager: Value,
     variables: BTreeMap<String, String>,
+    capabilities: Vec<String>,
     strip_early: bool,
     workers: u32,
 }
@@ -36,6 +37,7 @@ impl Setup {
             listener: json!({}),
             manager: json!({}),
             variables: BTreeMap::new(),
+            capabilities: Vec::new(),
             strip_early: true,
             workers: 2,
         }
@@ -82,6 +84,13 @@ impl Setup {
         self
     }
 
+    /// The functions that the filter's VM may call and be called for, in place of all of them
+    /// (`wasm.v3.CapabilityRestrictionConfig`).
+    #[must_use]
+    pub fn capabilities(self, names: &[&str]) -> Self {
+        Self { capabilities: names.iter().map(|name| (*name).to_owned()).collect(), ..self }
+    }
+
     /// Whether Envoy removes a client's copy of our headers before the filter runs (the default), or leaves it all to
     /// the filter.
     #[must_use]
@@ -116,7 +125,7 @@ impl Setup {
         let folder = Folder::new()?;
         let module = self.module.canonicalize();
         let module = module.with_context(|| format!("there is no module at {}", self.module.display()))?;
-        let plugin = Plugin { module, variables: self.variables.clone() };
+        let plugin = Plugin { module, variables: self.variables.clone(), capabilities: self.capabilities.clone() };
         let resource = manifest::resource(&plugin, &rules.into())?.to_string();
         folder.replace(RESOURCE, &resource)?;
         let Self { routes, listener, manager, strip_early, .. } = self;

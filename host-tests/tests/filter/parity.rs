@@ -4,6 +4,7 @@
 mod documents;
 mod requests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,9 +24,9 @@ const DAYS: [u64; 3] = [0, 9, 40];
 const REQUESTS: usize = 240;
 const START: Duration = Duration::from_secs(1_767_225_600 + 86_300);
 
-impl Source for &Sent {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.get(name).map(<[u8]>::to_vec)
+impl Source for Sent {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.get(name).map(Cow::from)
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {

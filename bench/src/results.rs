@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// What a chain of the filter, or of the script, is asked to do, with the kind of request that asks for it: `new` carries
-/// nothing, `cookie` the visitor cookie, `signed` that cookie with a signature, `user` the id of a user in a header.
+/// nothing, `cookie` the visitor cookie, `large` that cookie among twenty more headers, `signed` that cookie with a signature,
+/// `user` the id of a user in a header.
 ///
 /// Only chains that got the same kind of request are compared.
-pub const SCENARIOS: [(&str, &str); 11] = [
+pub const SCENARIOS: [(&str, &str); 15] = [
     ("match_all_stable", "cookie"),
     ("match_all_canary", "cookie"),
     ("new", "new"),
@@ -24,6 +25,10 @@ pub const SCENARIOS: [(&str, &str); 11] = [
     ("paths_new", "new"),
     ("user_hash", "user"),
     ("signed", "signed"),
+    ("hosts_not_covered", "cookie"),
+    ("match_all_stable_large", "large"),
+    ("hosts_stable_large", "large"),
+    ("paths_stable_large", "large"),
 ];
 
 /// The kind of request of a scenario, if there is such a scenario.
@@ -41,9 +46,9 @@ pub struct Measured {
     /// How many copies of a filter a chain has.
     pub copies: u32,
     /// Chains of copies over a direct response, by contestant: `none/KIND` (no filter), `empty_sdk/KIND`,
-    /// `empty_trimmed/KIND`, `calls/SCENARIO` (our host calls and nothing else), `lua/SCENARIO` and `serin/SCENARIO`, with the
-    /// names of [`SCENARIOS`], and twins of two of them as `empty_twin/KIND` and `serin_twin/SCENARIO`. The CPU is that of the
-    /// request, all copies and the rest of Envoy included.
+    /// `empty_trimmed/KIND`, `callbacks/KIND` (our callbacks and nothing else), `calls/SCENARIO` (these with our host calls),
+    /// `lua/SCENARIO` and `serin/SCENARIO`, with the names of [`SCENARIOS`], and twins of two of them as `empty_twin/KIND` and
+    /// `serin_twin/SCENARIO`. The CPU is that of the request, all copies and the rest of Envoy included.
     pub chains: BTreeMap<String, Series>,
     /// One filter and real upstreams, by contestant.
     pub forwarding: BTreeMap<String, Forwarding>,

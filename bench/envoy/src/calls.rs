@@ -9,6 +9,8 @@ use crate::job::Copy;
 /// What is asked of the host for each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Calls {
+    /// Nothing: what remains are the callbacks.
+    None,
     /// The override header, the cookies, and the version header, of which only the cookies are there.
     Headers,
     /// All headers at once.
@@ -23,6 +25,7 @@ pub(crate) fn module(calls: Calls) -> Result<String> {
     let copy = Copy(1);
     let (absent, cookie, marked) = (copy.override_header(), "cookie".to_owned(), copy.version_header());
     let body = match calls {
+        Calls::None => String::new(),
         Calls::Headers => by_name(&[(&absent, false), (&cookie, true), (&marked, false)]),
         Calls::Pairs => demand(&format!("(call $pairs (i32.const 0) {RETURNED})"), true),
     };
@@ -70,4 +73,33 @@ fn text(names: &str, body: &str) -> String {
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))
   (func (export "proxy_on_delete") (param i32)))"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use anyhow::Result;
+    use serin_envoy::Connection;
+
+    use super::*;
+    use crate::Tools;
+    use crate::chains::{Filter, start};
+    use crate::job::{Brings, request};
+
+    /// A VM that makes no calls would answer whatever comes.
+    #[tokio::test]
+    async fn the_cookies_are_asked_for() -> Result<()> {
+        let path = std::env::var_os("ENVOY").context("ENVOY is not set: run `cargo xtask test`")?;
+        let envoy = std::path::absolute(PathBuf::from(path))?;
+        let tools = Tools { envoy, module: PathBuf::new(), empty: PathBuf::new() };
+        for (calls, without_cookies) in [(Calls::None, 200), (Calls::Headers, 503)] {
+            let envoy = start(&tools, &Filter::Calls(calls), 2).await?;
+            for (brings, expected) in [(Brings::Stable, 200), (Brings::Nothing, without_cookies)] {
+                let reply = Connection::to(envoy.address()).send(request(&brings, 2)?).await?;
+                assert_eq!(reply.status, expected, "{calls:?}, {brings:?}");
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! Chains: many copies of a filter before a direct response, so that what one copy costs stands out of the noise.
 
 mod check;
+mod list;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,12 @@ use serde_json::{Value, json};
 use serin_bench::results::{Series, kind_of};
 use serin_envoy::Running;
 
+pub(crate) use check::counts_of;
+
 use crate::Tools;
 use crate::bootstrap::{answer, any_route, bootstrap, header_route, inline, lua, wasm, wasm_inline};
 use crate::calls::{self, Calls};
-use crate::job::{Brings, Copy, Match, by_user, keys, request};
+use crate::job::{Brings, Copy, Match, request};
 use crate::plan::Plan;
 use crate::rounds::{self, Contestant};
 use crate::script::script;
@@ -35,6 +38,18 @@ pub(crate) enum Filter {
     Serin(Match, Value, Value),
 }
 
+impl Filter {
+    /// What [`counts_of`] is to grow by, with so many requests that are decided.
+    pub(crate) fn counts(&self, requests: u64) -> u64 {
+        match self {
+            Self::None | Self::Empty { .. } | Self::Calls(_) => 0,
+            Self::Serin(..) => requests,
+            // Called for the request, and for the response.
+            Self::Lua(_) => 2 * requests,
+        }
+    }
+}
+
 /// What a chain does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
@@ -48,60 +63,12 @@ pub(crate) enum Does {
     Cookie,
 }
 
-/// One Envoy, with everything that is measured on it: the series, what the request brings, and what is done with it.
-struct Chain {
-    filter: Filter,
-    scenarios: Vec<(&'static str, Brings, Does)>,
-}
-
-/// All chains. A scenario is named as in [`serin_bench::results::SCENARIOS`]; a chain that does nothing, by kind of request.
-fn chains() -> Vec<Chain> {
-    use Match::{All, Hosts, Paths};
-    let kinds = |name: [&'static str; 4]| {
-        let brings = [Brings::Nothing, Brings::Stable, Brings::User, Brings::Signed];
-        name.into_iter().zip(brings).map(|(name, brings)| (name, brings, Does::Nothing)).collect()
-    };
-    let visitors = |[stable, canary, new]: [&'static str; 3]| {
-        vec![
-            (stable, Brings::Stable, Does::Stable),
-            (canary, Brings::Canary, Does::Canary),
-            (new, Brings::Nothing, Does::Cookie),
-        ]
-    };
-    let plain = |covers| Filter::Serin(covers, json!({}), json!({}));
-    let chain = |filter, scenarios| Chain { filter, scenarios };
-    vec![
-        chain(Filter::None, kinds(["none/new", "none/cookie", "none/user", "none/signed"])),
-        chain(
-            Filter::Empty { trimmed: false },
-            kinds(["empty_sdk/new", "empty_sdk/cookie", "empty_sdk/user", "empty_sdk/signed"]),
-        ),
-        chain(
-            Filter::Empty { trimmed: true },
-            kinds(["empty_trimmed/new", "empty_trimmed/cookie", "empty_trimmed/user", "empty_trimmed/signed"]),
-        ),
-        // The same once more, in processes of their own: what differs between twins is noise.
-        chain(Filter::Empty { trimmed: false }, vec![("empty_twin/cookie", Brings::Stable, Does::Nothing)]),
-        chain(plain(All), vec![("serin_twin/match_all_stable", Brings::Stable, Does::Stable)]),
-        chain(Filter::Calls(Calls::Headers), vec![("calls/match_all_stable", Brings::Stable, Does::Nothing)]),
-        chain(Filter::Calls(Calls::Pairs), vec![("calls/hosts_stable", Brings::Stable, Does::Nothing)]),
-        chain(Filter::Lua(All), visitors(["lua/match_all_stable", "lua/match_all_canary", "lua/new"])),
-        chain(Filter::Lua(Hosts), visitors(["lua/hosts_stable", "lua/hosts_canary", "lua/hosts_new"])),
-        chain(Filter::Lua(Paths), visitors(["lua/paths_stable", "lua/paths_canary", "lua/paths_new"])),
-        chain(plain(All), visitors(["serin/match_all_stable", "serin/match_all_canary", "serin/new"])),
-        chain(plain(Hosts), visitors(["serin/hosts_stable", "serin/hosts_canary", "serin/hosts_new"])),
-        chain(plain(Paths), visitors(["serin/paths_stable", "serin/paths_canary", "serin/paths_new"])),
-        chain(Filter::Serin(All, by_user(), json!({})), vec![("serin/user_hash", Brings::User, Does::Stable)]),
-        chain(Filter::Serin(All, json!({}), keys()), vec![("serin/signed", Brings::Signed, Does::Stable)]),
-    ]
-}
-
 /// Measures all chains.
 ///
 /// # Errors
 /// If one of them cannot be started, or does not do its job.
 pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Series>> {
-    let chains = chains();
+    let chains = list::all();
     let mut envoys = Vec::new();
     for chain in &chains {
         envoys.push(start(tools, &chain.filter, plan.copies).await.with_context(|| format!("{:?}", chain.filter))?);
@@ -111,18 +78,18 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Seri
         for (name, brings, does) in &chain.scenarios {
             ensure!(kind_matches(name, brings), "{name} is not known, or gets another kind of request");
             let request = request(brings, plan.copies)?;
-            check::does(envoy, &chain.filter, &request, *does, plan.copies).await.context(*name)?;
-            contestants.push(Contestant { name: (*name).to_owned(), envoy, request });
+            check::does(envoy, &chain.filter, &request, *does, plan.copies).await.context(name.clone())?;
+            contestants.push(Contestant { name: name.clone(), envoy, request });
         }
     }
-    let before = check::decisions_of(&envoys).await?;
+    let before = counts_of(&envoys).await?;
     let series = rounds::cpu("chains", &contestants, plan.chains).await?;
-    let after = check::decisions_of(&envoys).await?;
+    let after = counts_of(&envoys).await?;
     let of_each = rounds::requests(plan.chains) * u64::from(plan.copies);
     for ((chain, before), after) in chains.iter().zip(before).zip(after) {
-        let decides = matches!(chain.filter, Filter::Serin(..));
-        let (counted, due) = (after - before, if decides { of_each * chain.scenarios.len() as u64 } else { 0 });
-        ensure!(counted == due, "{:?} counted {counted} decisions, not {due}", chain.filter);
+        let deciding = chain.scenarios.iter().filter(|(_, _, does)| *does != Does::Nothing).count() as u64;
+        let (counted, due) = (after - before, chain.filter.counts(of_each * deciding));
+        ensure!(counted == due, "{:?} counted {counted}, not {due}", chain.filter);
     }
     check::scripts_work(&envoys).await?;
     Ok(series)
@@ -130,15 +97,9 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Seri
 
 /// Whether a series is one that the report knows, for this kind of request.
 fn kind_matches(name: &str, brings: &Brings) -> bool {
-    let kind = match brings {
-        Brings::Nothing => "new",
-        Brings::Stable | Brings::Canary => "cookie",
-        Brings::User => "user",
-        Brings::Signed => "signed",
-    };
     match name.split_once('/') {
-        Some(("calls" | "lua" | "serin" | "serin_twin", scenario)) => kind_of(scenario) == Some(kind),
-        Some((_, of)) => of == kind,
+        Some(("calls" | "lua" | "serin" | "serin_twin", scenario)) => kind_of(scenario) == Some(brings.kind()),
+        Some((_, of)) => of == brings.kind(),
         None => false,
     }
 }

@@ -9,7 +9,7 @@ use serin_bench::results::Forwarding;
 use serin_envoy::{Connection, Running, Upstreams};
 
 use crate::bootstrap::{any_route, bootstrap, header_route, inline};
-use crate::chains::{Filter, one};
+use crate::chains::{Filter, counts_of, one};
 use crate::job::{Brings, Copy, Match, request};
 use crate::plan::Plan;
 use crate::rounds::{self, Contestant};
@@ -115,6 +115,10 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Forw
         }
         for (entry, contestant) in entries.iter().zip(&contestants) {
             check(entry.table, entry.answers, contestant).await.context(entry.name)?;
+        }
+        for (entry, counted) in entries.iter().zip(counts_of(&envoys).await?) {
+            let due = entry.filter.counts(u64::try_from(PROBES)?);
+            ensure!(counted == due, "{} counted {counted}, not {due}", entry.name);
         }
         if workers == 1 {
             for (name, series) in rounds::cpu("forwarding", &contestants, plan.forwarding).await? {

@@ -122,6 +122,8 @@ pub(crate) enum Brings {
     Nothing,
     /// The cookies of a visitor of stable.
     Stable,
+    /// The same, among twenty headers that nobody asks for.
+    Large,
     /// The cookies of a visitor of the canary.
     Canary,
     /// The signed cookies of a visitor of stable.
@@ -130,12 +132,35 @@ pub(crate) enum Brings {
     User,
 }
 
+impl Brings {
+    /// The kind of request, as results are filed.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "new",
+            Self::Stable | Self::Canary => "cookie",
+            Self::Large => "large",
+            Self::Signed => "signed",
+            Self::User => "user",
+        }
+    }
+}
+
 /// The name of the header with the id of a user.
 pub(crate) const USER: &str = "x-user-id";
+
+/// So many headers a large request has besides.
+const FURTHER: u32 = 20;
+/// The value of each of them.
+const VALUE: &str = "about forty characters, as headers have";
 
 /// The fields of a document with a key.
 pub(crate) fn keys() -> Value {
     json!({"keys": [{"id": "k1", "secret": "a secret of the benches"}]})
+}
+
+/// The fields of a rollout that covers another host than that of the requests.
+pub(crate) fn elsewhere() -> Value {
+    json!({"match": [{"hosts": ["elsewhere.example.com"]}]})
 }
 
 /// The fields of a rollout that goes by the id of a user.
@@ -159,13 +184,15 @@ pub(crate) fn request(brings: &Brings, copies: u32) -> Result<Request<()>> {
     let all = Copy::all(copies);
     let cookies: Vec<String> = match brings {
         Brings::Nothing | Brings::User => Vec::new(),
-        Brings::Stable => all.map(|copy| copy.visitor(false)).collect(),
+        Brings::Stable | Brings::Large => all.map(|copy| copy.visitor(false)).collect(),
         Brings::Canary => all.map(|copy| copy.visitor(true)).collect(),
         Brings::Signed => {
             all.map(|copy| copy.signed(&copy.document(Match::All, &json!({}), &keys()))).collect::<Result<_>>()?
         }
     };
     let builder = if cookies.is_empty() { builder } else { builder.header("cookie", cookies.join("; ")) };
+    let further = if *brings == Brings::Large { 0..FURTHER } else { 0..0 };
+    let builder = further.fold(builder, |builder, n| builder.header(format!("x-further-header-{n}"), VALUE));
     let builder = if *brings == Brings::User { builder.header(USER, user(copies)) } else { builder };
     builder.body(()).context("a request of the benches is not valid")
 }

@@ -42,7 +42,7 @@ pub(super) async fn does(
         // That a module is there which leaves requests alone, nobody but Envoy can tell.
         let machines = envoy.sum(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$").await?;
         ensure!(
-            (machines > 0) == matches!(filter, Filter::Empty { .. } | Filter::Calls(_)),
+            (machines > 0) == matches!(filter, Filter::Empty { .. } | Filter::Calls(_) | Filter::Serin(..)),
             "there are {machines} VMs"
         );
         return Ok(());
@@ -54,16 +54,16 @@ pub(super) async fn does(
     Ok(())
 }
 
-/// How many decisions the filters of each Envoy have counted so far.
+/// What the filters of each Envoy have counted so far: ours their decisions, Envoy the times that it has called a script.
 ///
 /// # Errors
 /// If an Envoy does not tell.
-pub(super) async fn decisions_of(envoys: &[Running]) -> Result<Vec<u64>> {
+pub(crate) async fn counts_of(envoys: &[Running]) -> Result<Vec<u64>> {
     // The filter hands its counts over once a second.
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     let mut counts = Vec::new();
     for envoy in envoys {
-        counts.push(envoy.sum(r"^wasmcustom\.serin_decisions\.").await?);
+        counts.push(envoy.sum(r"^wasmcustom\.serin_decisions\.|\.lua\.(.*\.)?executions$").await?);
     }
     Ok(counts)
 }
@@ -74,7 +74,7 @@ pub(super) async fn decisions_of(envoys: &[Running]) -> Result<Vec<u64>> {
 /// If one has.
 pub(super) async fn scripts_work(envoys: &[Running]) -> Result<()> {
     for envoy in envoys {
-        let errors = envoy.sum(r"\.lua\..*errors$").await?;
+        let errors = envoy.sum(r"\.lua\.(.*\.)?errors$").await?;
         ensure!(errors == 0, "a script has failed {errors} times");
     }
     Ok(())

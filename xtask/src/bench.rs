@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let envoy = envoy_binary::locate(None, &progress)?;
     build(&progress)?;
 
-    let criterion = criterion_folder()?;
+    let folder = emptied_folder()?;
+    let criterion = folder.join("criterion");
 
     let quick = args.quick.then_some("--quick");
     let aloud = |text: &str, command: &mut Command| {
@@ -53,14 +54,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     )?;
     let mut in_envoy = program(PROGRAMS[0]);
     in_envoy.arg("--module").arg(&module).arg("--empty").arg(&empty).arg("--envoy").arg(&envoy.path).args(quick);
-    in_envoy.arg("--out").arg(workspace::target()?.join("bench/measured.json"));
+    in_envoy.arg("--out").arg(folder.join("measured.json"));
     aloud(&format!("the filter and its rivals in Envoy {}", envoy.version), &mut in_envoy)?;
     aloud("the report", program(PROGRAMS[1]).args(quick))
 }
 
-/// Where criterion keeps its results. The report shows whatever lies there, and benches of other names may.
-fn criterion_folder() -> Result<PathBuf> {
-    let folder = workspace::target()?.join("bench/criterion");
+/// Where the parts of the run leave what they measure, without anything of an earlier run: the report shows whatever lies
+/// there, and would mix the two.
+fn emptied_folder() -> Result<PathBuf> {
+    let folder = workspace::target()?.join("bench");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }

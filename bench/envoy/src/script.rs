@@ -2,8 +2,9 @@
 //!
 //! It is written for speed: no header is read twice, the cookie is found without a pattern (which would make it twice as
 //! dear), no string is built for a visitor who is known, and only new visitors keep something for their response, in the
-//! way that Envoy's documentation offers; while there are none, no response asks for it. It is spared what the filter does beside the job: removing a client's copy of
-//! the version header, ageing cookies, asking caches not to share an answer that sets one, counting.
+//! way that Envoy's documentation offers; while there are none, no response asks for it. It is spared what the filter does
+//! beside the job: removing a client's copy of the version header, ageing cookies, asking caches not to share an answer that
+//! sets one, counting.
 
 use crate::job::{Copy, HOST, Match, PREFIX, WEIGHT};
 

@@ -80,7 +80,7 @@ fn pushed(document: &str, n: u64) -> String {
 fn figures(_: &mut Criterion) {
     let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     // `cargo bench` says so, `cargo test` does not.
-    let (requests, pushes) = if has("--bench") && !has("--quick") { (1_000_000, 1_000) } else { (1_000, 10) };
+    let (requests, pushes) = if has("--bench") && !has("--quick") { (10_000_000, 1_000) } else { (1_000, 10) };
     let figures = counted(requests, pushes).expect("the figures are counted");
     if has("--bench") {
         write(&figures).expect("the figures are written");

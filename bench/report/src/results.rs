@@ -58,7 +58,8 @@ fn noise_text(run: &Run) -> String {
         "Behind a median stand, in brackets, the quartiles over the rounds ({} of the chains, fewer of loads and pushes): \
          half of the rounds lie between them. Where the \
          quartiles of two contestants overlap, the run does not tell the two apart. Without any filter, the quartiles of a \
-         chain's rounds were up to {floor} a copy apart, so a smaller difference between two filters means nothing. Quartiles do not show what stays \
+         chain's rounds were up to {floor} a copy apart, so a smaller difference between two filters means nothing. \
+         Quartiles do not show what stays \
          the same for the life of a process, such as where its code lies in the caches; for that there are twins, the same \
          chain in another process: {}. The 99th percentile of a load comes from some thousand requests a round, of which a \
          few dozen decide it; on a machine with few processors it shows the scheduler as much as the filter. A \

@@ -101,7 +101,7 @@ impl PathPattern {
 
 impl Conditions {
     /// Whether a request fits all of them. What costs least is asked first: the path is nearly always read by then, and a
-    /// header that is not there costs a tenth of one that is.
+    /// header that is not there costs a fraction of one that is.
     pub(crate) fn hold<'r, S: Source>(&'r self, facts: &Facts<'r, S>) -> bool {
         self.query.iter().all(|condition| condition.matcher.holds(facts.query(&condition.name).next()))
             && self.allow_method(facts)

@@ -254,11 +254,11 @@ impl Rollout {
         versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name).chain(secret)
     }
 
-    /// Whether it asks for a host, a path, or many headers.
+    /// Whether its match or rules ask for a host, a path, or many headers.
     pub(crate) fn reads_many(&self) -> bool {
         let by_place = |entry: &MatchEntry| !entry.hosts.is_empty() || entry.path != PathPattern::Any;
         let names = || self.entries().flat_map(MatchEntry::header_names).collect::<HashSet<&str>>().len();
-        self.matches.iter().any(by_place) || names() > FEW_HEADERS
+        self.entries().any(by_place) || names() > FEW_HEADERS
     }
 
     /// The entries of its match and those of its rules.

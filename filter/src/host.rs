@@ -128,8 +128,8 @@ enum Map {
 
 /// The request of the current stream. Only meaningful while its request headers are handled.
 ///
-/// A header that is there costs a call of the host about as much as all of them together, since what it returns it has to
-/// ask the module for memory; one that is not there costs a tenth of that.
+/// A header that is there costs a call of the host about as much as ten of them together, since what it returns it has to
+/// ask the module for memory; one that is not there costs a fraction of that.
 pub(crate) struct Request {
     at_once: bool,
     /// `None` if the host does not give them.

@@ -269,7 +269,7 @@ async fn conditions_hold_as_they_are_told() -> Result<()> {
     Ok(())
 }
 
-/// Above, every case has a path, and so all headers are read at once. Here nothing asks for hosts or paths.
+/// Above, every case has a path, and so all headers are read at once. Here none has a path or hosts.
 #[tokio::test]
 async fn conditions_hold_as_well_where_headers_are_read_by_name() -> Result<()> {
     let native = CASES.iter().map(|(condition, _, requests)| (*condition, *requests));

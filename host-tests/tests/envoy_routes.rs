@@ -87,7 +87,7 @@ async fn a_client_cannot_write_our_headers_past_an_inert_filter() -> Result<()> 
 }
 
 /// All that the filter uses but `proxy_get_header_map_pairs`, and the environment and output of WASI.
-const ALL_BUT_PAIRS: [&str; 20] = [
+const ALL_BUT_PAIRS: [&str; 21] = [
     "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_context_create",
@@ -104,6 +104,7 @@ const ALL_BUT_PAIRS: [&str; 20] = [
     "proxy_add_header_map_value",
     "proxy_remove_header_map_value",
     "proxy_get_property",
+    "proxy_set_property",
     "proxy_define_metric",
     "proxy_increment_metric",
     "proxy_record_metric",
@@ -118,6 +119,7 @@ async fn a_host_that_refuses_to_give_all_headers_is_asked_by_name() -> Result<()
     let site = Site::start(&setup, document).await?;
     assert_spoofs_fail(&site, &BOTH, "without all headers").await?;
     assert_eq!("v2", site.ask("/", &[ASK_FOR_V2]).await?.text());
+    assert!(site.envoy.log()?.contains("proxy_get_header_map_pairs"), "Envoy tells what it has refused");
     Ok(())
 }
 

@@ -202,11 +202,16 @@ mod tests {
             (Configuration::Struct(json!({"a": 1})), "type.googleapis.com/google.protobuf.Struct"),
             (Configuration::Text("{".to_owned()), "type.googleapis.com/google.protobuf.StringValue"),
         ] {
-            let parts = Plugin { module: "/module.wasm".into(), variables: BTreeMap::new(), capabilities: Vec::new() };
+            let parts = Plugin {
+                module: "/module.wasm".into(),
+                variables: BTreeMap::new(),
+                capabilities: vec!["proxy_log".into()],
+            };
             let resource = resource(&parts, &rules).unwrap();
             let plugin = &resource["resources"][0]["typed_config"]["config"];
             assert_eq!("/module.wasm", plugin["vm_config"]["code"]["local"]["filename"]);
             assert_eq!(kind, plugin["configuration"]["@type"]);
+            assert_eq!(json!({"proxy_log": {}}), plugin["capability_restriction_config"]["allowed_capabilities"]);
         }
     }
 

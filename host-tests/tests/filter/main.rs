@@ -7,6 +7,7 @@ mod effects;
 mod keys;
 mod lifecycle;
 mod mistakes;
+mod pairs;
 mod parity;
 mod pushes;
 mod routing;

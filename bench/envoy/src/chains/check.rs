@@ -39,18 +39,23 @@ pub(super) async fn does(
         Does::Cookie => {}
     }
     if does == Does::Nothing {
-        // That a module is there which leaves requests alone, nobody but Envoy can tell.
-        let machines = envoy.sum(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$").await?;
-        ensure!(
-            (machines > 0) == matches!(filter, Filter::Empty { .. } | Filter::Calls(_) | Filter::Serin(..)),
-            "there are {machines} VMs"
-        );
-        return Ok(());
+        return is_there(envoy, filter, copies).await;
     }
     let overrides: Vec<_> = Copy::all(copies).map(Copy::override_header).collect();
     let reply = probe(&mut connection, request, &overrides).await?;
     let seen = self::seen(&reply, copies)?;
     ensure!(seen.iter().all(|seen| *seen == "v2"), "all should follow an override to v2: {seen:?}");
+    Ok(())
+}
+
+/// That a filter is there which leaves requests alone, nobody but Envoy can tell.
+async fn is_there(envoy: &Running, filter: &Filter, copies: u32) -> Result<()> {
+    let machines = envoy.sum(r"^wasm\.envoy\.wasm\.runtime\.v8\.active$").await?;
+    let is_module = matches!(filter, Filter::Empty { .. } | Filter::Calls(_) | Filter::Serin(..));
+    ensure!((machines > 0) == is_module, "there are {machines} VMs");
+    let sound = envoy.sum(r"^wasmcustom\.serin_config_ok\.").await?;
+    let due = if matches!(filter, Filter::Serin(..)) { u64::from(copies) } else { 0 };
+    ensure!(sound == due, "{sound} copies have sound rules, not {due}");
     Ok(())
 }
 

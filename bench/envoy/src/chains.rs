@@ -39,14 +39,21 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// What [`counts_of`] is to grow by, with so many requests that are decided.
-    pub(crate) fn counts(&self, requests: u64) -> u64 {
-        match self {
+    /// Holds what [`counts_of`] has grown by against so many requests that were decided.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub(crate) fn check_count(&self, counted: Option<u64>, requests: u64) -> Result<()> {
+        let due = match self {
             Self::None | Self::Empty { .. } | Self::Calls(_) => 0,
             Self::Serin(..) => requests,
+            Self::Lua(_) if counted.is_none() => return Ok(()),
             // Called for the request, and for the response.
             Self::Lua(_) => 2 * requests,
-        }
+        };
+        let counted = counted.unwrap_or_default();
+        ensure!(counted == due, "{self:?} counted {counted}, not {due}");
+        Ok(())
     }
 }
 
@@ -88,8 +95,8 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Seri
     let of_each = rounds::requests(plan.chains) * u64::from(plan.copies);
     for ((chain, before), after) in chains.iter().zip(before).zip(after) {
         let deciding = chain.scenarios.iter().filter(|(_, _, does)| *does != Does::Nothing).count() as u64;
-        let (counted, due) = (after - before, chain.filter.counts(of_each * deciding));
-        ensure!(counted == due, "{:?} counted {counted}, not {due}", chain.filter);
+        let counted = after.map(|after| after - before.unwrap_or_default());
+        chain.filter.check_count(counted, of_each * deciding)?;
     }
     check::scripts_work(&envoys).await?;
     Ok(series)

@@ -117,8 +117,7 @@ pub async fn measure(tools: &Tools, plan: &Plan) -> Result<BTreeMap<String, Forw
             check(entry.table, entry.answers, contestant).await.context(entry.name)?;
         }
         for (entry, counted) in entries.iter().zip(counts_of(&envoys).await?) {
-            let due = entry.filter.counts(u64::try_from(PROBES)?);
-            ensure!(counted == due, "{} counted {counted}, not {due}", entry.name);
+            entry.filter.check_count(counted, u64::try_from(PROBES)?).context(entry.name)?;
         }
         if workers == 1 {
             for (name, series) in rounds::cpu("forwarding", &contestants, plan.forwarding).await? {

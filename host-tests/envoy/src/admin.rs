@@ -32,12 +32,12 @@ impl Admin {
         Ok(SocketAddr::new(host.parse()?, u16::try_from(port)?))
     }
 
-    /// The sum of the counters and gauges whose full name matches the regular expression; 0 if there is none.
-    pub(crate) async fn sum(self, pattern: &str) -> Result<u64> {
+    /// The values of the counters and gauges whose full name matches the regular expression.
+    pub(crate) async fn values(self, pattern: &str) -> Result<Vec<u64>> {
         let query: String = url::form_urlencoded::byte_serialize(pattern.as_bytes()).collect();
         let stats: Value = serde_json::from_str(&self.get(&format!("/stats?format=json&filter={query}")).await?)?;
         let stats = stats["stats"].as_array().context("Envoy lists no statistics")?;
-        Ok(stats.iter().filter_map(|stat| stat["value"].as_u64()).sum())
+        Ok(stats.iter().filter_map(|stat| stat["value"].as_u64()).collect())
     }
 
     /// The lines of the Prometheus page whose metric is called `metric`, without comments.

@@ -79,18 +79,26 @@ impl Running {
         self.process.id()
     }
 
-    /// The sum of the counters and gauges whose full name matches the regular expression `pattern`.
+    /// The values of the counters and gauges whose full name matches the regular expression `pattern`.
     ///
     /// # Errors
     /// If the admin interface does not answer, as when Envoy has ended.
+    pub async fn values(&self, pattern: &str) -> Result<Vec<u64>> {
+        self.admin.values(pattern).await.with_context(|| self.state())
+    }
+
+    /// The sum of [`Running::values`]; 0 if there are none.
+    ///
+    /// # Errors
+    /// As [`Running::values`].
     pub async fn sum(&self, pattern: &str) -> Result<u64> {
-        self.admin.sum(pattern).await.with_context(|| self.state())
+        Ok(self.values(pattern).await?.into_iter().sum())
     }
 
     /// The Prometheus lines of one metric.
     ///
     /// # Errors
-    /// As [`Running::sum`].
+    /// As [`Running::values`].
     pub async fn prometheus(&self, metric: &str) -> Result<Vec<String>> {
         self.admin.prometheus(metric).await.with_context(|| self.state())
     }

@@ -59,16 +59,18 @@ async fn is_there(envoy: &Running, filter: &Filter, copies: u32) -> Result<()> {
     Ok(())
 }
 
-/// What the filters of each Envoy have counted so far: ours their decisions, Envoy the times that it has called a script.
+/// What the filters of each Envoy have counted so far: ours their decisions, Envoy the times that it has called a script, if
+/// it is not too old to count them.
 ///
 /// # Errors
 /// If an Envoy does not tell.
-pub(crate) async fn counts_of(envoys: &[Running]) -> Result<Vec<u64>> {
+pub(crate) async fn counts_of(envoys: &[Running]) -> Result<Vec<Option<u64>>> {
     // The filter hands its counts over once a second.
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     let mut counts = Vec::new();
     for envoy in envoys {
-        counts.push(envoy.sum(r"^wasmcustom\.serin_decisions\.|\.lua\.(.*\.)?executions$").await?);
+        let values = envoy.values(r"^wasmcustom\.serin_decisions\.|\.lua\.(.*\.)?executions$").await?;
+        counts.push((!values.is_empty()).then(|| values.into_iter().sum()));
     }
     Ok(counts)
 }

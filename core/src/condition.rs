@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::cover::normal_host;
 use crate::facts::{Facts, Source};
 use crate::matcher::{Matcher, Pattern};
@@ -73,6 +75,11 @@ impl MatchEntry {
     pub(crate) fn regexes(&self) -> usize {
         let in_path = usize::from(matches!(self.path, PathPattern::Regex(_)));
         in_path + self.conditions.as_ref().map_or(0, |conditions| conditions.regexes())
+    }
+
+    /// How many different headers the conditions of these entries read.
+    pub(crate) fn different_headers<'a>(entries: impl Iterator<Item = &'a Self>) -> usize {
+        entries.flat_map(Self::header_names).collect::<HashSet<&str>>().len()
     }
 
     /// The headers that its conditions read.

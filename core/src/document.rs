@@ -14,8 +14,6 @@ mod values;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use crate::condition::MatchEntry;
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
@@ -232,8 +230,12 @@ fn read_rollouts<'a>(
     report.limit(path, entries.map(|entry| entry.hosts.len().max(1)).sum(), MOST_HOSTS, "hosts in all");
     // A request that several rollouts might cover is asked for the headers of all of them.
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
-    let headers = entries.flat_map(MatchEntry::header_names).collect::<HashSet<&str>>().len();
-    report.limit(path, headers, MOST_MATCH_HEADERS, "different headers in the match of all");
+    report.limit(
+        path,
+        MatchEntry::different_headers(entries),
+        MOST_MATCH_HEADERS,
+        "different headers in the match of all",
+    );
     let regexes = rollouts.iter().flat_map(|rollout| rollout.entries()).map(MatchEntry::regexes).sum();
     report.limit(path, report.regexes.max(regexes), MOST_REGEXES, "regexes in all");
     rollouts

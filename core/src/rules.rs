@@ -8,8 +8,6 @@ mod sticky;
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use crate::condition::{MatchEntry, PathPattern};
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
@@ -257,8 +255,7 @@ impl Rollout {
     /// Whether its match or rules ask for a host, a path, or many headers.
     pub(crate) fn reads_many(&self) -> bool {
         let by_place = |entry: &MatchEntry| !entry.hosts.is_empty() || entry.path != PathPattern::Any;
-        let names = || self.entries().flat_map(MatchEntry::header_names).collect::<HashSet<&str>>().len();
-        self.entries().any(by_place) || names() > FEW_HEADERS
+        self.entries().any(by_place) || MatchEntry::different_headers(self.entries()) > FEW_HEADERS
     }
 
     /// The entries of its match and those of its rules.

@@ -118,7 +118,8 @@ pub(super) fn read(
     let draft = Object::read(node, path, &FIELDS, report).map(|object| Draft::read(&object, name, context, report));
     let Draft { matches, broken, shared } = draft.unwrap_or_default();
     report.limit(&path, report.regexes_of_rollout, MOST_REGEXES, "regexes");
-    let headers = different_headers(&matches, shared.as_ref());
+    let rules = shared.iter().flat_map(|shared| &shared.rules).filter_map(|rule| rule.when.as_ref());
+    let headers = MatchEntry::different_headers(matches.iter().chain(rules));
     report.limit(&path, headers, MOST_HEADERS, "different headers in match and rules");
     let last_good = context.last_good(name);
     if let (Some(shared), true) = (shared, report.count == before) {
@@ -131,18 +132,6 @@ pub(super) fn read(
         let name = values::rollout_name(name).unwrap_or_else(|| "invalid".into());
         Arc::new(Rollout { name, matches, plan: Plan::Broken(Box::new(broken)) })
     })
-}
-
-/// How many headers a request may be asked for, up to one more than the limit: each may cost a call of the host.
-fn different_headers(matches: &[MatchEntry], shared: Option<&Shared>) -> usize {
-    let rules = shared.map_or(&[][..], |shared| &shared.rules).iter().filter_map(|rule| rule.when.as_ref());
-    let mut names: Vec<&str> = Vec::new();
-    for name in matches.iter().chain(rules).flat_map(MatchEntry::header_names) {
-        if names.len() <= MOST_HEADERS && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names.len()
 }
 
 /// The parts of a rollout, some of which may be missing because of a mistake.

@@ -65,8 +65,12 @@ pub(crate) fn filter_file(filter: &Value) -> String {
 /// A filter from a module with this configuration. All filters of one module share a VM, which may see and be called for
 /// `capabilities` only, unless there are none.
 pub(crate) fn wasm(name: &str, module: &Path, configuration: &str, capabilities: &[&str]) -> Value {
+    restricted(wasm_from(name, &json!({"filename": module}), configuration), capabilities)
+}
+
+/// The filter of a module with a VM that may see and be called for `capabilities` only, unless there are none.
+pub(crate) fn restricted(mut filter: Value, capabilities: &[&str]) -> Value {
     let allowed: serde_json::Map<_, _> = capabilities.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-    let mut filter = wasm_from(name, &json!({"filename": module}), configuration);
     filter["typed_config"]["config"]["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
     filter
 }

@@ -80,20 +80,17 @@ mod tests {
     use std::path::PathBuf;
 
     use anyhow::Result;
-    use serde_json::json;
     use serin_envoy::{Connection, Running};
 
     use super::*;
-    use crate::bootstrap::{answer, any_route, bootstrap, inline, wasm_inline};
+    use crate::bootstrap::{answer, any_route, bootstrap, inline, restricted, wasm_inline};
     use crate::job::{Brings, request};
 
     async fn start(calls: Calls) -> Result<Running> {
         // What is refused answers with a status of its own.
         let capabilities =
             ["proxy_on_vm_start", "proxy_on_configure", "proxy_on_request_headers", "proxy_get_header_map_value"];
-        let allowed: serde_json::Map<_, _> = capabilities.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-        let mut filter = wasm_inline("calls", &module(calls)?);
-        filter["typed_config"]["config"]["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
+        let filter = restricted(wasm_inline("calls", &module(calls)?), &capabilities);
         let envoy = std::env::var_os("ENVOY").context("ENVOY is not set: run `cargo xtask test`")?;
         let routes = || inline(vec![any_route(answer("answer"))]);
         Running::start(&std::path::absolute(PathBuf::from(envoy))?, 1, &[], |_| bootstrap(&[filter], routes(), &[]))

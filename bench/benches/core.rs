@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, SamplingMode, criterion_group, criterion_main};
 use serin_bench::{Covers, Request, document, document_with};
-use serin_core::{Effects, Facts, Rules, Surroundings, Time, decide};
+use serin_core::{Current, Effects, Facts, Rules, Surroundings, Time, decide};
 
 /// Three rules, of which the last holds for a request with `x-lane: blue`.
 const RULES: &str = r#""rules": [{"when": {"headers": [{"name": "x-beta", "exact": "yes"}]}, "use": "v2"},
@@ -95,7 +95,7 @@ fn regexes(criterion: &mut Criterion) {
 fn one_decision(bencher: &mut Bencher<'_>, rules: &Rules, request: &Request) {
     bencher.iter(|| {
         let facts = Facts::new(black_box(request));
-        let decision = decide(rules, &facts, NOW, || 1 << 63);
+        let decision = decide(rules, &Current::default(), &facts, NOW, || 1 << 63);
         Effects::of(rules, decision.as_ref(), &facts, NOW).set().count()
     });
 }
@@ -130,7 +130,7 @@ fn cookie(rules: &Rules, covers: Covers, version: &str) -> String {
     let visitor = |number: u64| {
         let request = covers.request(last, &[]);
         let facts = Facts::new(&request);
-        let decision = decide(rules, &facts, NOW, || number << 40)?;
+        let decision = decide(rules, &Current::default(), &facts, NOW, || number << 40)?;
         let effects = Effects::of(rules, Some(&decision), &facts, NOW);
         let line = effects.response?.set_cookies[0].take()?;
         let pair = line.split(';').next().map(str::to_owned);

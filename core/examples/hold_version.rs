@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use cookie::Cookie;
-use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
+use serin_core::{Current, Effects, Facts, Rules, Source, Surroundings, Time, decide};
 
 /// The canary's weight and the release, week by week.
 const WEEKS: [(u32, &str); 8] = [(5, "a"), (10, "a"), (25, "a"), (50, "a"), (100, "a"), (5, "a"), (5, "a"), (5, "b")];
@@ -134,7 +134,8 @@ impl Browser {
         let request = Request { cookies: pairs.join("; "), destination };
         let facts = Facts::new(&request);
         let moment = Time::from_unix_seconds(now.unsigned_abs());
-        let decision = decide(rules, &facts, moment, || self.bits).expect("the rollout covers every request");
+        let decision =
+            decide(rules, &Current::default(), &facts, moment, || self.bits).expect("the rollout covers every request");
         let effects = Effects::of(rules, Some(&decision), &facts, moment);
         let lines = effects.response.map(|response| response.set_cookies).unwrap_or_default();
         for line in lines.into_iter().flatten() {

@@ -10,7 +10,7 @@ mod visitor;
 
 use memchr::memchr;
 
-pub use kept::{Kept, Mark};
+pub use kept::{Kept, Mark, Out};
 pub use settings::CookieSettings;
 pub(crate) use settings::{MOST_OF_ONE_NAME, SameSite, Secure};
 pub use visitor::{Visitor, VisitorNumber};

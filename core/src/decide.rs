@@ -9,8 +9,10 @@ mod unit;
 use std::cell::Cell;
 
 use crate::cookie::{Kept, MOST_OF_ONE_NAME, Mark, Visitor};
+use crate::current::{Current, OfRollout};
 use crate::facts::{Facts, Source};
-use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Then, UnitSource, Version, VersionId};
+use crate::guard::Identity;
+use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Shares, Then, UnitSource, Version, VersionId};
 use crate::slot::Slot;
 use crate::time::Time;
 use overriding::Wish;
@@ -51,6 +53,30 @@ impl<'r> Decision<'r> {
             Plan::Share(shared) => self.version == Some(shared.stable),
         }
     }
+
+    /// What is to be learned from the answer; `None` if nothing. From the answer to a request that named its version itself,
+    /// or for which nothing is changed, nothing is learned.
+    #[inline]
+    pub fn lessons(&self) -> Option<Lessons> {
+        let version = self.version?;
+        let shared = self.rollout.shared().filter(|shared| self.reason != Reason::Override && !shared.ways.dry_run)?;
+        let is_canary = version != shared.stable;
+        let guard = shared.guard.as_deref().filter(|guard| is_canary || guard.worse_than_stable.is_some());
+        let missing = is_canary && shared.covers_missing;
+        let counted_for = guard.and_then(|guard| guard.identity(version));
+        (missing || counted_for.is_some()).then_some(Lessons { version, counted_for, missing })
+    }
+}
+
+/// What is to be learned from the answer to a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Lessons {
+    /// Whose answer it is.
+    pub version: VersionId,
+    /// What a guard counts it for.
+    pub counted_for: Option<Identity>,
+    /// Whether it matters that the version's cluster is missing.
+    pub missing: bool,
 }
 
 /// Which layer decided.
@@ -72,13 +98,17 @@ pub enum Reason {
     First,
     /// The route's own weights (`split: route`).
     Route,
+    /// Stable serves, since a guard has taken the version out that it would have been.
+    Guard,
+    /// Stable serves, since the version that it would have been has no cluster right now.
+    Missing,
     /// The rollout's document is wrong and there is no earlier form of it, or the key that it needs is missing.
     Broken,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Inherit,
         Self::Override,
         Self::Rule,
@@ -87,6 +117,8 @@ impl Reason {
         Self::Random,
         Self::First,
         Self::Route,
+        Self::Guard,
+        Self::Missing,
         Self::Broken,
     ];
 
@@ -102,6 +134,8 @@ impl Reason {
             Self::Random => "random",
             Self::First => "first",
             Self::Route => "route",
+            Self::Guard => "guard",
+            Self::Missing => "missing",
             Self::Broken => "broken",
         }
     }
@@ -115,12 +149,14 @@ impl Reason {
 
 /// Decides for one request; `None` if no rollout covers it.
 ///
+/// `current` is what the clock and the traffic make of these rules; [`Current::default`] for the document's own weights.
 /// `now` is used to judge and write cookies and tokens; a second or two of error do no harm. `draw` gives 64 random bits and
 /// is called at most once.
 ///
 /// Total: whatever the request holds, there is an answer, and where in doubt it is stable.
 pub fn decide<'r, S: Source>(
     rules: &'r Rules,
+    current: &Current,
     facts: &Facts<'r, S>,
     now: Time,
     draw: impl FnOnce() -> u64,
@@ -132,7 +168,10 @@ pub fn decide<'r, S: Source>(
     let (answer, kept) = match &rollout.plan {
         Plan::Broken(_) => (Answer::new(VersionId(0), Reason::Broken), None),
         Plan::Share(shared) if rules.lacks_key_for(shared) => (Answer::new(shared.stable, Reason::Broken), None),
-        Plan::Share(shared) => Request { rules, rollout, shared, facts, now, ignored: &ignored }.answer(draw),
+        Plan::Share(shared) => {
+            let current = current.of(index);
+            Request { rules, rollout, shared, current, facts, now, ignored: &ignored }.answer(draw)
+        }
     };
     let Answer { version, reason, slot, visitor, .. } = answer;
     let override_ignored = ignored.get();
@@ -147,12 +186,14 @@ struct Answer {
     visitor: Option<Visitor>,
     /// What the unit holds from now on.
     hold: Option<(Mark, VersionId)>,
+    /// The version that gets no traffic, where stable serves in its place.
+    instead_of: Option<VersionId>,
 }
 
 impl Answer {
     #[inline]
     fn new(version: VersionId, reason: Reason) -> Self {
-        Self { version: Some(version), reason, slot: None, visitor: None, hold: None }
+        Self { version: Some(version), reason, slot: None, visitor: None, hold: None, instead_of: None }
     }
 }
 
@@ -161,6 +202,8 @@ struct Request<'a, 'r, S> {
     rules: &'r Rules,
     rollout: &'r Rollout,
     shared: &'r Shared,
+    /// What is different from the document right now.
+    current: Option<&'a OfRollout>,
     facts: &'a Facts<'r, S>,
     now: Time,
     /// Whether an override did not count.
@@ -193,11 +236,12 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         if let Some(Wish::Version(version)) = wish.or_else(remembered) {
             return Answer::new(version, Reason::Override);
         }
-        let shares = match self.rule() {
+        let shares = match self.rule(kept) {
             Some(Then::Use(version)) => return Answer::new(*version, Reason::Rule),
-            Some(Then::Weights(shares)) => shares,
-            None => &self.shared.shares,
+            Some(Then::Weights(index)) => self.rule_shares(*index),
+            None => self.current.and_then(OfRollout::shares),
         };
+        let shares = shares.unwrap_or(&self.shared.weights.shares);
         self.by_unit(shares, kept, draw)
     }
 
@@ -205,18 +249,44 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     fn inherited(&self) -> Option<VersionId> {
         let name = self.rules.outputs.carrying(OutputKind::Version)?;
         let version = self.rollout.version_named(self.facts.header(name.as_str())?)?;
-        self.is_open(version).then_some(version)
+        self.serves(version, None).then_some(version)
     }
 
-    /// What the first rule says whose segment holds the request; one whose version is off is passed over.
+    /// What the first rule says whose segment holds the request; one whose version does not serve is passed over.
     #[inline]
-    fn rule(&self) -> Option<&'r Then> {
-        let passed = |then: &Then| matches!(then, Then::Use(version) if !self.is_open(*version));
+    fn rule(&self, kept: Option<&Kept>) -> Option<&'r Then> {
+        let passed = |then: &Then| matches!(then, Then::Use(version) if !self.serves(*version, kept));
         let mut rules = self.shared.rules.iter().filter(|rule| !passed(&rule.then));
         rules.find_map(|rule| {
             let holds = rule.when.as_ref().is_none_or(|when| when.holds(self.facts));
             holds.then_some(&rule.then)
         })
+    }
+
+    /// What the weights of a rule come to now.
+    fn rule_shares(&self, index: usize) -> Option<&Shares> {
+        let now = self.current.and_then(|current| current.rule_shares(index));
+        now.or_else(|| self.shared.rule_weights.get(index).map(|weights| &weights.shares))
+    }
+
+    /// Whether a version is open and gets traffic of this unit.
+    #[inline]
+    fn serves(&self, version: VersionId, kept: Option<&Kept>) -> bool {
+        self.is_open(version) && self.barred(version, kept, None).is_none()
+    }
+
+    /// Why a version gets no traffic of a unit with this slot, if it gets none. What has no slot is not let in with a tenth of
+    /// the slots.
+    #[inline(always)]
+    fn barred(&self, version: VersionId, kept: Option<&Kept>, slot: Option<Slot>) -> Option<Reason> {
+        let nothing_is_known = self.current.is_none() && kept.is_none();
+        if version == self.shared.stable || nothing_is_known { None } else { self.barred_now(version, kept, slot) }
+    }
+
+    #[cold]
+    fn barred_now(&self, version: VersionId, kept: Option<&Kept>, slot: Option<Slot>) -> Option<Reason> {
+        let here = self.current.and_then(|current| current.barred(version, slot));
+        here.or_else(|| self.is_out_elsewhere(version, kept?).then_some(Reason::Guard))
     }
 
     /// Whether a version is listed and not off.
@@ -255,6 +325,6 @@ impl Shared {
     /// Whether the rollout may have a cookie of its own.
     #[inline]
     pub(crate) fn keeps_cookie(&self) -> bool {
-        self.sticky.hold.keeps_version() || self.overrides.remember.is_some()
+        self.sticky.hold.keeps_version() || self.overrides.remember.is_some() || self.tells_in_cookie()
     }
 }

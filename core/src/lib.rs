@@ -12,7 +12,7 @@
 //! ```
 //! use std::borrow::Cow;
 //!
-//! use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
+//! use serin_core::{Current, Effects, Facts, Rules, Source, Surroundings, Time, decide};
 //!
 //! struct Headers(Vec<(&'static str, &'static str)>);
 //!
@@ -41,7 +41,7 @@
 //! let facts = Facts::new(&request);
 //!
 //! let now = Time::from_unix_seconds(1_800_000_000);
-//! let decision = decide(&rules, &facts, now, || 0).expect("every request is covered");
+//! let decision = decide(&rules, &Current::new(&rules, now), &facts, now, || 0).expect("every request is covered");
 //! let effects = Effects::of(&rules, Some(&decision), &facts, now);
 //!
 //! assert_eq!(decision.reason.as_str(), "override");
@@ -53,32 +53,38 @@
 mod condition;
 mod cookie;
 mod cover;
+mod current;
 mod decide;
 mod document;
 mod effects;
 mod error;
 mod facts;
+mod guard;
 mod header;
 mod keys;
 mod matcher;
 mod node;
 mod rules;
+mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
 mod slot;
 mod time;
 mod token;
 
-pub use cookie::{CookieSettings, Kept, Mark, Visitor, VisitorNumber};
-pub use decide::{Decision, Reason, decide};
+pub use cookie::{CookieSettings, Kept, Mark, Out, Visitor, VisitorNumber};
+pub use current::{Current, Upstream};
+pub use decide::{Decision, Lessons, Reason, decide};
 pub use document::{Parsed, Surroundings};
 pub use effects::{Effects, ResponseEffects, private_cache_control};
 pub use error::ConfigError;
 pub use facts::{Facts, Source};
+pub use guard::{Change, Counted, Guard, Identity, Ledger, Standing, Tally, Watched, Watchlist, lower_bound, tail};
 pub use header::HeaderName;
 pub use keys::Keys;
 pub use node::{Node, SyntaxError};
 pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
+pub use schedule::{Moment, Phase, Schedule};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};

@@ -5,18 +5,23 @@
 mod outputs;
 mod overrides;
 mod sticky;
+mod weights;
 
 use std::sync::Arc;
 
 use crate::condition::{MatchEntry, PathPattern};
 use crate::cookie::CookieSettings;
 use crate::cover::Cover;
+use crate::guard::{Guard, Identity};
 use crate::header::HeaderName;
 use crate::keys::Keys;
+use crate::schedule::Schedule;
 use crate::slot::{Intervals, SlotKey};
+use crate::time::Time;
 pub use outputs::{Output, OutputHeaders, OutputKind};
 pub(crate) use overrides::{Overrides, Trust};
 pub(crate) use sticky::{AtZero, Cache, First, Hold, Prefer, Sticky, UnitSource};
+pub(crate) use weights::{Shares, Weights};
 
 /// So many headers that rules ask for, most of which a request does not have, are no reason to read all headers.
 const FEW_HEADERS: usize = 2;
@@ -55,6 +60,12 @@ impl Rules {
     #[inline]
     pub fn rollout(&self, index: usize) -> Option<&Rollout> {
         self.rollouts.get(index).map(|rollout| &**rollout)
+    }
+
+    /// The rollout of this name.
+    pub fn rollout_named(&self, name: &str) -> Option<&Rollout> {
+        let at = self.rollouts.binary_search_by(|rollout| rollout.name.as_str().cmp(name)).ok()?;
+        self.rollout(at)
     }
 
     /// The headers that carry a decision.
@@ -137,8 +148,12 @@ pub(crate) struct Shared {
     /// Sorted by name.
     pub(crate) versions: Vec<Version>,
     pub(crate) total: u32,
-    /// What the weights of the versions come to.
-    pub(crate) shares: Shares,
+    /// Those of the versions.
+    pub(crate) weights: Weights,
+    /// Those of the rules that have weights, in their order.
+    pub(crate) rule_weights: Vec<Weights>,
+    /// What changes one of the weights as time goes by.
+    pub(crate) schedule: Option<Box<Schedule>>,
     pub(crate) key: SlotKey,
     pub(crate) release: String,
     pub(crate) overrides: Overrides,
@@ -146,6 +161,28 @@ pub(crate) struct Shared {
     pub(crate) rules: Vec<Rule>,
     pub(crate) sticky: Sticky,
     pub(crate) ways: Ways,
+    /// What takes a version out that fails.
+    pub(crate) guard: Option<Box<Guard>>,
+    /// Whether stable serves in the place of a version that has no cluster right now.
+    pub(crate) covers_missing: bool,
+}
+
+impl Shared {
+    /// Whether the visitor's cookie tells other proxies which version is out.
+    #[inline]
+    pub(crate) fn tells_in_cookie(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.in_cookie)
+    }
+
+    /// The scheduled version's weight at a moment, in thousandths; `None` where the document's counts.
+    pub(crate) fn thousandths_at(&self, now: Time) -> Option<u32> {
+        self.schedule.as_ref()?.at(now).thousandths
+    }
+
+    /// What weights come to with so many thousandths for the scheduled version.
+    pub(crate) fn scheduled(&self, weights: &Weights, thousandths: u32) -> Option<Shares> {
+        weights.with(self.total, self.stable, self.schedule.as_ref()?.version, thousandths)
+    }
 }
 
 /// How a rollout's decision reaches the routes.
@@ -167,22 +204,6 @@ impl Ways {
     }
 }
 
-/// What weights come to: who owns which slots, and who has any weight at all.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Shares {
-    pub(crate) intervals: Intervals,
-    /// A bit for each version whose weight is not 0; stable's is what the others leave.
-    pub(crate) weighted: u64,
-}
-
-impl Shares {
-    /// Whether a version has a weight.
-    #[inline]
-    pub(crate) fn has_weight(&self, version: VersionId) -> bool {
-        self.weighted >> version.0 & 1 == 1
-    }
-}
-
 /// A segment of the requests, and what it gets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rule {
@@ -196,8 +217,8 @@ pub(crate) struct Rule {
 pub(crate) enum Then {
     /// This version.
     Use(VersionId),
-    /// Other weights.
-    Weights(Shares),
+    /// Other weights: the index among those of the rules.
+    Weights(usize),
 }
 
 /// Who steers a request to its version.
@@ -227,28 +248,45 @@ impl Rollout {
         }
     }
 
-    /// The share of the slots that each version owns; `None` for a broken rollout, whose traffic all goes to stable.
+    /// The share of the slots that each version owns by the document's weights; `None` for a broken rollout, whose traffic
+    /// all goes to stable.
     pub fn intervals(&self) -> Option<&Intervals> {
+        self.shared().map(|shared| &shared.weights.shares.intervals)
+    }
+
+    /// The share of the slots that each version owns at a moment, by the document's weights and the schedule; `None` for a
+    /// broken rollout.
+    pub fn intervals_at(&self, now: Time) -> Option<Intervals> {
+        let shared = self.shared()?;
+        let scheduled =
+            shared.thousandths_at(now).and_then(|thousandths| shared.scheduled(&shared.weights, thousandths));
+        Some(scheduled.unwrap_or_else(|| shared.weights.shares.clone()).intervals)
+    }
+
+    /// What changes one of the weights as time goes by, if anything does. None where the document gives that version a weight
+    /// of 0, which wins.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.shared()?.schedule.as_deref()
+    }
+
+    /// What a rollout that is not broken does.
+    #[inline]
+    pub(crate) fn shared(&self) -> Option<&Shared> {
         match &self.plan {
             Plan::Broken(_) => None,
-            Plan::Share(shared) => Some(&shared.shares.intervals),
+            Plan::Share(shared) => Some(shared),
         }
     }
 
     /// The key that puts units into slots; `None` for a broken rollout.
     pub fn slot_key(&self) -> Option<&SlotKey> {
-        match &self.plan {
-            Plan::Broken(_) => None,
-            Plan::Share(shared) => Some(&shared.key),
-        }
+        self.shared().map(|shared| &shared.key)
     }
 
     /// The headers that go with its versions or hold its secret.
     pub(crate) fn stripped(&self) -> impl Iterator<Item = &HeaderName> {
-        let (versions, secret) = match &self.plan {
-            Plan::Broken(_) => (&[][..], None),
-            Plan::Share(shared) => (&shared.versions[..], shared.overrides.secret_header()),
-        };
+        let (versions, secret) =
+            self.shared().map_or((&[][..], None), |shared| (&shared.versions[..], shared.overrides.secret_header()));
         versions.iter().flat_map(|version| &version.set_headers).map(|(name, _)| name).chain(secret)
     }
 
@@ -260,19 +298,18 @@ impl Rollout {
 
     /// The entries of its match and those of its rules.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &MatchEntry> {
-        let rules = match &self.plan {
-            Plan::Broken(_) => &[][..],
-            Plan::Share(shared) => &shared.rules,
-        };
+        let rules = self.shared().map_or(&[][..], |shared| &shared.rules);
         self.matches.iter().chain(rules.iter().filter_map(|rule| rule.when.as_ref()))
+    }
+
+    /// What is known of a version is known of this one: of this cluster and release.
+    pub fn identity(&self, version: VersionId) -> Option<Identity> {
+        Some(Identity::new(&self.name, self.version(version)?, self.release()))
     }
 
     /// The name of the current attempt; empty if the document gives none.
     pub fn release(&self) -> &str {
-        match &self.plan {
-            Plan::Broken(_) => "",
-            Plan::Share(shared) => &shared.release,
-        }
+        self.shared().map_or("", |shared| &shared.release)
     }
 
     /// The id of the version with this name.
@@ -298,6 +335,12 @@ impl VersionId {
     #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
+    }
+
+    /// Its bit in a set of versions.
+    #[inline]
+    pub(crate) fn bit(self) -> u64 {
+        1_u64.wrapping_shl(self.0.into())
     }
 }
 

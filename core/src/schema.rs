@@ -10,7 +10,9 @@
 mod condition;
 mod cookie;
 mod document;
+mod guard;
 mod rollout;
+mod schedule;
 mod sticky;
 mod text;
 mod transforms;

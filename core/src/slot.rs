@@ -83,7 +83,7 @@ impl Place {
 }
 
 /// One version's claim on the slots.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
     /// The version.
     pub version: VersionId,

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Outcome, Request, outcome_at, rollout, rules};
 use serde_json::Value;
-use serin_core::{Facts, Mark, Rules, SLOTS, Slot, SlotKey, Time, Token, Visitor, VisitorNumber, decide};
+use serin_core::{Current, Facts, Mark, Rules, SLOTS, Slot, SlotKey, Time, Token, Visitor, VisitorNumber, decide};
 
 /// The beginning of day 20,778, on which most vectors were made.
 const NOW: u64 = common::TODAY;
@@ -89,7 +89,7 @@ fn visitor_cookie_ages() {
         let rules = rules(&document.replacen('{', &age, 1));
         let request = Request::new().with("cookie", cookie);
         let facts = Facts::new(&request);
-        let found = match decide(&rules, &facts, now, || 0).unwrap().visitor {
+        let found = match decide(&rules, &Current::default(), &facts, now, || 0).unwrap().visitor {
             None => "fresh",
             Some(visitor) if visitor.number.as_str() == "EjRWeJq83v" => "due",
             Some(_) => "refused",
@@ -105,7 +105,7 @@ fn cookie_headers() {
         let request = Request::new().with("cookie", vector["line"].as_str().unwrap());
         let facts = Facts::new(&request);
         let now = Time::from_unix_seconds(vector["today"].as_u64().unwrap() * 86_400);
-        let decision = decide(&rules, &facts, now, || 0).unwrap();
+        let decision = decide(&rules, &Current::default(), &facts, now, || 0).unwrap();
         let expected = vector["number"].as_str().map(|number| SlotKey::new("r", "").slot(number.as_bytes()));
         let found = decision.slot.filter(|_| decision.visitor.is_none());
         assert_eq!(found, expected, "{vector}");

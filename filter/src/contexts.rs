@@ -50,10 +50,18 @@ pub(crate) fn with_stream(id: u32, callback: impl FnOnce(&mut Stream)) {
 
 /// Ends a stream or a root. Streams that a root still has keep what they work by.
 pub(crate) fn end(id: u32) {
-    if STREAMS.with_borrow_mut(|streams| streams.remove(&id)).is_none() {
-        let root = ROOTS.with_borrow_mut(|roots| place(roots, id).ok().map(|at| roots.remove(at)));
-        drop(root);
+    match STREAMS.with_borrow_mut(|streams| streams.remove(&id)) {
+        Some(stream) => stream.end(),
+        None => {
+            let root = ROOTS.with_borrow_mut(|roots| place(roots, id).ok().map(|at| roots.remove(at)));
+            drop(root);
+        }
     }
+}
+
+/// Calls `look` with every stream.
+pub(crate) fn each_stream(look: impl FnMut(&mut Stream)) {
+    STREAMS.with_borrow_mut(|streams| streams.values_mut().for_each(look));
 }
 
 fn place(roots: &[(u32, Root)], id: u32) -> Result<usize, usize> {

@@ -17,6 +17,7 @@ use std::cell::OnceCell;
 
 use serin_core::Source;
 
+use crate::answer::Answered;
 use crate::http::Stream;
 use crate::root::Root;
 use crate::{contexts, pairs};
@@ -64,8 +65,8 @@ extern "C" fn serin_on_request_headers(stream: u32, _headers: u32, _end_of_strea
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn serin_on_response_headers(stream: u32, _headers: u32, _end_of_stream: u32) -> u32 {
-    contexts::with_stream(stream, Stream::response_headers);
+extern "C" fn serin_on_response_headers(stream: u32, _headers: u32, end_of_stream: u32) -> u32 {
+    contexts::with_stream(stream, |stream| stream.response_headers(end_of_stream != 0));
     CONTINUE
 }
 
@@ -106,6 +107,15 @@ unsafe extern "C" {
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, version: u32)
+    -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -114,6 +124,7 @@ unsafe extern "C" {
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
     fn random_get(buffer: *mut u8, size: usize) -> u32;
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
 /// The status of a call that worked; whatever the others mean, the answer to them is the same.
@@ -213,9 +224,35 @@ pub(crate) fn add_response_header(name: &str, value: &str) {
     };
 }
 
+/// The status of the response, 0 if it is none. Only meaningful while response headers are handled.
+pub(crate) fn response_status() -> u16 {
+    response_header(":status").and_then(|status| number(&status)).unwrap_or_default()
+}
+
 /// Whether the response is a server error. Only meaningful while response headers are handled.
 pub(crate) fn response_is_5xx() -> bool {
     response_header(":status").is_some_and(|status| status.starts_with(b"5"))
+}
+
+/// The status of the response and that of gRPC in one call. Only meaningful while response headers are handled.
+pub(crate) fn response_statuses() -> Answered {
+    // SAFETY: `taken` passes pointers that are good for the call.
+    let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Response as u32, data, size) });
+    let Some(pairs) = pairs else { return Answered::new(response_status(), None) };
+    let value = |name: &[u8]| pairs::values(&pairs, name).next().and_then(number);
+    Answered::new(value(b":status").unwrap_or_default(), value(b"grpc-status"))
+}
+
+/// Up to three decimal digits.
+fn number(text: &[u8]) -> Option<u16> {
+    let sound = matches!(text.len(), 1..=3) && text.iter().all(u8::is_ascii_digit);
+    sound.then(|| text.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
+}
+
+/// What Envoy says of how the response came about: the bits of `StreamInfo::CoreResponseFlag`.
+pub(crate) fn response_flags() -> u64 {
+    let flags = property(b"response\0flags").and_then(|bytes| bytes.try_into().ok());
+    flags.map_or(0, u64::from_le_bytes)
 }
 
 /// Keeps a value for the access log, as the filter state `wasm.<name>`.
@@ -254,6 +291,33 @@ pub(crate) fn now_nanoseconds() -> u64 {
     if status == OK { now } else { 0 }
 }
 
+/// A clock that does not jump, in nanoseconds, if the host has one.
+pub(crate) fn monotonic_nanoseconds() -> Option<u64> {
+    const MONOTONIC: u32 = 1;
+    let mut now = 0;
+    // SAFETY: the host writes eight bytes at a live u64.
+    let status = unsafe { clock_time_get(MONOTONIC, 0, &raw mut now) };
+    (status == OK).then_some(now)
+}
+
+/// A value that all VMs of this `vm_id` share, and its version.
+pub(crate) fn shared_data(key: &str) -> Option<(Vec<u8>, u32)> {
+    let mut version = 0;
+    // SAFETY: the key is a live string, the host writes four bytes at a live u32, and `taken` passes pointers that are good
+    // for the call.
+    let value =
+        taken(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version) });
+    Some((value?, version))
+}
+
+/// Sets a value that all VMs of this `vm_id` share, if it still has this version; with version 0 whatever it has. Whether it
+/// was set.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> bool {
+    // SAFETY: the pointers and sizes are those of live strings.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) };
+    status == OK
+}
+
 /// Calls `on_tick` of the current root every so many milliseconds; 0 stops.
 pub(crate) fn set_tick_period(milliseconds: u32) {
     // SAFETY: no pointers.
@@ -272,6 +336,12 @@ pub(crate) fn entropy() -> Option<u64> {
 pub(crate) fn log_error(message: &str) {
     const ERROR: u32 = 4;
     log(ERROR, message);
+}
+
+/// One line in Envoy's log, at info level.
+pub(crate) fn log_info(message: &str) {
+    const INFO: u32 = 2;
+    log(INFO, message);
 }
 
 /// One line in Envoy's log, at warning level.

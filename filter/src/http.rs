@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serin_core::{Effects, Facts, HeaderName, ResponseEffects, private_cache_control};
 
+use crate::answer::{Answered, Awaited};
 use crate::host;
 use crate::metrics::Counted;
 use crate::root::{Configured, Mode};
@@ -12,17 +13,18 @@ use crate::root::{Configured, Mode};
 pub(crate) struct Stream {
     configured: Rc<Configured>,
     decided: Option<Counted>,
+    awaited: Option<Box<Awaited>>,
     response: Option<Box<ResponseEffects>>,
 }
 
 impl Stream {
     pub(crate) fn new(configured: Rc<Configured>) -> Self {
-        Self { configured, decided: None, response: None }
+        Self { configured, decided: None, awaited: None, response: None }
     }
 
     /// Decides, and carries the decision out on the request.
     pub(crate) fn request_headers(&mut self) {
-        let Self { configured, decided, response } = self;
+        let Self { configured, decided, awaited, response } = self;
         if configured.skips() {
             return;
         }
@@ -32,8 +34,10 @@ impl Stream {
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
-                decision = serin_core::decide(rules, &facts, configured.now(), crate::vm::draw);
+                let current = configured.current();
+                decision = serin_core::decide(rules, &current, &facts, configured.now(), crate::vm::draw);
                 *decided = decision.as_ref().map(Counted::of);
+                *awaited = decision.as_ref().and_then(|decision| Awaited::of(decision, configured));
                 Effects::of(rules, decision.as_ref(), &facts, configured.now())
             }
         };
@@ -51,25 +55,48 @@ impl Stream {
         *response = effects.response;
     }
 
-    /// Counts the decision, and carries it out on the response.
-    pub(crate) fn response_headers(&mut self) {
+    /// Counts the decision, and carries it out on the response, which may end with its headers.
+    pub(crate) fn response_headers(&mut self, ends: bool) {
         // Counted here, since an internal redirect has two requests and one response.
         if let Some(decided) = self.decided.take() {
             self.configured.count(decided);
         }
+        let answer = self.awaited.take().map(|awaited| {
+            let answer = Answered::read(ends && awaited.is_counted());
+            awaited.answered(answer, &self.configured);
+            answer
+        });
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
-            apply(*response, rules.outputs().answer());
+            let is_5xx = || answer.map_or_else(host::response_is_5xx, |answer| answer.status / 100 == 5);
+            apply(*response, rules.outputs().answer(), is_5xx);
+        }
+    }
+
+    /// Stops waiting for an answer that has not come in time, if the stream works by this configuration.
+    pub(crate) fn give_up(&mut self, configured: &Rc<Configured>, now: Option<u64>) {
+        if Rc::ptr_eq(configured, &self.configured)
+            && self.awaited.as_ref().is_some_and(|awaited| awaited.is_given_up(configured, || now))
+        {
+            self.awaited = None;
+        }
+    }
+
+    /// Ends, perhaps without an answer.
+    #[inline]
+    pub(crate) fn end(&self) {
+        if let Some(awaited) = &self.awaited {
+            awaited.is_given_up(&self.configured, host::monotonic_nanoseconds);
         }
     }
 }
 
 /// Carries out what a response gets.
-fn apply(response: ResponseEffects, answer: Option<&HeaderName>) {
+fn apply(response: ResponseEffects, answer: Option<&HeaderName>, is_5xx: impl FnOnce() -> bool) {
     if let (Some(value), Some(name)) = (&response.answer, answer) {
         host::set_response_header(name.as_str(), value.as_bytes());
     }
     let has_cookies = response.set_cookies.iter().any(Option::is_some);
-    let sets_cookies = has_cookies && !host::response_is_5xx();
+    let sets_cookies = has_cookies && !is_5xx();
     for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
         host::add_response_header("set-cookie", cookie);
     }

@@ -2,7 +2,7 @@
 //!
 //! The names are those that `manifests/envoy/envoy.yaml` cuts into Prometheus labels.
 
-use serin_core::{Decision, Reason, Rollout, Rules, Version, VersionId};
+use serin_core::{Current, Decision, Reason, Rollout, Rules, Standing, Tally, Version, VersionId, Watchlist};
 
 use crate::host::MetricKind;
 use crate::vm;
@@ -89,6 +89,58 @@ impl RolloutCounts {
         let series = |rollout| format!("serin_overrides_ignored.rollout.{rollout}");
         add(self.overrides_ignored, &series(name), || series("other"));
     }
+}
+
+/// The name of a metric of a version.
+fn of_version(what: &str, rollout: &str, version: &str) -> String {
+    format!("serin_{what}.rollout.{rollout}.version.{version}")
+}
+
+fn add_for(what: &str, rollout: &Rollout, version: &str, count: u32) {
+    add(count, &of_version(what, rollout.name(), version), || of_version(what, "other", "other"));
+}
+
+/// Counts answers that a guard has looked at.
+pub(crate) fn count_answers(rules: &Rules, rollout: usize, version: VersionId, tally: Tally) {
+    if let Some((rollout, version)) = named(rules, rollout, version) {
+        add_for("guard_requests", rollout, version, tally.requests);
+        add_for("guard_failures", rollout, version, tally.failures);
+    }
+}
+
+/// Counts that a guard has taken a version out.
+pub(crate) fn count_trip(rules: &Rules, rollout: usize, version: VersionId) {
+    if let Some((rollout, version)) = named(rules, rollout, version) {
+        add_for("guard_trips", rollout, version, 1);
+    }
+}
+
+/// Counts that a version's cluster was found to be missing.
+pub(crate) fn count_missing(rules: &Rules, rollout: usize, version: VersionId) {
+    if let Some((rollout, version)) = named(rules, rollout, version) {
+        add_for("missing", rollout, version, 1);
+    }
+}
+
+/// Shows what guards have made of versions: 0 serves, 1 a tenth, 2 out. A version that was never out has no gauge.
+pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current) {
+    for watched in list.iter() {
+        let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
+        let name = of_version("guard_state", rollout.name(), version);
+        let (gauge, value) = match current.standing(watched.rollout, watched.version) {
+            Standing::Serving => (vm::known_metric(&name), 0),
+            Standing::Trial { .. } => (vm::metric(MetricKind::Gauge, &name), 1),
+            Standing::Out { .. } => (vm::metric(MetricKind::Gauge, &name), 2),
+        };
+        if let Some(gauge) = gauge {
+            gauge.set(value);
+        }
+    }
+}
+
+fn named(rules: &Rules, rollout: usize, version: VersionId) -> Option<(&Rollout, &str)> {
+    let rollout = rules.rollout(rollout)?;
+    Some((rollout, rollout.versions().get(version.index())?.name()))
 }
 
 /// Counts a document that had an error, and shows whether the one in hand is sound.

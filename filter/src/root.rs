@@ -1,13 +1,18 @@
 //! One configuration of the plugin: the document read, or what stands in for one that could not be.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 
-use serin_core::{Inbound, OutputHeaders, Parsed, Rules, Surroundings, Time};
+use serin_core::{
+    Current, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Standing, Surroundings, Time, Upstream,
+    VersionId,
+};
 
-use crate::host;
-use crate::metrics::{Counted, Counts};
+use crate::guard::Counter;
+use crate::metrics::{self, Counted, Counts};
+use crate::schedule::Shown;
 use crate::vm::{self, InForce};
+use crate::{contexts, host};
 
 /// Counters are flushed and the clock is looked at once a second.
 const TICK_MILLISECONDS: u32 = 1_000;
@@ -37,13 +42,16 @@ impl Root {
         self.plugin = host::plugin_name().unwrap_or_default();
         let mode = self.read(&host::configuration(Rules::MOST_BYTES + 1));
         self.configured = Rc::new(Configured::new(mode));
-        self.configured.look_at_the_clock();
+        self.configured.begin(&self.plugin);
         host::set_tick_period(TICK_MILLISECONDS);
     }
 
     /// Does what is to be done once a second.
     pub(crate) fn tick(&mut self) {
         self.configured.look_at_the_clock();
+        self.configured.give_up_late_answers();
+        self.configured.sync((&self.plugin, self.id));
+        self.configured.show_schedules((&self.plugin, self.id));
         self.configured.flush();
     }
 
@@ -94,6 +102,8 @@ impl Root {
 impl Drop for Root {
     /// Envoy keeps a timer running for a root that is gone, so it is stopped here.
     fn drop(&mut self) {
+        self.configured.sync((&self.plugin, self.id));
+        self.configured.end_schedules((&self.plugin, self.id));
         self.configured.flush();
         host::set_tick_period(0);
         vm::forget(&self.plugin, self.id);
@@ -108,6 +118,12 @@ pub(crate) struct Configured {
     /// Known from the first request on: the listener cannot be asked for at configuration.
     inbound: OnceCell<bool>,
     counts: RefCell<Counts>,
+    /// What the clock and the traffic make of the rules.
+    current: RefCell<Current>,
+    guards: RefCell<Counter>,
+    schedules: RefCell<Shown>,
+    /// Whether a guard looks at how long answers take.
+    times: bool,
 }
 
 /// What to do with requests.
@@ -120,11 +136,39 @@ pub(crate) enum Mode {
 
 impl Configured {
     fn new(mode: Mode) -> Self {
-        let counts = match &mode {
-            Mode::Inert { .. } => Counts::default(),
-            Mode::Active(rules) => Counts::new(rules),
+        let none = || (Counts::default(), Counter::default(), Shown::default(), false);
+        let of = |rules: &Rules| {
+            let times = |rollout: &Rollout| rollout.guard().is_some_and(|guard| guard.slower_than().is_some());
+            (Counts::new(rules), Counter::new(rules), Shown::new(rules), rules.rollouts().any(times))
         };
-        Self { mode, now: Cell::default(), inbound: OnceCell::new(), counts: RefCell::new(counts) }
+        let (counts, guards, schedules, times) = match &mode {
+            Mode::Inert { .. } => none(),
+            Mode::Active(rules) => of(rules),
+        };
+        Self {
+            mode,
+            now: Cell::default(),
+            inbound: OnceCell::new(),
+            counts: counts.into(),
+            current: RefCell::default(),
+            guards: guards.into(),
+            schedules: schedules.into(),
+            times,
+        }
+    }
+
+    /// Takes over what is known when a configuration begins.
+    fn begin(&self, plugin: &str) {
+        self.look_at_the_clock();
+        if let Mode::Active(rules) = &self.mode {
+            let mut current = self.current.borrow_mut();
+            self.guards.borrow().read(plugin, rules, &mut current);
+            vm::each_missing(|identity, since| {
+                if Current::is_missing(since, self.now()) {
+                    current.miss(rules, identity, since);
+                }
+            });
+        }
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
@@ -150,6 +194,71 @@ impl Configured {
         self.now.get()
     }
 
+    /// What the clock and the traffic make of the rules.
+    #[inline]
+    pub(crate) fn current(&self) -> Ref<'_, Current> {
+        self.current.borrow()
+    }
+
+    /// The guard of a rollout.
+    pub(crate) fn guard(&self, rollout: usize) -> Option<&Guard> {
+        match &self.mode {
+            Mode::Inert { .. } => None,
+            Mode::Active(rules) => rules.rollout(rollout)?.guard(),
+        }
+    }
+
+    /// What a guard says of a version.
+    pub(crate) fn standing(&self, rollout: usize, version: VersionId) -> Standing {
+        self.current.borrow().standing(rollout, version)
+    }
+
+    /// Notes what a response says of a version's cluster.
+    pub(crate) fn note_upstream(&self, rollout: usize, version: VersionId, upstream: Upstream) {
+        let Mode::Active(rules) = &self.mode else { return };
+        let is_lost = self.current.borrow_mut().note(rollout, version, upstream, self.now());
+        if upstream != Upstream::Answered
+            && self.current.borrow().is_lost(rollout, version)
+            && let Some(identity) = rules.rollout(rollout).and_then(|rollout| rollout.identity(version))
+        {
+            vm::note_missing(identity, self.now());
+        }
+        if is_lost {
+            metrics::count_missing(rules, rollout, version);
+        }
+    }
+
+    /// Counts an answer for a guard, or that none came in time.
+    pub(crate) fn count_answer(&self, identity: Identity, of: (usize, VersionId), failed: bool) {
+        self.guards.borrow_mut().add(identity, of, failed);
+    }
+
+    /// Counts what has been waited for too long.
+    fn give_up_late_answers(self: &Rc<Self>) {
+        if self.times {
+            let now = host::monotonic_nanoseconds();
+            contexts::each_stream(|stream| stream.give_up(self, now));
+        }
+    }
+
+    fn sync(&self, root: (&str, u32)) {
+        if let Mode::Active(rules) = &self.mode {
+            self.guards.borrow_mut().sync(root, rules, &mut self.current.borrow_mut(), self.now());
+        }
+    }
+
+    fn show_schedules(&self, root: (&str, u32)) {
+        if let Mode::Active(rules) = &self.mode {
+            self.schedules.borrow_mut().show(root, rules, self.now());
+        }
+    }
+
+    fn end_schedules(&self, root: (&str, u32)) {
+        if let Mode::Active(rules) = &self.mode {
+            self.schedules.borrow_mut().end(root, rules);
+        }
+    }
+
     pub(crate) fn count(&self, decided: Counted) {
         if let Mode::Active(rules) = &self.mode {
             self.counts.borrow_mut().add(decided, rules);
@@ -158,6 +267,9 @@ impl Configured {
 
     fn look_at_the_clock(&self) {
         self.now.set(Time::from_unix_seconds(host::now_nanoseconds() / 1_000_000_000));
+        if let Mode::Active(rules) = &self.mode {
+            self.current.borrow_mut().follow_clock(rules, self.now());
+        }
     }
 
     fn flush(&self) {

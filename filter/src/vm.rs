@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serin_core::Rules;
+use serin_core::{Current, Identity, Rules, Time};
 use siphasher::sip::SipHasher13;
 
 use crate::host::{self, Metric, MetricKind};
@@ -15,6 +15,7 @@ const MOST_SERIES: usize = 5_000;
 
 thread_local! {
     static PLUGINS: RefCell<Vec<Plugin>> = RefCell::default();
+    static MISSING: RefCell<Vec<(Identity, Time)>> = RefCell::default();
     static RANDOM: RefCell<fastrand::Rng> = RefCell::new(seeded());
     /// Sorted by name.
     static METRICS: RefCell<Vec<(String, Metric)>> = RefCell::default();
@@ -52,6 +53,37 @@ pub(crate) fn same_document(plugin: &str, root: u32, document: u64) -> Option<In
         let same = plugin.live.iter().find(|live| live.root != root && live.document == document);
         same.map(|live| live.in_force.clone())
     })
+}
+
+/// Whether no newer live root of this plugin has a rollout of this name: roots are numbered up, and an older one drains.
+pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str) -> bool {
+    !is_known(plugin, |live| live.root > root && live.in_force.rules.rollout_named(rollout).is_some())
+}
+
+/// Whether no other live root of this plugin has a schedule for the rollout of this name.
+pub(crate) fn is_last_to_schedule(plugin: &str, root: u32, rollout: &str) -> bool {
+    let schedules = |rules: &Rules| rules.rollout_named(rollout).is_some_and(|rollout| rollout.schedule().is_some());
+    !is_known(plugin, |live| live.root != root && schedules(&live.in_force.rules))
+}
+
+/// Whether such a live root of a plugin is known.
+fn is_known(plugin: &str, wanted: impl Fn(&Live) -> bool) -> bool {
+    PLUGINS.with_borrow(|plugins| {
+        plugins.iter().find(|known| known.name == plugin).is_some_and(|plugin| plugin.live.iter().any(wanted))
+    })
+}
+
+/// Notes that a version is missing since a moment, so that the next configuration knows; what is past is forgotten.
+pub(crate) fn note_missing(identity: Identity, since: Time) {
+    MISSING.with_borrow_mut(|missing| {
+        missing.retain(|(known, at)| *known != identity && Current::is_missing(*at, since));
+        missing.push((identity, since));
+    });
+}
+
+/// Calls `take` with every version that is known to be missing, and the moment since when.
+pub(crate) fn each_missing(mut take: impl FnMut(Identity, Time)) {
+    MISSING.with_borrow(|missing| missing.iter().for_each(|(identity, since)| take(*identity, *since)));
 }
 
 /// The rules that a broken document of this plugin leaves in force: those of the live roots, or the last ones there were.
@@ -119,6 +151,14 @@ fn seeded() -> fastrand::Rng {
 /// The metric of this name; `None` for a new one past the limit on series.
 pub(crate) fn metric(kind: MetricKind, name: &str) -> Option<Metric> {
     METRICS.with_borrow_mut(|metrics| metric_within(metrics, MOST_SERIES, kind, name))
+}
+
+/// The metric of this name, if it is defined.
+pub(crate) fn known_metric(name: &str) -> Option<Metric> {
+    METRICS.with_borrow(|metrics| {
+        let at = metrics.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        metrics.get(at).map(|(_, metric)| *metric)
+    })
 }
 
 /// The counter that takes what is past the limit on series. There are only a few of these names.

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use hyper::Request;
 use serde_json::{Value, json};
-use serin_core::{Effects, Facts, Rules, SlotKey, Surroundings, Time, Visitor, VisitorNumber, decide};
+use serin_core::{Current, Effects, Facts, Rules, SlotKey, Surroundings, Time, Visitor, VisitorNumber, decide};
 
 /// The host that requests are for.
 pub(crate) const HOST: &str = "shop.example.com";
@@ -104,7 +104,7 @@ impl Copy {
             let facts = Facts::new(&request);
             // The upper bits make the slot where there is no cookie at all, the lower ones the number.
             let bits = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let decision = decide(&rules, &facts, now(), || bits);
+            let decision = decide(&rules, &Current::default(), &facts, now(), || bits);
             let effects = Effects::of(&rules, decision.as_ref(), &facts, now());
             let is_stable = effects.set().count() == 0;
             let cookies = effects.response.filter(|_| is_stable)?.set_cookies;

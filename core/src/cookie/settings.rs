@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kept::Kept;
+use super::kept::{Kept, Out};
 use super::visitor::Visitor;
 use super::{values, values_behind};
 use crate::keys::{Keys, Purpose};
@@ -155,8 +155,10 @@ impl CookieSettings {
         }
         let of_version = kept.held.map_or(0, |_| self.max_age.into());
         let of_override = kept.remembered.map_or(0, |(_, expiry)| expiry.seconds_since(now));
+        let until = |out: Out| out.until.map_or(self.max_age.into(), |until| until.seconds_since(now));
+        let of_guard = kept.out.map_or(0, until);
         text.push_str("; Max-Age=");
-        text.push_str(&of_version.max(of_override).to_string());
+        text.push_str(&of_version.max(of_override).max(of_guard).to_string());
         text.push_str(&self.attributes);
         self.secured(text, https)
     }

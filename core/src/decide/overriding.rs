@@ -1,8 +1,9 @@
 //! The override layer: a request that names its version itself, and what is remembered of it.
 
 use super::{Answer, Reason, Request};
-use crate::cookie::{Kept, MOST_OF_ONE_NAME, Visitor, trim};
+use crate::cookie::{Kept, MOST_OF_ONE_NAME, Mark, Out, Visitor, trim};
 use crate::facts::Source;
+use crate::guard::Identity;
 use crate::rules::{Hold, Trust, VersionId};
 use crate::time::Time;
 use crate::token::Token;
@@ -66,6 +67,8 @@ impl<S: Source> Request<'_, '_, S> {
         kept.remembered = kept.remembered.filter(|_| self.remembers());
         let holds = self.shared.sticky.hold.keeps_version() && !cookie.is_past(kept.issued, self.now.day());
         kept.held = kept.held.filter(|_| holds);
+        let told = self.shared.tells_in_cookie() && !cookie.is_past(kept.issued, self.now.day());
+        kept.out = kept.out.filter(|_| told);
         Some(Box::new(kept))
     }
 
@@ -86,7 +89,8 @@ impl<S: Source> Request<'_, '_, S> {
     pub(super) fn to_keep(&self, before: Option<&Kept>, wish: Option<Wish>, answer: &Answer) -> Option<Box<Kept>> {
         let cookie = self.rules.cookie.as_ref()?;
         let today = self.now.day();
-        let (held, remembered) = before.map_or((None, None), |kept| (kept.held, kept.remembered));
+        let (held, remembered, out) = before.map_or((None, None, None), |kept| (kept.held, kept.remembered, kept.out));
+        let told = answer.instead_of.and_then(|version| self.to_tell(version));
         let after = Kept {
             held: answer.hold.or(held),
             remembered: match wish {
@@ -94,15 +98,35 @@ impl<S: Source> Request<'_, '_, S> {
                 Some(Wish::Auto) => None,
                 _ => remembered,
             },
+            out: told.or(out),
             issued: today,
         };
         // A part of a page writes nothing that it only follows: the next page may have decided otherwise by then.
         let writes = answer.reason != Reason::Held || self.shared.sticky.hold == Hold::Version;
         let is_due = || before.is_some_and(|kept| cookie.is_due(kept.issued, today));
-        let due = answer.hold.is_some() && writes && is_due();
-        let changed = (after.held, after.remembered) != (held, remembered);
-        let lasting = after.remembered.filter(|(_, expiry)| *expiry > self.now);
-        (due || changed).then(|| Box::new(Kept { remembered: lasting, ..after }))
+        let due = (answer.hold.is_some() || told.is_some()) && writes && is_due();
+        let changed = (after.held, after.remembered, after.out) != (held, remembered, out);
+        let remembered = after.remembered.filter(|(_, expiry)| *expiry > self.now);
+        let out = after.out.filter(|out| out.lasts(self.now));
+        (due || changed).then(|| Box::new(Kept { remembered, out, ..after }))
+    }
+
+    /// Whether another proxy's guard has written into the visitor's cookie that a version is out.
+    pub(super) fn is_out_elsewhere(&self, version: VersionId, kept: &Kept) -> bool {
+        let Some(out) = kept.out.filter(|out| out.lasts(self.now)) else { return false };
+        self.mark_of(version) == Some(out.version)
+    }
+
+    /// That a version is out, as the visitor's cookie tells it to other proxies.
+    fn to_tell(&self, version: VersionId) -> Option<Out> {
+        let until = self.current?.out_until(version)?;
+        Some(Out { version: self.mark_of(version)?, until })
+    }
+
+    /// What stands for a version in the cookie, where a guard tells other proxies.
+    fn mark_of(&self, version: VersionId) -> Option<Mark> {
+        let guard = self.shared.guard.as_ref().filter(|guard| guard.in_cookie)?;
+        guard.identity(version).map(Identity::mark)
     }
 
     /// A version and until when it is remembered: as before while that is the same version with more than three quarters of

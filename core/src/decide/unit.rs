@@ -34,7 +34,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     #[inline]
     pub(super) fn by_unit(&self, shares: &Shares, kept: Option<&Kept>, draw: impl FnOnce() -> u64) -> Answer {
         if self.shared.sticky.hold == Hold::None {
-            return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random);
+            return self.in_slot(shares, kept, Slot::from_bits(draw()), Reason::Random);
         }
         let today = self.now.day();
         let cookie = self.rules.cookie.as_ref();
@@ -56,14 +56,14 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             None if self.shared.sticky.first == First::Stable => {
                 return Answer::new(self.shared.stable, Reason::First);
             }
-            None => return self.in_slot(shares, Slot::from_bits(draw()), Reason::Random),
+            None => return self.in_slot(shares, kept, Slot::from_bits(draw()), Reason::Random),
         };
         let hash = self.shared.key.hash(unit.as_bytes());
         let slot = Slot::from_bits(hash);
         let answer = if self.shared.sticky.hold.keeps_version() {
             self.holding(Mark::from_hash(hash), slot, shares, kept)
         } else {
-            self.in_slot(shares, slot, Reason::Slot)
+            self.in_slot(shares, kept, slot, Reason::Slot)
         };
         Answer { visitor: write, ..answer }
     }
@@ -74,13 +74,18 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let counts = |version: &VersionId| self.is_open(*version) && self.keeps_its_units(*version, shares);
         let follows = || self.shared.sticky.hold == Hold::Version || !self.is_navigation();
         if let Some(version) = held.filter(counts).filter(|_| follows()) {
+            if let Some(reason) = self.barred(version, kept, Some(slot)) {
+                return Answer { slot: Some(slot), ..self.in_its_place(version, reason) };
+            }
             return Answer { slot: Some(slot), hold: Some((mark, version)), ..Answer::new(version, Reason::Held) };
         }
         let answer = match self.shared.ways.split {
-            Split::Route => Answer { slot: Some(slot), ..self.by_route() },
-            Split::Filter | Split::Native => self.in_slot(shares, slot, Reason::Slot),
+            Split::Route => Answer { slot: Some(slot), ..self.by_route(kept, slot) },
+            Split::Filter | Split::Native => self.in_slot(shares, kept, slot, Reason::Slot),
         };
-        Answer { hold: answer.version.map(|version| (mark, version)), ..answer }
+        // Who gets stable in place of another version does not hold it.
+        let keeps = !matches!(answer.reason, Reason::Guard | Reason::Missing);
+        Answer { hold: answer.version.filter(|_| keeps).map(|version| (mark, version)), ..answer }
     }
 
     fn keeps_its_units(&self, version: VersionId, shares: &Shares) -> bool {
@@ -92,7 +97,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     ///
     /// With a client's copy of one of our headers that choice may not have been made by weights, so nothing is learned from
     /// it; nor from a cluster that belongs to no version.
-    fn by_route(&self) -> Answer {
+    fn by_route(&self, kept: Option<&Kept>, slot: Slot) -> Answer {
         let unknown = Answer { version: None, ..Answer::new(self.shared.stable, Reason::Route) };
         let outputs = self.rules.outputs.on_request.iter().map(|output| &output.name);
         if outputs.chain(&self.rules.stripped).any(|name| self.facts.header(name.as_str()).is_some()) {
@@ -104,16 +109,29 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let chosen = self.shared.versions.iter().position(is_it).and_then(|at| u8::try_from(at).ok()).map(VersionId);
         match chosen {
             None => unknown,
-            Some(version) if self.is_open(version) => Answer::new(version, Reason::Route),
+            Some(version) if self.is_open(version) => match self.barred(version, kept, Some(slot)) {
+                None => Answer::new(version, Reason::Route),
+                Some(reason) => self.in_its_place(version, reason),
+            },
             Some(_) => Answer::new(self.shared.stable, Reason::Route),
         }
     }
 
-    /// The version that owns the slot; stable where that version is off; unknown where the route owns the slots.
-    #[inline]
-    fn in_slot(&self, shares: &Shares, slot: Slot, reason: Reason) -> Answer {
+    /// Stable, in the place of a version that gets no traffic.
+    #[cold]
+    fn in_its_place(&self, version: VersionId, reason: Reason) -> Answer {
+        Answer { instead_of: Some(version), ..Answer::new(self.shared.stable, reason) }
+    }
+
+    /// The version that owns the slot; stable where that version is off or gets no traffic; unknown where the route owns the
+    /// slots.
+    #[inline(always)]
+    fn in_slot(&self, shares: &Shares, kept: Option<&Kept>, slot: Slot, reason: Reason) -> Answer {
         let owner = shares.intervals.at(slot);
         let version = if self.is_open(owner) { owner } else { self.shared.stable };
+        if let Some(reason) = self.barred(version, kept, Some(slot)) {
+            return Answer { slot: Some(slot), ..self.in_its_place(version, reason) };
+        }
         let known = self.shared.ways.split != Split::Native;
         Answer { slot: Some(slot), version: known.then_some(version), ..Answer::new(version, reason) }
     }

@@ -84,11 +84,22 @@ impl Report<'_> {
 
     /// Reports a secret that the environment lacks. The document is not spoiled: it works as far as it can without.
     pub(super) fn missing_secret(&mut self, path: &Path<'_>, text: String, needed: bool) {
-        let error = self.error(path, Kind::Conflict(text.into()));
-        self.count += usize::from(needed);
-        let list = if needed { &mut self.errors } else { &mut self.warnings };
-        if list.len() < MOST_ERRORS {
-            list.push(error);
+        if needed {
+            let error = self.error(path, Kind::Conflict(text.into()));
+            self.count += 1;
+            if self.errors.len() < MOST_ERRORS {
+                self.errors.push(error);
+            }
+        } else {
+            self.warn(path, text);
+        }
+    }
+
+    /// Notes what is no mistake and yet surely not meant.
+    pub(super) fn warn(&mut self, path: &Path<'_>, text: impl Into<Text>) {
+        if self.warnings.len() < MOST_ERRORS {
+            let warning = self.error(path, Kind::Conflict(text.into()));
+            self.warnings.push(warning);
         }
     }
 

@@ -1,8 +1,10 @@
 //! One rollout: its match, versions, rules, override, stickiness and split.
 
+mod guard;
 mod matching;
 mod overriding;
 mod rules;
+mod schedule;
 mod sticky;
 mod versions;
 
@@ -79,7 +81,7 @@ impl<'a> Context<'a> {
     }
 }
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 16] = [
     "match",
     "stable",
     "versions",
@@ -93,6 +95,9 @@ const FIELDS: [&str; 13] = [
     "split",
     "mark_stable",
     "dry_run",
+    "schedule",
+    "guard",
+    "missing_cluster",
 ];
 
 const MOST_HEADERS: usize = 64;
@@ -154,14 +159,22 @@ impl Draft {
         if object.get("stable").is_none() {
             report.add(&object.field("stable"), Kind::Missing { expected: "the name of the stable version".into() });
         }
+        let ways = Ways::read(object, context, report);
         let mut listed = versions::read(object, stable.as_deref(), total, &context.outputs, report);
+        let schedule = listed.as_mut().and_then(|listed| {
+            let schedule = schedule::read(object, listed, ways.split, total, report)?;
+            listed.follow(&schedule, object, report).then(|| Box::new(schedule))
+        });
         let overrides = overriding::read(object, listed.as_ref(), context, report);
         let rules = rules::read(object, listed.as_mut(), context, report);
         if let Some(listed) = listed.as_ref().filter(|listed| listed.stable.is_some()) {
             listed.check_places(&object.field("versions"), report);
         }
-        let ways = Ways::read(object, context, report);
         let sticky = sticky::read(object, context, report);
+        let guard =
+            listed.as_ref().and_then(|listed| guard::read(object, name, &release, (listed, ways), context, report));
+        let missing = [("stable", true), ("fail", false)];
+        let covers_missing = object.choice("missing_cluster", &missing, report).unwrap_or(true);
         if let Some(listed) = &listed {
             ways.check(object, listed, &sticky, context, report);
             check_inputs(object, name, listed, (&overrides, &sticky), context, report);
@@ -178,8 +191,24 @@ impl Draft {
             })
         };
         let shared = listed.and_then(|listed| {
-            let (stable, shares, versions) = (listed.stable?, listed.shares(), listed.versions);
-            Some(Shared { stable, versions, total, shares, key, release, overrides, rules, sticky, ways })
+            let (stable, weights) = (listed.stable?, listed.weights());
+            let Listed { versions, rule_weights, .. } = listed;
+            Some(Shared {
+                stable,
+                versions,
+                total,
+                weights,
+                rule_weights,
+                schedule,
+                key,
+                release,
+                overrides,
+                rules,
+                sticky,
+                ways,
+                guard,
+                covers_missing,
+            })
         });
         Self { matches, broken, shared }
     }

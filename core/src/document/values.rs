@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::condition::{HostPattern, Network, PathPattern};
+use crate::time::SECONDS_A_DAY;
 
 pub(super) const ROLLOUT_NAME: &str = "a name of 1 to 63 characters out of a-z, 0-9 and -";
 pub(super) const VERSION_NAME: &str = "a name of 1 to 63 characters out of A-Z, a-z, 0-9, _ and -";
@@ -113,6 +114,13 @@ pub(super) fn query_name(text: &str) -> Option<String> {
 /// A cookie's name: a token of RFC 9110 §5.6.2.
 pub(super) fn cookie_name(text: &str) -> Option<String> {
     (matches!(text.len(), 1..=128) && text.bytes().all(crate::header::is_token_byte)).then(|| text.to_owned())
+}
+
+/// A duration of whole seconds, from so many up to 400 days.
+pub(super) fn whole_seconds(text: &str, least: u32) -> Option<u32> {
+    let milliseconds = duration(text)?;
+    let seconds = u32::try_from(milliseconds / 1_000).ok()?;
+    (milliseconds.is_multiple_of(1_000) && (least..=400 * SECONDS_A_DAY).contains(&seconds)).then_some(seconds)
 }
 
 /// A duration in milliseconds.

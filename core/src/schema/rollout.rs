@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::condition::Entry;
+use super::guard::Guard;
 use super::one_of;
+use super::schedule::Schedule;
 use super::sticky::Sticky;
 use super::text::{
     Alias, Cluster, CookieName, HeaderName, HeaderValue, QueryName, Secret, Variable, VersionName, WholeSeconds,
@@ -51,6 +53,23 @@ pub(super) struct Rollout {
     /// Decide, count and explain, but change nothing. Default: false.
     #[schemars(extend("default" = false))]
     dry_run: Option<bool>,
+    /// The weight of one version over time. Default: weights stay as they are. Needs `split: filter`.
+    schedule: Option<Schedule>,
+    /// Takes a version out of traffic that fails. Default: nothing does. Not with `split: native`.
+    guard: Option<Guard>,
+    /// Who serves in the place of a version whose cluster is missing or has no healthy host. Default: `stable`.
+    #[schemars(extend("default" = "stable"))]
+    missing_cluster: Option<MissingCluster>,
+}
+
+/// Who serves in the place of a version whose cluster is missing or has no healthy host.
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "snake_case")]
+enum MissingCluster {
+    /// Stable, for ten seconds at a time.
+    Stable,
+    /// Nobody: its visitors get Envoy's 503.
+    Fail,
 }
 
 /// One deployable variant.

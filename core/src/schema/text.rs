@@ -117,3 +117,50 @@ pub(super) struct Variable(String);
 #[derive(JsonSchema)]
 #[schemars(inline, extend("minLength" = 16, "maxLength" = 256))]
 pub(super) struct Secret(String);
+
+/// A moment as RFC 3339 has them, with `Z` or an offset: `2026-11-21T09:00:00Z`, `2026-11-21T10:00:00+01:00`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend(
+    "pattern" = concat!(
+        r"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+        r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    ),
+    "examples" = ["2026-11-21T09:00:00Z", "2026-11-21T10:00:00+01:00"],
+))]
+pub(super) struct Moment(String);
+
+/// Whole seconds from `1s` to `400d`: a whole number and `ms`, `s`, `m`, `h` or `d`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = format!("^{SECONDS}$"), "examples" = ["30s", "10m", "1h"]))]
+pub(super) struct Seconds(String);
+
+/// `never`, or whole seconds from `1s` to `400d`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = format!("^(never|{SECONDS})$"), "examples" = ["never", "10m"]))]
+pub(super) struct OutFor(String);
+
+const SECONDS: &str = "0*(([1-9][0-9]?|[1-3][0-9]{2}|400)d|[1-9][0-9]{0,3}h|[1-9][0-9]{0,5}m|[1-9][0-9]{0,7}(000m)?s)";
+
+/// Whole seconds from `10s` to `1h`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^0*([1-9][0-9]{1,3}(000m)?s|([1-9]|[1-5][0-9]|60)m|1h)$", "examples" = ["60s", "5m"]))]
+pub(super) struct Window(String);
+
+/// From `1ms` to `1h`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend(
+    "pattern" = "^0*([1-9][0-9]{0,6}ms|[1-9][0-9]{0,3}s|([1-9]|[1-5][0-9]|60)m|1h)$",
+    "examples" = ["800ms", "2s"],
+))]
+pub(super) struct Slow(String);
+
+/// A class such as `5xx`, a status such as 503, or a range such as `500-504`.
+#[derive(JsonSchema)]
+#[schemars(inline, untagged)]
+pub(super) enum Status {
+    One(#[schemars(range(min = 100, max = 599))] u16),
+    Many(
+        #[schemars(extend("pattern" = "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$", "examples" = ["5xx", "500-504"]))]
+        String,
+    ),
+}

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serin_core::{Effects, Facts, Rules, Source, Surroundings, Time, decide};
+use serin_core::{Current, Effects, Facts, Rules, Source, Surroundings, Time, decide};
 
 /// A day in November 2026.
 pub(crate) const TODAY: u64 = 20_778 * 86_400;
@@ -116,9 +116,14 @@ pub(crate) fn outcome(rules: &Rules, request: &Request, bits: u64) -> Outcome {
 
 /// Decides at so many seconds since 1970.
 pub(crate) fn outcome_at(rules: &Rules, request: &Request, bits: u64, seconds: u64) -> Outcome {
+    outcome_with(rules, &Current::new(rules, Time::from_unix_seconds(seconds)), request, bits, seconds)
+}
+
+/// Decides with what the clock and the traffic make of the rules.
+pub(crate) fn outcome_with(rules: &Rules, current: &Current, request: &Request, bits: u64, seconds: u64) -> Outcome {
     let facts = Facts::new(request);
     let now = Time::from_unix_seconds(seconds);
-    let decision = decide(rules, &facts, now, || bits);
+    let decision = decide(rules, current, &facts, now, || bits);
     let effects = Effects::of(rules, decision.as_ref(), &facts, now);
     let answer = decision.as_ref().map_or_else(String::new, |decision| {
         let version = decision.version().map_or("-", |version| version.name());

@@ -3,6 +3,7 @@
 //! The SDK exports every callback of the ABI, and its trait objects keep every host call alive. An export costs each
 //! request a call into the VM, and an import is something that a host must have; so what is not used goes.
 
+mod panics;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -30,7 +31,8 @@ const CALLBACK: &str = "proxy_on_";
 const OWN_CALLBACK: &str = "serin_on_";
 
 /// The functions of WASI that the module may import beside its host calls. All hosts in question have them.
-pub(crate) const WASI: [&str; 5] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+pub(crate) const WASI: [&str; 6] =
+    ["clock_time_get", "environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
 
 /// Module names of the two kinds of imports.
 const PROXY_MODULE: &str = "env";
@@ -53,6 +55,7 @@ pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     prefer_own_callbacks(&mut module)?;
     trim_exports(&mut module)?;
     wrappers::empty(&mut module)?;
+    panics::empty(&mut module);
     replace_undeclared(&mut module, declared)?;
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);

@@ -39,7 +39,7 @@ pub(super) fn read(
             .with("aliases", |node, path| Some(read_aliases(node, path, listed, report)))
             .unwrap_or_default(),
         trust: object.with("trust", |node, path| read_trust(node, *path, context, report)).unwrap_or_default(),
-        remember: object.text("remember", REMEMBER, remember, report),
+        remember: object.text("remember", REMEMBER, |text| values::whole_seconds(text, 60), report),
     };
     check(&object, &overrides, context, report);
     overrides
@@ -134,10 +134,4 @@ fn read_trust(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &m
     }
     let secret = read_secret(&object, context.surroundings, false, report);
     Some(Trust::Secret(header?, secret))
-}
-
-fn remember(text: &str) -> Option<u32> {
-    let milliseconds = values::duration(text)?;
-    let sound = milliseconds.is_multiple_of(1_000) && (60_000..=400 * 86_400_000).contains(&milliseconds);
-    sound.then(|| u32::try_from(milliseconds / 1_000).ok())?
 }

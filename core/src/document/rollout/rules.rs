@@ -45,7 +45,7 @@ fn read_rule(
     }
     let then = match (named, weights) {
         (Some(version), _) => Then::Use(version),
-        (None, Some(weights)) => Then::Weights(listed.shares_with(&weights, &object.field("weights"), report)),
+        (None, Some(weights)) => Then::Weights(listed.add_weights(&weights, &object.field("weights"), report)),
         (None, None) => return None,
     };
     match when {

@@ -5,8 +5,9 @@ use super::super::values;
 use crate::error::{Kind, nearest};
 use crate::header::HeaderName;
 use crate::node::Node;
-use crate::rules::{OutputHeaders, OutputKind, Shares, Version, VersionId};
-use crate::slot::{Intervals, Place, Share};
+use crate::rules::{OutputHeaders, OutputKind, Shares, Version, VersionId, Weights};
+use crate::schedule::Schedule;
+use crate::slot::{Place, Share};
 
 const MOST_VERSIONS: usize = 64;
 const MOST_SET_HEADERS: usize = 16;
@@ -21,6 +22,10 @@ pub(super) struct Listed {
     total: u32,
     /// In the order of the versions.
     claims: Vec<Claim>,
+    /// The version whose weight follows the clock, and the highest that it comes to.
+    scheduled: Option<(VersionId, u32)>,
+    /// The weights of the rules that have some.
+    pub(super) rule_weights: Vec<Weights>,
 }
 
 /// What one version claims.
@@ -55,7 +60,14 @@ pub(super) fn read(
     if report.limit(&path, entries.len(), MOST_VERSIONS, "versions") {
         return None;
     }
-    let mut listed = Listed { versions: Vec::with_capacity(entries.len()), stable: None, total, claims: Vec::new() };
+    let mut listed = Listed {
+        versions: Vec::with_capacity(entries.len()),
+        stable: None,
+        total,
+        claims: Vec::new(),
+        scheduled: None,
+        rule_weights: Vec::new(),
+    };
     for (name, node) in entries.iter().filter(|(_, node)| *node != Node::Null) {
         let path = path.field(name);
         // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
@@ -133,25 +145,48 @@ impl Listed {
         found
     }
 
-    /// What the weights come to.
-    pub(super) fn shares(&self) -> Shares {
+    /// The weights of the versions.
+    pub(super) fn weights(&self) -> Weights {
         self.laid_out(&[])
     }
 
-    /// What a rule's weights come to; versions that they do not name keep theirs.
-    pub(super) fn shares_with(
+    /// Notes a rule's weights, and gives their index; versions that they do not name keep theirs.
+    pub(super) fn add_weights(
         &mut self,
         changed: &[(VersionId, u32)],
         path: &Path<'_>,
         report: &mut Report<'_>,
-    ) -> Shares {
+    ) -> usize {
         for (version, _) in changed {
             if let Some(claim) = self.claims.get_mut(version.index()) {
                 claim.in_rule = true;
             }
         }
         self.check_sum(changed, path, report);
-        self.laid_out(changed)
+        self.rule_weights.push(self.laid_out(changed));
+        self.rule_weights.len() - 1
+    }
+
+    /// Has the weight of a version follow the clock, and tells whether it does: an explicit weight of 0 wins. To be asked before
+    /// rules are read.
+    pub(super) fn follow(&mut self, schedule: &Schedule, rollout: &Object<'_>, report: &mut Report<'_>) -> bool {
+        let version = schedule.version;
+        let object = rollout.field("schedule");
+        if self.claims.get(version.index()).is_some_and(|claim| claim.weight == Some(0)) {
+            report.warn(
+                &object,
+                "it does nothing while its version has a weight of 0, which wins; expected no weight there",
+            );
+            return false;
+        }
+        self.scheduled = Some((version, schedule.peak()));
+        self.check_sum(&[], &object.field("steps"), report);
+        true
+    }
+
+    /// The highest weight that the clock gives a version.
+    fn peak(&self, version: VersionId) -> Option<u32> {
+        self.scheduled.filter(|(scheduled, _)| *scheduled == version).map(|(_, peak)| peak)
     }
 
     /// The versions that have a weight, of their own or by a rule.
@@ -180,7 +215,7 @@ impl Listed {
     /// With two or more weighted versions each needs a place of its own, or a change of one would move the others' units.
     /// To be asked once all rules are read.
     pub(super) fn check_places(&self, path: &Path<'_>, report: &mut Report<'_>) {
-        let others = || self.others().filter(|(_, _, claim)| claim.is_weighted());
+        let others = || self.others().filter(|(id, _, claim)| claim.is_weighted() || self.peak(*id).is_some());
         let weighted = others().count();
         for (_, version, _) in others().filter(|(_, _, claim)| weighted > 1 && claim.place.is_none()) {
             let kind =
@@ -207,16 +242,21 @@ impl Listed {
         self.read_name(&node, &rollout.field("stable"), report)
     }
 
-    /// The weights fit into the total; with a weight on stable they add up to it.
+    /// The weights fit into the total at any time; with a weight on stable they add up to it.
     fn check_sum(&self, changed: &[(VersionId, u32)], path: &Path<'_>, report: &mut Report<'_>) {
         let total = self.total;
-        let canaries: u64 = self.others().map(|(id, _, claim)| u64::from(weight(id, claim, changed))).sum();
+        let of_rule = |id| changed.iter().find(|(version, _)| *version == id).map(|(_, weight)| *weight);
+        let by_clock = |id| self.peak(id).filter(|_| of_rule(id).is_none());
+        let highest = |(id, _, claim)| by_clock(id).unwrap_or_default().max(weight(id, claim, changed));
+        let canaries: u64 = self.others().map(|other| u64::from(highest(other))).sum();
         // A rule that says nothing of stable lets it take what the others leave.
         let own = |id: VersionId| self.claims.get(id.index())?.weight.filter(|_| changed.is_empty());
-        let of_rule = |id| changed.iter().find(|(version, _)| *version == id).map(|(_, weight)| *weight);
         let of_stable = self.stable.and_then(|id| of_rule(id).or_else(|| own(id)));
         if canaries > u64::from(total) {
             report.conflict(path, format!("the weights add up to {canaries}; expected at most the total, {total}"));
+        } else if of_stable.is_some() && self.others().any(|(id, _, _)| by_clock(id).is_some()) {
+            report
+                .conflict(path, "stable has a weight here, and takes what a schedule leaves; expected none on stable");
         } else if let Some(sum) = of_stable.map(|own| u64::from(own) + canaries).filter(|sum| *sum != u64::from(total))
         {
             report.conflict(
@@ -226,19 +266,17 @@ impl Listed {
         }
     }
 
-    fn laid_out(&self, changed: &[(VersionId, u32)]) -> Shares {
+    fn laid_out(&self, changed: &[(VersionId, u32)]) -> Weights {
         let share = |(version, _, claim): (VersionId, &Version, &Claim)| Share {
             version,
             weight: weight(version, claim, changed),
             place: claim.place.unwrap_or(Place::LOW),
         };
-        let shares: Vec<Share> = self.others().map(share).collect();
-        let stable = self.stable.unwrap_or(VersionId(0));
-        let sum: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
-        let of_stable = u64::from(sum < u64::from(self.total)) << stable.0;
-        let of_others = shares.iter().filter(|share| share.weight > 0).map(|share| 1 << share.version.0);
-        let weighted = of_others.fold(of_stable, |all, one: u64| all | one);
-        Shares { intervals: Intervals::new(self.total, stable, &shares), weighted }
+        let claims: Vec<Share> = self.others().map(share).collect();
+        let shares = Shares::new(self.total, self.stable.unwrap_or(VersionId(0)), &claims);
+        let named = |id| changed.iter().any(|(version, _)| *version == id);
+        let follows = self.scheduled.is_some_and(|(id, _)| !named(id));
+        Weights { shares, claims: if follows { claims } else { Vec::new() } }
     }
 
     fn check_stable_and_clusters(

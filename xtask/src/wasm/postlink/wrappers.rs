@@ -27,15 +27,18 @@ pub(super) fn empty(module: &mut Module) -> Result<()> {
         let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
         bail!("a callback makes host calls through the SDK, in {name}");
     }
-    for id in wrappers {
-        let ty = module.types.get(module.funcs.get(id).ty());
-        let (params, results) = (ty.params().to_vec(), ty.results().to_vec());
-        let args = params.iter().map(|param| module.locals.add(*param)).collect();
-        let mut body = FunctionBuilder::new(&mut module.types, &params, &results);
-        body.func_body().unreachable();
-        module.funcs.get_mut(id).kind = FunctionKind::Local(body.local_func(args));
-    }
+    wrappers.into_iter().for_each(|id| make_trap(module, id));
     Ok(())
+}
+
+/// Replaces what a function does by a trap.
+pub(super) fn make_trap(module: &mut Module, id: FunctionId) {
+    let ty = module.types.get(module.funcs.get(id).ty());
+    let (params, results) = (ty.params().to_vec(), ty.results().to_vec());
+    let args = params.iter().map(|param| module.locals.add(*param)).collect();
+    let mut body = FunctionBuilder::new(&mut module.types, &params, &results);
+    body.func_body().unreachable();
+    module.funcs.get_mut(id).kind = FunctionKind::Local(body.local_func(args));
 }
 
 /// The functions of the SDK that make host calls.

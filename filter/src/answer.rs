@@ -1,0 +1,100 @@
+//! What is to be learned from the answer to a request: whether it failed, and whether the version's cluster is there.
+
+use serin_core::{Decision, Identity, Lessons, Standing, Time, Upstream};
+
+use crate::host;
+use crate::root::Configured;
+
+/// Flags of Envoy's `StreamInfo::CoreResponseFlag`, by their bits in the attribute `response.flags`.
+const NO_HEALTHY_UPSTREAM: u64 = 0x2;
+const UPSTREAM_CONNECTION_FAILURE: u64 = 0x20;
+const NO_CLUSTER_FOUND: u64 = 0x100_0000;
+
+/// What an answer is waited for with.
+pub(crate) struct Awaited {
+    rollout: usize,
+    lessons: Lessons,
+    /// When the request came, in nanoseconds of a clock that does not jump, where time matters.
+    began: Option<u64>,
+    /// The same as the wall clock had it on the last tick.
+    since: Time,
+}
+
+/// An answer as far as its headers tell.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    grpc: Option<u16>,
+}
+
+impl Answered {
+    /// Reads the response at hand. One that ends with its headers may have a status of gRPC.
+    pub(crate) fn read(ends: bool) -> Self {
+        if ends { host::response_statuses() } else { Self { status: host::response_status(), grpc: None } }
+    }
+
+    pub(crate) fn new(status: u16, grpc: Option<u16>) -> Self {
+        Self { status, grpc }
+    }
+}
+
+impl Awaited {
+    /// What is to be learned from the answer to a request; `None` if nothing.
+    #[inline]
+    pub(crate) fn of(decision: &Decision<'_>, configured: &Configured) -> Option<Box<Self>> {
+        let lessons = decision.lessons()?;
+        let times = lessons.counted_for.is_some()
+            && decision.rollout.guard().is_some_and(|guard| guard.slower_than().is_some());
+        let began = if times { host::monotonic_nanoseconds() } else { None };
+        Some(Box::new(Self { rollout: decision.index, lessons, began, since: configured.now() }))
+    }
+
+    /// Whether a status of gRPC would matter.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.lessons.counted_for.is_some()
+    }
+
+    /// Learns from the answer.
+    pub(crate) fn answered(&self, answer: Answered, configured: &Configured) {
+        if self.lessons.missing {
+            let flags = if answer.status == 503 { host::response_flags() } else { 0 };
+            let upstream = match flags {
+                flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
+                flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
+                _ => Upstream::Answered,
+            };
+            configured.note_upstream(self.rollout, self.lessons.version, upstream);
+        }
+        if let (Some(identity), Some(guard)) = (self.lessons.counted_for, configured.guard(self.rollout)) {
+            let failed =
+                guard.is_failure(answer.status, answer.grpc) || self.is_late(configured, host::monotonic_nanoseconds);
+            self.count(identity, failed, configured);
+        }
+    }
+
+    /// Whether no answer has come for so long that it is a failure; then it is counted as one.
+    pub(crate) fn is_given_up(&self, configured: &Configured, clock: impl FnOnce() -> Option<u64>) -> bool {
+        let Some(identity) = self.lessons.counted_for.filter(|_| self.is_late(configured, clock)) else { return false };
+        self.count(identity, true, configured);
+        true
+    }
+
+    fn is_late(&self, configured: &Configured, clock: impl FnOnce() -> Option<u64>) -> bool {
+        let Some(began) = self.began else { return false };
+        let most = configured.guard(self.rollout).and_then(|guard| guard.slower_than());
+        let passed = || Some(clock()?.saturating_sub(began) / 1_000_000);
+        most.zip(passed()).is_some_and(|(most, passed)| passed > most.into())
+    }
+
+    /// What was asked before a version was taken out says nothing about it since.
+    fn count(&self, identity: Identity, failed: bool, configured: &Configured) {
+        let counts = match configured.standing(self.rollout, self.lessons.version) {
+            Standing::Serving => true,
+            Standing::Out { .. } => false,
+            Standing::Trial { since } => self.since >= since,
+        };
+        if counts {
+            configured.count_answer(identity, (self.rollout, self.lessons.version), failed);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the guards of a root count, and what they make of it together with the other workers.
+//!
+//! All workers of an Envoy keep one ledger a plugin in shared data. On the tick each adds what it has counted and, where no
+//! newer configuration does, has the guards look at the sum; whoever has written the ledger tells what has changed.
+
+use serin_core::{
+    Change, Counted, Current, Identity, Ledger, Rollout, Rules, Standing, Tally, Time, VersionId, Watchlist,
+};
+
+use crate::host;
+use crate::metrics;
+use crate::vm;
+
+/// So often a ledger is read anew that another worker has written in between. What is not written by then waits for the next
+/// tick.
+const TRIES: usize = 8;
+
+/// What the guards of a root have counted since the last tick.
+#[derive(Default)]
+pub(crate) struct Counter {
+    list: Watchlist,
+    tallies: Vec<Counted>,
+}
+
+impl Counter {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { list: Watchlist::new(rules), tallies: Vec::new() }
+    }
+
+    /// Counts an answer, or that none came in time.
+    pub(crate) fn add(&mut self, identity: Identity, (rollout, version): (usize, VersionId), failed: bool) {
+        let tally = Tally { requests: 1, failures: failed.into() };
+        match self.tallies.binary_search_by_key(&identity, |counted| counted.identity) {
+            Ok(at) => {
+                if let Some(counted) = self.tallies.get_mut(at) {
+                    counted.tally.add(tally);
+                }
+            }
+            Err(at) => self.tallies.insert(at, Counted { identity, rollout, version, tally }),
+        }
+    }
+
+    /// Takes over what guards have made of the versions before.
+    pub(crate) fn read(&self, plugin: &str, rules: &Rules, current: &mut Current) {
+        if self.list.is_empty() {
+            return;
+        }
+        if let Some((bytes, _)) = host::shared_data(&key(plugin)) {
+            current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
+        }
+        metrics::show_standings(rules, &self.list, current);
+    }
+
+    /// Adds to the ledger, has the guards look at it, and takes over what they make of the versions.
+    pub(crate) fn sync(&mut self, (plugin, root): (&str, u32), rules: &Rules, current: &mut Current, now: Time) {
+        if self.list.is_empty() {
+            return;
+        }
+        let key = key(plugin);
+        let judges = |rollout: &Rollout| vm::is_newest_with(plugin, root, rollout.name());
+        for _ in 0..TRIES {
+            let Some((bytes, version)) = host::shared_data(&key) else {
+                // A value that two workers write at once is lost for one of them, so the first one is worth nothing: what was
+                // counted waits for the next tick.
+                host::set_shared_data(&key, &Ledger::default().to_bytes(), 0);
+                return;
+            };
+            let before = Ledger::from_bytes(&bytes);
+            let mut ledger = before.clone();
+            let changes = ledger.update(&self.tallies, rules, &self.list, now, &judges);
+            if ledger == before || host::set_shared_data(&key, &ledger.to_bytes(), version) {
+                return self.take_over(&ledger, &changes, rules, current);
+            }
+        }
+    }
+
+    fn take_over(&mut self, ledger: &Ledger, changes: &[Change], rules: &Rules, current: &mut Current) {
+        for Counted { rollout, version, tally, .. } in self.tallies.drain(..) {
+            metrics::count_answers(rules, rollout, version, tally);
+        }
+        current.follow_guards(rules, &self.list, ledger);
+        for change in changes {
+            report(change, rules);
+        }
+        if !changes.is_empty() {
+            metrics::show_standings(rules, &self.list, current);
+        }
+    }
+}
+
+/// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.
+fn key(plugin: &str) -> String {
+    format!("serin.guard.{plugin}")
+}
+
+/// One line in the log, and a count of trips.
+fn report(change: &Change, rules: &Rules) {
+    if let Standing::Out { .. } = change.standing {
+        metrics::count_trip(rules, change.rollout, change.version);
+    }
+    host::log_warning(&format!("serin: {}", change.in_words(rules)));
+}

@@ -146,8 +146,20 @@ impl Stream {
     /// # Errors
     /// If the VM is dead or dies on the way.
     pub fn respond(&mut self, response: HeaderMap) -> Result<HeaderMap, Death> {
+        self.pass(response, true)
+    }
+
+    /// As [`Stream::respond`], for a response whose body follows, which the filter does not see.
+    ///
+    /// # Errors
+    /// If the VM is dead or dies on the way.
+    pub fn respond_with_body(&mut self, response: HeaderMap) -> Result<HeaderMap, Death> {
+        self.pass(response, false)
+    }
+
+    fn pass(&mut self, response: HeaderMap, ends: bool) -> Result<HeaderMap, Death> {
         self.answer = match self.id {
-            Some(id) => self.vm.borrow_mut().respond(id, response)?,
+            Some(id) => self.vm.borrow_mut().respond(id, response, ends)?,
             None => response,
         };
         Ok(self.answer.clone())

@@ -131,7 +131,7 @@ impl Ledger {
             }
         };
         if let Some(record) = self.records.get_mut(at) {
-            record.add(guard.slice(), tally, now);
+            record.add(tally, now);
         }
     }
 
@@ -234,9 +234,10 @@ impl Record {
         }
     }
 
-    fn add(&mut self, slice: u32, tally: Tally, now: Time) {
-        self.advance(slice, now);
-        self.at(seconds(now) / slice.max(1)).add(tally);
+    /// In slices as the last judge has cut them: an older configuration may cut them otherwise, and adds all the same.
+    fn add(&mut self, tally: Tally, now: Time) {
+        self.advance(self.slice, now);
+        self.at(seconds(now) / self.slice.max(1)).add(tally);
     }
 
     fn at(&mut self, number: u32) -> &mut Tally {

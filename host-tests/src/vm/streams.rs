@@ -32,12 +32,12 @@ impl Vm {
         Ok(id)
     }
 
-    /// Shows the stream the response's headers and returns what the filter made of them.
-    pub(crate) fn respond(&mut self, id: u32, response: HeaderMap) -> Result<HeaderMap, Death> {
+    /// Shows the stream the response's headers, with which it `ends` if it has no body, and returns what the filter made of them.
+    pub(crate) fn respond(&mut self, id: u32, response: HeaderMap, ends: bool) -> Result<HeaderMap, Death> {
         let headers = count(&response);
         self.stream_mut(id, |stream| stream.response = response);
         self.enter(id, Phase::Response);
-        let answer = self.call_for(id, "proxy_on_response_headers", &[id, headers, 1])?;
+        let answer = self.call_for(id, "proxy_on_response_headers", &[id, headers, u32::from(ends)])?;
         self.leave(id, answer);
         Ok(self.stream(id).map(|stream| stream.response.clone()).unwrap_or_default())
     }

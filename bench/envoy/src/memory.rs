@@ -83,7 +83,9 @@ async fn soak(tools: &Tools, copies: u32, plan: plan::Soak) -> Result<Vec<Soak>>
     }
     let counters = format!(r"extension_config_discovery\.http_filter\.{}\.config_", last.name());
     for push in 1..=plan.pushes {
-        envoy.push(RULES, &pushed(tools, last, push)?, &counters, "fail").await?;
+        envoy
+            .push(RULES, &pushed(tools, last, push)?, &format!("{counters}reload"), &format!("{counters}fail"))
+            .await?;
         if (1..=plan.readings).any(|reading| share(plan.pushes, reading, plan.readings) == push) {
             eprintln!("memory: {push} of {} pushes", plan.pushes);
             // What was pushed is used, too.

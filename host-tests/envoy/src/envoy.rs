@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::folder::{ACCESS_LOG, RESOURCE, ROUTES};
+use crate::folder::{ACCESS_LOG, CLUSTERS, RESOURCE, ROUTES};
 use crate::manifest::{self, Configuration, Plugin};
 use crate::running::Running;
 
@@ -47,7 +47,7 @@ impl Envoy {
             // Envoy skips a resource that it has already, so there would be nothing to wait for.
             return Ok(());
         }
-        self.running.push(RESOURCE, &resource, COUNTERS, "fail").await?;
+        self.running.push(RESOURCE, &resource, &format!("{COUNTERS}reload"), &format!("{COUNTERS}fail")).await?;
         self.resource = resource;
         Ok(())
     }
@@ -61,9 +61,29 @@ impl Envoy {
         let known = self.routes.as_ref().context("this Envoy was started with routes that do not change")?;
         let routes = manifest::routes(fields)?.to_string();
         ensure!(*known != routes, "Envoy has these routes already");
-        self.running.push(ROUTES, &routes, r"http\.main\.rds\.main\.(config_|update_)", "rejected").await?;
+        let of = |what: &str| format!(r"http\.main\.rds\.main\.{what}");
+        self.running.push(ROUTES, &routes, &of("config_reload"), &of("update_rejected")).await?;
         self.routes = Some(routes);
         Ok(())
+    }
+
+    /// Moves another list of clusters into place of those that Envoy discovers (see
+    /// [`Setup::discover`](crate::Setup::discover)), and returns once Envoy has taken it up.
+    ///
+    /// # Errors
+    /// If Envoy refuses the list, has ended, or does not take it up within thirty seconds.
+    pub async fn push_clusters(&self, clusters: &[Value]) -> Result<()> {
+        let text = manifest::clusters(clusters).to_string();
+        let of = |what: &str| format!(r"cluster_manager\.cds\.update_{what}");
+        self.running.push(CLUSTERS, &text, &of("success"), &of("rejected")).await
+    }
+
+    /// The values of the counters and gauges whose full name matches the regular expression `pattern`.
+    ///
+    /// # Errors
+    /// If the admin interface does not answer, as when Envoy has ended.
+    pub async fn values(&self, pattern: &str) -> Result<Vec<u64>> {
+        self.running.values(pattern).await
     }
 
     /// The sum of the counters and gauges whose full name matches the regular expression `pattern`.
@@ -114,5 +134,5 @@ impl Envoy {
     }
 }
 
-/// What counts the takes of a resource, as the begin of a regular expression.
+/// How the counters of a resource begin, as a regular expression.
 const COUNTERS: &str = r"extension_config_discovery\.http_filter\.serin\.config_";

@@ -15,6 +15,8 @@ use crate::process::Process;
 pub const RESOURCE: &str = "rules/serin.json";
 /// The file of the route table.
 pub const ROUTES: &str = "routes/main.json";
+/// The file of the clusters that Envoy discovers. Envoy watches its folder as well.
+pub(crate) const CLUSTERS: &str = "clusters/all.json";
 /// What Envoy starts with.
 pub(crate) const BOOTSTRAP: &str = "envoy.json";
 /// The address of the admin interface, written by Envoy.
@@ -31,7 +33,7 @@ pub(crate) struct Folder(TempDir);
 impl Folder {
     pub(crate) fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("serin-envoy-").tempdir().context("no temporary folder")?;
-        for watched in [RESOURCE, ROUTES] {
+        for watched in [RESOURCE, ROUTES, CLUSTERS] {
             fs::create_dir(folder.path().join(watched).with_file_name(""))?;
         }
         Ok(Self(folder))

@@ -36,5 +36,5 @@ pub use folder::{RESOURCE as RULES, ROUTES};
 pub use manifest::{Configuration, Routes};
 pub use running::Running;
 pub use setup::Setup;
-pub use upstream::Upstreams;
+pub use upstream::{Behaviour, Upstreams};
 pub use visitor::Visitor;

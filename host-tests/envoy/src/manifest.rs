@@ -122,6 +122,22 @@ pub(crate) fn routes(fields: &Value) -> Result<Value> {
     Ok(json!({"resources": [table]}))
 }
 
+/// Takes a cluster out of a bootstrap, which discovers clusters from this file from then on.
+pub(crate) fn discover(bootstrap: &mut Value, name: &str, file: &Path) -> Result<Value> {
+    let clusters = at(bootstrap, "/static_resources/clusters")?.as_array_mut().context("clusters are a list")?;
+    let found = clusters.iter().position(|cluster| cluster["name"] == name);
+    let mut cluster = clusters.remove(found.with_context(|| format!("there is no cluster {name}"))?);
+    cluster["@type"] = json!("type.googleapis.com/envoy.config.cluster.v3.Cluster");
+    let source = json!({"path_config_source": watched(file), "resource_api_version": "V3"});
+    bootstrap["dynamic_resources"] = json!({"cds_config": source});
+    Ok(cluster)
+}
+
+/// The file of the clusters that Envoy discovers.
+pub(crate) fn clusters(clusters: &[Value]) -> Value {
+    json!({"resources": clusters})
+}
+
 /// The discovery resource with this plugin and configuration.
 pub(crate) fn resource(parts: &Plugin, configuration: &Configuration) -> Result<Value> {
     let mut resource = parse("serin.yaml", RESOURCE)?;

@@ -127,17 +127,17 @@ impl Running {
         anyhow::Error::msg(self.state())
     }
 
-    /// Moves a file into place and waits until the counter `<counters>reload` tells that Envoy has taken it up, or
-    /// `<counters><refused>` that it has not. `counters` is the begin of a regular expression.
+    /// Moves a file into place and waits until the counter `taken` tells that Envoy has taken it up, or `refused` that it has
+    /// not: both are regular expressions for the whole name.
     ///
     /// # Errors
     /// If Envoy refuses the file, has ended, or does not take it up within thirty seconds.
-    pub async fn push(&self, file: &str, text: &str, counters: &str, refused: &str) -> Result<()> {
-        let (reload, refused) = (format!("^{counters}reload$"), format!("^{counters}{refused}$"));
-        let (taken, known) = (self.sum(&reload).await?, self.sum(&refused).await?);
+    pub async fn push(&self, file: &str, text: &str, taken: &str, refused: &str) -> Result<()> {
+        let (taken, refused) = (format!("^{taken}$"), format!("^{refused}$"));
+        let (before, known) = (self.sum(&taken).await?, self.sum(&refused).await?);
         self.replace(file, text)?;
         let end = Instant::now() + TAKE_UP;
-        while self.sum(&reload).await? == taken {
+        while self.sum(&taken).await? == before {
             if self.sum(&refused).await? > known {
                 bail!("Envoy refused the new {file}; its log ends with\n{}", self.tail());
             }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::envoy::Envoy;
-use crate::folder::{ACCESS_LOG, BOOTSTRAP, Folder, RESOURCE, ROUTES};
+use crate::folder::{ACCESS_LOG, BOOTSTRAP, CLUSTERS, Folder, RESOURCE, ROUTES};
 use crate::manifest::{self, Configuration, Places, Plugin, Routes, Shape};
 use crate::running::Running;
 use crate::upstream::Upstreams;
@@ -24,6 +24,7 @@ pub struct Setup {
     variables: BTreeMap<String, String>,
     capabilities: Vec<String>,
     strip_early: bool,
+    discovered: Option<String>,
     workers: u32,
 }
 
@@ -39,6 +40,7 @@ impl Setup {
             variables: BTreeMap::new(),
             capabilities: Vec::new(),
             strip_early: true,
+            discovered: None,
             workers: 2,
         }
     }
@@ -98,6 +100,12 @@ impl Setup {
         Self { strip_early, ..self }
     }
 
+    /// A cluster that Envoy reads from a file, so that it can be removed while Envoy runs.
+    #[must_use]
+    pub fn discover(self, cluster: &str) -> Self {
+        Self { discovered: Some(cluster.to_owned()), ..self }
+    }
+
     /// The number of worker threads.
     #[must_use]
     pub fn workers(self, workers: u32) -> Self {
@@ -135,7 +143,12 @@ impl Setup {
             routes: &folder.path(ROUTES),
             access_log: &folder.path(ACCESS_LOG),
         };
-        folder.replace(BOOTSTRAP, &manifest::bootstrap(&places, &shape)?.to_string())?;
+        let mut bootstrap = manifest::bootstrap(&places, &shape)?;
+        if let Some(name) = &self.discovered {
+            let cluster = manifest::discover(&mut bootstrap, name, &folder.path(CLUSTERS))?;
+            folder.replace(CLUSTERS, &manifest::clusters(&[cluster]).to_string())?;
+        }
+        folder.replace(BOOTSTRAP, &bootstrap.to_string())?;
         let routes = match &self.routes {
             Routes::Table(fields) => Some(manifest::routes(fields)?.to_string()),
             _ => None,

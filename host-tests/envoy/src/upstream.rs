@@ -4,12 +4,16 @@
 //! array of `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db`
 //! for a cookie of the application, `header=location:%2Fb` for any other header, and `attempts=3` for status 503 until
 //! Envoy says in `x-envoy-attempt-count` that this is the third attempt.
+//!
+//! A server can be made to fail: see [`Behaviour`], and [`Upstreams::stop`].
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::future::pending;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -20,13 +24,32 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 /// The running servers; they stop when this is dropped.
 #[derive(Debug)]
 pub struct Upstreams {
     servers: BTreeMap<String, Server>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+}
+
+/// How a server treats every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Behaviour {
+    /// As the request asks.
+    #[default]
+    Answers,
+    /// With this status.
+    Status(u16),
+    /// With a status of 500 for so many of a hundred requests, evenly spread.
+    Fails(u64),
+    /// As the request asks, after so long.
+    Late(Duration),
+    /// Not at all, and the connection stays open.
+    Never,
+    /// It closes the connection instead of an answer.
+    Resets,
 }
 
 impl Upstreams {
@@ -39,16 +62,48 @@ impl Upstreams {
         let mut tasks = JoinSet::new();
         for &name in names {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port on 127.0.0.1")?;
-            let server = Server { address: listener.local_addr()?, requests: Arc::default() };
-            tasks.spawn(serve(listener, Arc::from(name), Arc::clone(&server.requests)));
-            servers.insert(name.to_owned(), server);
+            let site =
+                Arc::new(Site { name: name.to_owned(), requests: AtomicU64::new(0), behaviour: Mutex::default() });
+            let address = listener.local_addr()?;
+            let task = tasks.spawn(serve(listener, Arc::clone(&site)));
+            servers.insert(name.to_owned(), Server { address, site, task });
         }
-        Ok(Self { servers, _tasks: tasks })
+        Ok(Self { servers, tasks })
+    }
+
+    /// Has a server treat requests so from now on.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn set(&self, name: &str, behaviour: Behaviour) -> Result<()> {
+        let server = self.servers.get(name).with_context(|| format!("there is no server {name}"))?;
+        *server.site.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
+        Ok(())
+    }
+
+    /// Stops a server: connections end, and new ones are refused.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn stop(&self, name: &str) -> Result<()> {
+        self.servers.get(name).with_context(|| format!("there is no server {name}"))?.task.abort();
+        Ok(())
+    }
+
+    /// Starts a server again that was stopped, where it was.
+    ///
+    /// # Errors
+    /// If there is none of this name, or its port is taken.
+    pub async fn start_again(&mut self, name: &str) -> Result<()> {
+        let server = self.servers.get_mut(name).with_context(|| format!("there is no server {name}"))?;
+        let listener = TcpListener::bind(server.address).await.context("the port is taken")?;
+        server.task = self.tasks.spawn(serve(listener, Arc::clone(&server.site)));
+        Ok(())
     }
 
     /// How many requests the server `name` has answered; 0 for a name that there is not.
     pub fn requests(&self, name: &str) -> u64 {
-        self.servers.get(name).map_or(0, |server| server.requests.load(Ordering::Relaxed))
+        self.servers.get(name).map_or(0, |server| server.site.requests.load(Ordering::Relaxed))
     }
 
     /// All names and addresses, by name.
@@ -60,27 +115,48 @@ impl Upstreams {
 #[derive(Debug)]
 struct Server {
     address: SocketAddr,
-    requests: Arc<AtomicU64>,
+    site: Arc<Site>,
+    task: AbortHandle,
 }
 
-async fn serve(listener: TcpListener, name: Arc<str>, requests: Arc<AtomicU64>) {
+/// What a server is, whether it runs or not.
+#[derive(Debug)]
+struct Site {
+    name: String,
+    requests: AtomicU64,
+    behaviour: Mutex<Behaviour>,
+}
+
+async fn serve(listener: TcpListener, site: Arc<Site>) {
     let mut connections = JoinSet::new();
     // A listener on loopback fails only for want of file descriptors, which the client sees as a failed request.
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(answer_all(stream, Arc::clone(&name), Arc::clone(&requests)));
+        connections.spawn(answer_all(stream, Arc::clone(&site)));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn answer_all(stream: TcpStream, name: Arc<str>, requests: Arc<AtomicU64>) {
+async fn answer_all(stream: TcpStream, site: Arc<Site>) {
     stream.set_nodelay(true).ok();
-    let service = service_fn(|request| {
-        requests.fetch_add(1, Ordering::Relaxed);
-        let answer = answer(&name, &request);
-        async { Ok::<_, Infallible>(answer) }
-    });
+    let service = service_fn(|request| treat(&site, request));
     // Envoy closes its connections as it likes; that is no event here.
     http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+}
+
+async fn treat(site: &Site, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    let number = site.requests.fetch_add(1, Ordering::Relaxed);
+    let behaviour = *site.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut response = answer(&site.name, &request);
+    match behaviour {
+        Behaviour::Answers => {}
+        Behaviour::Status(status) => set_status(&mut response, &status.to_string()),
+        Behaviour::Fails(of_hundred) if number * 37 % 100 < of_hundred => set_status(&mut response, "500"),
+        Behaviour::Fails(_) => {}
+        Behaviour::Late(time) => sleep(time).await,
+        Behaviour::Never => pending().await,
+        Behaviour::Resets => return Err(io::ErrorKind::ConnectionReset.into()),
+    }
+    Ok(response)
 }
 
 fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {

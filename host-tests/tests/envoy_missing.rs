@@ -1,0 +1,75 @@
+//! A real Envoy with a version whose upstream or cluster is gone, with traffic all the time.
+
+#![allow(clippy::print_stdout, reason = "how many requests fail until it is known is worth reading")]
+
+mod support;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serin_envoy::{Crowd, Report, Setup, Traffic};
+use tokio::time::sleep;
+
+use support::{HOST, Site, assert_share, eventually};
+
+const VISITORS: u32 = 200;
+const WORKERS: u64 = 2;
+
+async fn losses(site: &Site) -> Result<u64> {
+    site.envoy.sum(r"^wasmcustom\.serin_missing\.rollout\.shop\.version\.v2$").await
+}
+
+/// Traffic on a site, half of it on v2, once that is so.
+async fn busy(site: &Site) -> Result<(Crowd, Traffic)> {
+    let crowd = Crowd::new(site.envoy.address(), HOST, VISITORS.try_into()?, 8)?;
+    let traffic = crowd.keep_visiting();
+    traffic.round().await?;
+    assert_share(crowd.take_report().visitor_share("v2"), 0.5, VISITORS);
+    Ok((crowd, traffic))
+}
+
+/// What is seen for a while in which v2 is gone, and longer than a version is missing at a time.
+async fn without_v2(name: &str, crowd: &Crowd, traffic: &Traffic, site: &Site) -> Result<Report> {
+    eventually(true, async || Ok(losses(site).await? >= WORKERS)).await?;
+    let at_first = crowd.take_report().failed;
+    sleep(Duration::from_secs(25)).await;
+    traffic.round().await?;
+    let seen = crowd.take_report();
+    let lost = losses(site).await?;
+    println!(
+        "{name}: {at_first} requests failed until it was known, then {} of {} in 25 s; missing {lost} times on {WORKERS} workers",
+        seen.failed,
+        seen.answered() + seen.failed
+    );
+    assert_eq!(u64::from(VISITORS), seen.visitors_on("v1"), "{seen:?}");
+    assert!(seen.requests_on("v2") == 0 && lost <= 5 * WORKERS, "{lost}: {seen:?}");
+    // One request a worker tries again every ten seconds, beside those that are on their way already.
+    assert!(seen.failed <= 3 * WORKERS * 8, "{seen:?}");
+    Ok(seen)
+}
+
+#[tokio::test]
+async fn an_upstream_that_refuses_is_left_alone_for_ten_seconds_at_a_time() -> Result<()> {
+    let mut site = Site::start(&Setup::from_env()?, support::weight(50)?).await?;
+    let (crowd, traffic) = busy(&site).await?;
+    site.upstreams.stop("v2")?;
+    without_v2("refused", &crowd, &traffic, &site).await?;
+    site.upstreams.start_again("v2").await?;
+    sleep(Duration::from_secs(12)).await;
+    traffic.round().await?;
+    crowd.take_report();
+    traffic.round().await?;
+    let seen = crowd.take_report();
+    assert_eq!((0, 0), (seen.moves(), seen.failed), "{seen:?}");
+    assert_share(seen.visitor_share("v2"), 0.5, VISITORS);
+    traffic.stop().await
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_removed_is_noticed_at_the_first_request() -> Result<()> {
+    let site = Site::start(&Setup::from_env()?.discover("v2"), support::weight(50)?).await?;
+    let (crowd, traffic) = busy(&site).await?;
+    site.envoy.push_clusters(&[]).await?;
+    without_v2("no cluster", &crowd, &traffic, &site).await?;
+    traffic.stop().await
+}

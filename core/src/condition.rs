@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use crate::cover::normal_host;
 use crate::facts::{Facts, Source};
 use crate::matcher::{Matcher, Pattern};
@@ -77,9 +75,16 @@ impl MatchEntry {
         in_path + self.conditions.as_ref().map_or(0, |conditions| conditions.regexes())
     }
 
-    /// How many different headers the conditions of these entries read.
-    pub(crate) fn different_headers<'a>(entries: impl Iterator<Item = &'a Self>) -> usize {
-        entries.flat_map(Self::header_names).collect::<HashSet<&str>>().len()
+    /// How many different headers the conditions of these entries read, up to one more than `most`.
+    // A table would be some kilobytes of the module, and `most` is small.
+    pub(crate) fn different_headers<'a>(entries: impl Iterator<Item = &'a Self>, most: usize) -> usize {
+        let mut names: Vec<&str> = Vec::new();
+        for name in entries.flat_map(Self::header_names) {
+            if names.len() <= most && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.len()
     }
 
     /// The headers that its conditions read.
@@ -163,9 +168,13 @@ impl Network {
         (Self { first, bits }, first == number)
     }
 
-    /// Its first address, as people write it.
-    pub(crate) fn first(&self) -> IpAddr {
-        IpAddr::from(self.first.to_be_bytes()).to_canonical()
+    /// Its first address, with every group of an IPv6 one.
+    // The shortest form, which the standard library writes, is two kilobytes of the module.
+    pub(crate) fn first(&self) -> String {
+        match IpAddr::from(self.first.to_be_bytes()).to_canonical() {
+            IpAddr::V4(address) => address.octets().map(|octet| octet.to_string()).join("."),
+            IpAddr::V6(address) => address.segments().map(|group| format!("{group:x}")).join(":"),
+        }
     }
 
     /// Whether the address lies in it. An IPv6 network that is wide enough to hold mapped IPv4 does not hold IPv4.

@@ -9,17 +9,48 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use memchr::memrchr;
+use siphasher::sip::SipHasher13;
 
 use crate::condition::{Conditions, HostPattern, MatchEntry, PathPattern};
 use crate::facts::{Facts, Source};
 use crate::matcher::Pattern;
 use crate::rules::Rollout;
 
-/// The index. A fast hash is enough: what a client sends is only looked up and never put into a table.
+type HashMap<K, V> = hashbrown::HashMap<K, V, OnceOver>;
+
+/// Hashes with what the module has already for the slots. Any hash is good enough: what a client sends is only looked up and
+/// never put into a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct OnceOver;
+
+impl BuildHasher for OnceOver {
+    type Hasher = Bytes;
+
+    fn build_hasher(&self) -> Bytes {
+        Bytes(0)
+    }
+}
+
+struct Bytes(u64);
+
+impl Hasher for Bytes {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = SipHasher13::new().hash(bytes);
+    }
+
+    /// The length comes before the bytes, and says nothing more than they do.
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cover {
     exact: HashMap<Box<[u8]>, Paths>,

@@ -33,6 +33,8 @@ pub(crate) struct OfRollout {
     missing: u64,
     /// Of the versions that are out or on trial.
     standings: Vec<(VersionId, Standing)>,
+    /// The same before guards were heard last.
+    before: Vec<(VersionId, Standing)>,
     losses: Vec<Loss>,
 }
 
@@ -66,6 +68,7 @@ impl Current {
     }
 
     /// Works out the weights of this moment, and has versions back whose cluster was missing for long enough.
+    #[inline(never)]
     pub fn follow_clock(&mut self, rules: &Rules, now: Time) {
         for index in 0..rules.rollouts().len() {
             let Some(shared) = rules.rollout(index).and_then(Rollout::shared) else { continue };
@@ -78,11 +81,12 @@ impl Current {
         }
     }
 
-    /// Takes over what guards have made of the versions.
-    pub fn follow_guards(&mut self, rules: &Rules, list: &Watchlist, ledger: &Ledger) {
+    /// Takes over what guards have made of the versions; whether that is something new.
+    #[inline(never)]
+    pub fn follow_guards(&mut self, rules: &Rules, list: &Watchlist, ledger: &Ledger) -> bool {
         for of in self.rollouts.iter_mut().flatten() {
             (of.out, of.trial) = (0, 0);
-            of.standings.clear();
+            of.before = std::mem::take(&mut of.standings);
         }
         for watched in list.iter() {
             let Some(shared) = rules.rollout(watched.rollout).and_then(Rollout::shared) else { continue };
@@ -92,9 +96,11 @@ impl Current {
                 self.change(watched.rollout, |of| of.stand(watched.version, standing));
             }
         }
+        self.rollouts.iter().flatten().any(|of| of.before != of.standings)
     }
 
     /// Notes what a response says of a version's cluster; whether the version is missing from now on and was not before.
+    #[inline(never)]
     pub fn note(&mut self, rollout: usize, version: VersionId, upstream: Upstream, now: Time) -> bool {
         if upstream == Upstream::Answered {
             // Nearly always there is nothing to forget.
@@ -118,6 +124,7 @@ impl Current {
     }
 
     /// Has the versions of this identity missing since a moment, as another configuration knew them.
+    #[inline(never)]
     pub fn miss(&mut self, rules: &Rules, identity: Identity, since: Time) {
         for (index, rollout) in rules.rollouts().enumerate() {
             let versions =

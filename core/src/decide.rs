@@ -58,9 +58,14 @@ impl<'r> Decision<'r> {
     /// or for which nothing is changed, nothing is learned.
     #[inline]
     pub fn lessons(&self) -> Option<Lessons> {
-        let version = self.version?;
-        let shared = self.rollout.shared().filter(|shared| self.reason != Reason::Override && !shared.ways.dry_run)?;
+        if self.reason == Reason::Override {
+            return None;
+        }
+        let (version, shared) = (self.version?, self.rollout.shared()?);
         let is_canary = version != shared.stable;
+        if shared.ways.dry_run || (!is_canary && shared.guard.is_none()) {
+            return None;
+        }
         let guard = shared.guard.as_deref().filter(|guard| is_canary || guard.worse_than_stable.is_some());
         let missing = is_canary && shared.covers_missing;
         let counted_for = guard.and_then(|guard| guard.identity(version));
@@ -222,7 +227,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let wish = self.wish();
         // An override that is not remembered leaves the rollout's cookie as it is, so that need not be read.
         let passes = matches!(wish, Some(Wish::Version(_))) && self.shared.overrides.remember.is_none();
-        let keeps = self.shared.keeps_cookie() && !passes;
+        let keeps = !passes && self.shared.keeps_cookie();
         let kept = if keeps { self.kept() } else { None };
         let answer = self.decided(wish, kept.as_deref(), draw);
         let write = if keeps { self.to_keep(kept.as_deref(), wish, &answer) } else { None };

@@ -68,6 +68,22 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// What is to be told of the document: each line with whether it is a mistake. Of many mistakes, and of many warnings, only
+    /// the first `most` are told, and the number of the others.
+    #[inline(never)]
+    pub fn lines(&self, most: usize) -> Vec<(bool, String)> {
+        let mut lines = Vec::new();
+        let lists = [(false, &self.warnings, 0, "warnings"), (true, &self.errors, self.more_errors, "errors")];
+        for (is_mistake, list, others, what) in lists {
+            lines.extend(list.iter().take(most).map(|error| (is_mistake, format!("serin: {error}"))));
+            let more = list.len().saturating_sub(most) + others;
+            if more > 0 {
+                lines.push((is_mistake, format!("serin: and {more} more {what}")));
+            }
+        }
+        lines
+    }
+
     /// A document that is not even read.
     fn spoiled(report: Report<'_>) -> Self {
         let (outputs, inbound) = (OutputHeaders::default(), Inbound::Skip);
@@ -232,7 +248,7 @@ fn read_rollouts<'a>(
     let entries = rollouts.iter().flat_map(|rollout| &rollout.matches);
     report.limit(
         path,
-        MatchEntry::different_headers(entries),
+        MatchEntry::different_headers(entries, MOST_MATCH_HEADERS),
         MOST_MATCH_HEADERS,
         "different headers in the match of all",
     );

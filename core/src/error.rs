@@ -86,7 +86,7 @@ pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
     known
         .into_iter()
         .filter(|name| comparable(name))
-        .map(|name| (strsim::osa_distance(&written, &name.to_ascii_lowercase()), name))
+        .map(|name| (strsim::levenshtein(&written, &name.to_ascii_lowercase()), name))
         .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name.to_owned())

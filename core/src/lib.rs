@@ -68,6 +68,7 @@ mod rules;
 mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
+mod series;
 mod slot;
 mod time;
 mod token;
@@ -87,6 +88,7 @@ pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Vers
 pub use schedule::{Moment, Phase, Schedule};
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use series::series;
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;

@@ -256,6 +256,7 @@ impl Rollout {
 
     /// The share of the slots that each version owns at a moment, by the document's weights and the schedule; `None` for a
     /// broken rollout.
+    #[inline(never)]
     pub fn intervals_at(&self, now: Time) -> Option<Intervals> {
         let shared = self.shared()?;
         let scheduled =
@@ -293,7 +294,7 @@ impl Rollout {
     /// Whether its match or rules ask for a host, a path, or many headers.
     pub(crate) fn reads_many(&self) -> bool {
         let by_place = |entry: &MatchEntry| !entry.hosts.is_empty() || entry.path != PathPattern::Any;
-        self.entries().any(by_place) || MatchEntry::different_headers(self.entries()) > FEW_HEADERS
+        self.entries().any(by_place) || MatchEntry::different_headers(self.entries(), FEW_HEADERS) > FEW_HEADERS
     }
 
     /// The entries of its match and those of its rules.
@@ -303,6 +304,7 @@ impl Rollout {
     }
 
     /// What is known of a version is known of this one: of this cluster and release.
+    #[inline(never)]
     pub fn identity(&self, version: VersionId) -> Option<Identity> {
         Some(Identity::new(&self.name, self.version(version)?, self.release()))
     }

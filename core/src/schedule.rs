@@ -3,7 +3,7 @@
 //! A function of the moment alone, so every proxy comes to the same weight at the same time, whenever it was started and
 //! however its clock has jumped.
 
-use crate::rules::VersionId;
+use crate::rules::{Rollout, VersionId};
 use crate::time::Time;
 
 /// Weights inside a schedule are in thousandths of the document's, so that a ramp is straight and not a stair.
@@ -87,6 +87,7 @@ impl Schedule {
     }
 
     /// Where it is at this moment.
+    #[inline(never)]
     pub fn at(&self, now: Time) -> Moment {
         let begin = self.begin();
         if begin.is_none_or(|begin| now < begin) {
@@ -107,8 +108,16 @@ impl Schedule {
         Moment { phase: Phase::Done, thousandths: last, left: None }
     }
 
-    /// The moment as a line of a log tells it.
-    pub fn in_words(&self, moment: &Moment) -> String {
+    /// The moment as a line of a log tells it, with the slots that the version has.
+    #[inline(never)]
+    pub fn in_words(&self, rollout: &Rollout, moment: &Moment, slots: u32) -> String {
+        let version = rollout.version(self.version).map_or("", |version| &version.name);
+        let what = self.phase_in_words(moment);
+        let (percent, rest) = (slots / 10_000, slots % 10_000);
+        format!("serin: rollouts.{}.schedule: {what}; {version} has {percent}.{rest:04} %", rollout.name())
+    }
+
+    fn phase_in_words(&self, moment: &Moment) -> String {
         let steps = self.steps.len();
         let left = match moment.left {
             Some(seconds) => format!("for {seconds} s"),

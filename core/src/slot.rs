@@ -5,7 +5,6 @@
 
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher13x128};
-use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use crate::rules::VersionId;
@@ -114,21 +113,21 @@ impl Intervals {
     ///
     /// `total` is at least 1 and the weights add up to at most `total`; the document's reader has checked both.
     pub fn new(total: u32, stable: VersionId, shares: &[Share]) -> Self {
-        // Inserted one by one: collecting would sort first, and a sort would be some kilobytes of the module.
-        let mut by_place = BTreeMap::new();
+        // Inserted one by one: there are few, and a sort or a map would be some kilobytes of the module.
+        let mut by_place: Vec<&Share> = Vec::with_capacity(shares.len());
         for share in shares.iter().filter(|share| share.weight > 0) {
-            by_place.insert(share.place, share);
+            by_place.insert(by_place.partition_point(|earlier| earlier.place < share.place), share);
         }
+        let (high, low) = by_place.split_at(by_place.partition_point(|share| share.place < Place::LOW));
         let mut parts = Vec::with_capacity(by_place.len() + 1);
         let mut below = 0;
-        for share in by_place.range(Place::LOW..).map(|(_, share)| share) {
+        for share in low {
             below += u64::from(share.weight);
             parts.push(Interval { end: edge(below, total), version: share.version });
         }
-        let high = || by_place.range(..Place::LOW).map(|(_, share)| share);
-        let mut above: u64 = high().map(|share| u64::from(share.weight)).sum();
+        let mut above: u64 = high.iter().map(|share| u64::from(share.weight)).sum();
         parts.push(Interval { end: edge(u64::from(total).saturating_sub(above), total), version: stable });
-        for share in high() {
+        for share in high {
             above -= u64::from(share.weight);
             parts.push(Interval { end: edge(u64::from(total).saturating_sub(above), total), version: share.version });
         }

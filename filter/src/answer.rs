@@ -33,6 +33,11 @@ impl Answered {
         if ends { host::response_statuses() } else { Self { status: host::response_status(), grpc: None } }
     }
 
+    /// Whether Envoy may have answered in the place of an upstream: with 503, and to gRPC with `UNAVAILABLE`.
+    fn may_be_envoys(self) -> bool {
+        self.status == 503 || self.grpc == Some(14)
+    }
+
     pub(crate) fn new(status: u16, grpc: Option<u16>) -> Self {
         Self { status, grpc }
     }
@@ -49,15 +54,10 @@ impl Awaited {
         Some(Box::new(Self { rollout: decision.index, lessons, began, since: configured.now() }))
     }
 
-    /// Whether a status of gRPC would matter.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.lessons.counted_for.is_some()
-    }
-
     /// Learns from the answer.
     pub(crate) fn answered(&self, answer: Answered, configured: &Configured) {
         if self.lessons.missing {
-            let flags = if answer.status == 503 { host::response_flags() } else { 0 };
+            let flags = if answer.may_be_envoys() { host::response_flags() } else { 0 };
             let upstream = match flags {
                 flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
                 flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
@@ -66,24 +66,27 @@ impl Awaited {
             configured.note_upstream(self.rollout, self.lessons.version, upstream);
         }
         if let (Some(identity), Some(guard)) = (self.lessons.counted_for, configured.guard(self.rollout)) {
-            let failed =
-                guard.is_failure(answer.status, answer.grpc) || self.is_late(configured, host::monotonic_nanoseconds);
+            let failed = guard.is_failure(answer.status, answer.grpc) || self.is_late(configured, self.clock());
             self.count(identity, failed, configured);
         }
     }
 
     /// Whether no answer has come for so long that it is a failure; then it is counted as one.
-    pub(crate) fn is_given_up(&self, configured: &Configured, clock: impl FnOnce() -> Option<u64>) -> bool {
-        let Some(identity) = self.lessons.counted_for.filter(|_| self.is_late(configured, clock)) else { return false };
+    pub(crate) fn is_given_up(&self, configured: &Configured, now: Option<u64>) -> bool {
+        let Some(identity) = self.lessons.counted_for.filter(|_| self.is_late(configured, now)) else { return false };
         self.count(identity, true, configured);
         true
     }
 
-    fn is_late(&self, configured: &Configured, clock: impl FnOnce() -> Option<u64>) -> bool {
-        let Some(began) = self.began else { return false };
+    /// The clock that does not jump, where time matters.
+    pub(crate) fn clock(&self) -> Option<u64> {
+        self.began.and_then(|_| host::monotonic_nanoseconds())
+    }
+
+    fn is_late(&self, configured: &Configured, now: Option<u64>) -> bool {
         let most = configured.guard(self.rollout).and_then(|guard| guard.slower_than());
-        let passed = || Some(clock()?.saturating_sub(began) / 1_000_000);
-        most.zip(passed()).is_some_and(|(most, passed)| passed > most.into())
+        let passed = now.zip(self.began).map(|(now, began)| now.saturating_sub(began) / 1_000_000);
+        most.zip(passed).is_some_and(|(most, passed)| passed > most.into())
     }
 
     /// What was asked before a version was taken out says nothing about it since.

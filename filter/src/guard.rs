@@ -67,22 +67,28 @@ impl Counter {
             };
             let before = Ledger::from_bytes(&bytes);
             let mut ledger = before.clone();
-            let changes = ledger.update(&self.tallies, rules, &self.list, now, &judges);
+            let changes = ledger.update(&self.tallies, rules, &self.list, now, &judges, vm::is_newest(plugin, root));
             if ledger == before || host::set_shared_data(&key, &ledger.to_bytes(), version) {
                 return self.take_over(&ledger, &changes, rules, current);
             }
         }
     }
 
+    /// Has nothing shown any more of versions that no other configuration guards.
+    pub(crate) fn end(&self, (plugin, root): (&str, u32), rules: &Rules) {
+        let last =
+            |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), |rollout| rollout.guard().is_some());
+        metrics::hide_standings(rules, &self.list, last);
+    }
+
     fn take_over(&mut self, ledger: &Ledger, changes: &[Change], rules: &Rules, current: &mut Current) {
         for Counted { rollout, version, tally, .. } in self.tallies.drain(..) {
             metrics::count_answers(rules, rollout, version, tally);
         }
-        current.follow_guards(rules, &self.list, ledger);
         for change in changes {
             report(change, rules);
         }
-        if !changes.is_empty() {
+        if current.follow_guards(rules, &self.list, ledger) {
             metrics::show_standings(rules, &self.list, current);
         }
     }
@@ -90,7 +96,7 @@ impl Counter {
 
 /// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.
 fn key(plugin: &str) -> String {
-    format!("serin.guard.{plugin}")
+    ["serin.guard.", plugin].concat()
 }
 
 /// One line in the log, and a count of trips.
@@ -98,5 +104,5 @@ fn report(change: &Change, rules: &Rules) {
     if let Standing::Out { .. } = change.standing {
         metrics::count_trip(rules, change.rollout, change.version);
     }
-    host::log_warning(&format!("serin: {}", change.in_words(rules)));
+    host::log_warning(&change.in_words(rules));
 }

@@ -61,13 +61,9 @@ impl Stream {
         if let Some(decided) = self.decided.take() {
             self.configured.count(decided);
         }
-        let answer = self.awaited.take().map(|awaited| {
-            let answer = Answered::read(ends && awaited.is_counted());
-            awaited.answered(answer, &self.configured);
-            answer
-        });
+        let status = self.awaited.take().map(|awaited| learned(&awaited, ends, &self.configured));
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
-            let is_5xx = || answer.map_or_else(host::response_is_5xx, |answer| answer.status / 100 == 5);
+            let is_5xx = || status.map_or_else(host::response_is_5xx, |status| status / 100 == 5);
             apply(*response, rules.outputs().answer(), is_5xx);
         }
     }
@@ -75,7 +71,7 @@ impl Stream {
     /// Stops waiting for an answer that has not come in time, if the stream works by this configuration.
     pub(crate) fn give_up(&mut self, configured: &Rc<Configured>, now: Option<u64>) {
         if Rc::ptr_eq(configured, &self.configured)
-            && self.awaited.as_ref().is_some_and(|awaited| awaited.is_given_up(configured, || now))
+            && self.awaited.as_ref().is_some_and(|awaited| awaited.is_given_up(configured, now))
         {
             self.awaited = None;
         }
@@ -85,9 +81,17 @@ impl Stream {
     #[inline]
     pub(crate) fn end(&self) {
         if let Some(awaited) = &self.awaited {
-            awaited.is_given_up(&self.configured, host::monotonic_nanoseconds);
+            awaited.is_given_up(&self.configured, awaited.clock());
         }
     }
+}
+
+/// Learns from the answer at hand, and gives its status.
+#[cold]
+fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
+    let answer = Answered::read(ends);
+    awaited.answered(answer, configured);
+    answer.status
 }
 
 /// Carries out what a response gets.

@@ -2,7 +2,7 @@
 //!
 //! The names are those that `manifests/envoy/envoy.yaml` cuts into Prometheus labels.
 
-use serin_core::{Current, Decision, Reason, Rollout, Rules, Standing, Tally, Version, VersionId, Watchlist};
+use serin_core::{Current, Decision, Reason, Rollout, Rules, Standing, Tally, Version, VersionId, Watchlist, series};
 
 use crate::host::MetricKind;
 use crate::vm;
@@ -80,24 +80,23 @@ impl RolloutCounts {
         let versions = rollout.versions().iter().map(Version::name).chain([UNKNOWN]);
         for (version, counts) in versions.zip(self.decisions.chunks(REASONS)) {
             for (reason, count) in Reason::ALL.iter().zip(counts) {
-                let series = |rollout, version| {
-                    format!("serin_decisions.rollout.{rollout}.version.{version}.reason.{}", reason.as_str())
-                };
-                add(*count, &series(name, version), || series("other", "other"));
+                let labels =
+                    |rollout, version| [("rollout", rollout), ("version", version), ("reason", reason.as_str())];
+                add(*count, "decisions", &labels(name, version), &labels("other", "other"));
             }
         }
-        let series = |rollout| format!("serin_overrides_ignored.rollout.{rollout}");
-        add(self.overrides_ignored, &series(name), || series("other"));
+        add(self.overrides_ignored, "overrides_ignored", &[("rollout", name)], &[("rollout", "other")]);
     }
 }
 
-/// The name of a metric of a version.
-fn of_version(what: &str, rollout: &str, version: &str) -> String {
-    format!("serin_{what}.rollout.{rollout}.version.{version}")
+fn add_for(what: &str, rollout: &Rollout, version: &str, count: u32) {
+    let labels = |rollout, version| [("rollout", rollout), ("version", version)];
+    add(count, what, &labels(rollout.name(), version), &labels("other", "other"));
 }
 
-fn add_for(what: &str, rollout: &Rollout, version: &str, count: u32) {
-    add(count, &of_version(what, rollout.name(), version), || of_version(what, "other", "other"));
+/// The name of the gauge of a version that a guard watches.
+fn standing_of(rollout: &Rollout, version: &str) -> String {
+    series("guard_state", &[("rollout", rollout.name()), ("version", version)])
 }
 
 /// Counts answers that a guard has looked at.
@@ -126,7 +125,7 @@ pub(crate) fn count_missing(rules: &Rules, rollout: usize, version: VersionId) {
 pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current) {
     for watched in list.iter() {
         let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
-        let name = of_version("guard_state", rollout.name(), version);
+        let name = standing_of(rollout, version);
         let (gauge, value) = match current.standing(watched.rollout, watched.version) {
             Standing::Serving => (vm::known_metric(&name), 0),
             Standing::Trial { .. } => (vm::metric(MetricKind::Gauge, &name), 1),
@@ -138,6 +137,17 @@ pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current)
     }
 }
 
+/// Has the gauges of versions that are no longer guarded say nothing.
+pub(crate) fn hide_standings(rules: &Rules, list: &Watchlist, last: impl Fn(&Rollout) -> bool) {
+    for watched in list.iter() {
+        let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
+        let gauge = vm::known_metric(&standing_of(rollout, version));
+        if let Some(gauge) = gauge.filter(|_| last(rollout)) {
+            gauge.set(0);
+        }
+    }
+}
+
 fn named(rules: &Rules, rollout: usize, version: VersionId) -> Option<(&Rollout, &str)> {
     let rollout = rules.rollout(rollout)?;
     Some((rollout, rollout.versions().get(version.index())?.name()))
@@ -145,22 +155,22 @@ fn named(rules: &Rules, rollout: usize, version: VersionId) -> Option<(&Rollout,
 
 /// Counts a document that had an error, and shows whether the one in hand is sound.
 pub(crate) fn report_configuration(plugin: &str, sound: bool) {
-    let plugin: String =
-        plugin.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    if let Some(gauge) = vm::metric(MetricKind::Gauge, &format!("serin_config_ok.plugin.{plugin}")) {
+    let plain = |byte: u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte) } else { '_' };
+    let plugin: String = plugin.bytes().map(plain).collect();
+    let labels = [("plugin", &*plugin)];
+    if let Some(gauge) = vm::metric(MetricKind::Gauge, &series("config_ok", &labels)) {
         gauge.set(u32::from(sound));
     }
-    add(u32::from(!sound), &format!("serin_config_rejected.plugin.{plugin}"), || {
-        "serin_config_rejected.plugin.other".into()
-    });
+    add(u32::from(!sound), "config_rejected", &labels, &[("plugin", "other")]);
 }
 
 /// Adds to a counter, or to the one for what is past the limit on series.
-fn add(count: u32, name: &str, other: impl FnOnce() -> String) {
+fn add(count: u32, name: &str, labels: &[(&str, &str)], other: &[(&str, &str)]) {
     if count == 0 {
         return;
     }
-    if let Some(counter) = vm::metric(MetricKind::Counter, name).or_else(|| vm::metric_past_limit(&other())) {
+    let counter = vm::metric(MetricKind::Counter, &series(name, labels));
+    if let Some(counter) = counter.or_else(|| vm::metric_past_limit(&series(name, other))) {
         counter.add(count);
     }
 }

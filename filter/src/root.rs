@@ -80,22 +80,10 @@ impl Root {
 
     /// One line an error or warning, and the two metrics that tell whether the document was sound.
     fn report(&self, parsed: &Parsed) {
-        let errors = &parsed.errors;
-        for warning in parsed.warnings.iter().take(MOST_LOGGED) {
-            host::log_warning(&format!("serin: {warning}"));
+        for (is_mistake, line) in parsed.lines(MOST_LOGGED) {
+            if is_mistake { host::log_error(&line) } else { host::log_warning(&line) }
         }
-        let more = parsed.warnings.len().saturating_sub(MOST_LOGGED);
-        if more > 0 {
-            host::log_warning(&format!("serin: and {more} more warnings"));
-        }
-        for error in errors.iter().take(MOST_LOGGED) {
-            host::log_error(&format!("serin: {error}"));
-        }
-        let more = errors.len().saturating_sub(MOST_LOGGED) + parsed.more_errors;
-        if more > 0 {
-            host::log_error(&format!("serin: and {more} more errors"));
-        }
-        crate::metrics::report_configuration(&self.plugin, errors.is_empty());
+        metrics::report_configuration(&self.plugin, parsed.errors.is_empty());
     }
 }
 
@@ -103,7 +91,7 @@ impl Drop for Root {
     /// Envoy keeps a timer running for a root that is gone, so it is stopped here.
     fn drop(&mut self) {
         self.configured.sync((&self.plugin, self.id));
-        self.configured.end_schedules((&self.plugin, self.id));
+        self.configured.end((&self.plugin, self.id));
         self.configured.flush();
         host::set_tick_period(0);
         vm::forget(&self.plugin, self.id);
@@ -253,9 +241,11 @@ impl Configured {
         }
     }
 
-    fn end_schedules(&self, root: (&str, u32)) {
+    /// Has nothing shown any more that only this configuration shows.
+    fn end(&self, root: (&str, u32)) {
         if let Mode::Active(rules) = &self.mode {
             self.schedules.borrow_mut().end(root, rules);
+            self.guards.borrow().end(root, rules);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Schedules made visible: gauges, and one line an Envoy in the log at every change.
 
-use serin_core::{Phase, Rollout, Rules, Schedule, Time};
+use serin_core::{Phase, Rollout, Rules, Schedule, Time, series};
 
 use crate::host::{self, Metric, MetricKind};
 use crate::vm;
@@ -36,7 +36,9 @@ impl Shown {
     /// Has nothing shown any more of schedules that no other configuration has.
     pub(crate) fn end(&mut self, (plugin, root): (&str, u32), rules: &Rules) {
         for one in &mut self.0 {
-            let last = |rollout: &Rollout| vm::is_last_to_schedule(plugin, root, rollout.name());
+            let last = |rollout: &Rollout| {
+                vm::is_last_with(plugin, root, rollout.name(), |rollout| rollout.schedule().is_some())
+            };
             if rules.rollout(one.rollout).is_some_and(last) {
                 one.gauges.iter().flatten().flatten().for_each(|gauge| gauge.set(0));
             }
@@ -62,11 +64,13 @@ impl One {
                 gauge.set(value);
             }
         }
-        if self.phase.replace(moment.phase) != Some(moment.phase) && is_first_to_say(plugin, rollout, step, paused) {
-            let version = rollout.versions().get(schedule.version().index()).map_or("", |version| version.name());
-            let what = schedule.in_words(&moment);
-            let percent = format!("{}.{:04}", slots / 10_000, slots % 10_000);
-            host::log_info(&format!("serin: rollouts.{}.schedule: {what}; {version} has {percent} %", rollout.name()));
+        if self.phase == Some(moment.phase) {
+            return;
+        }
+        let Some(says) = is_first_to_say(plugin, rollout, step, paused) else { return };
+        self.phase = Some(moment.phase);
+        if says {
+            host::log_info(&schedule.in_words(rollout, &moment, slots));
         }
     }
 }
@@ -76,16 +80,18 @@ fn number(value: impl TryInto<u32>) -> u32 {
 }
 
 fn define(rollout: &Rollout) -> [Option<Metric>; 4] {
-    ["step", "paused", "slots", "seconds_left"]
-        .map(|what| vm::metric(MetricKind::Gauge, &format!("serin_schedule_{what}.rollout.{}", rollout.name())))
+    ["schedule_step", "schedule_paused", "schedule_slots", "schedule_seconds_left"]
+        .map(|what| vm::metric(MetricKind::Gauge, &series(what, &[("rollout", rollout.name())])))
 }
 
-/// Whether no other worker has said so: what was said last stands in shared data.
-fn is_first_to_say(plugin: &str, rollout: &Rollout, step: usize, paused: bool) -> bool {
-    let key = format!("serin.schedule.{plugin}.{}", rollout.name());
+/// Whether no other worker has said so: what was said last stands in shared data. `None` where that has to begin first.
+fn is_first_to_say(plugin: &str, rollout: &Rollout, step: usize, paused: bool) -> Option<bool> {
+    let key = ["serin.schedule.", plugin, ".", rollout.name()].concat();
     let said = [step.to_le_bytes()[0], paused.into()];
-    match host::shared_data(&key) {
-        None => host::set_shared_data(&key, &said, 0),
-        Some((last, version)) => last != said && host::set_shared_data(&key, &said, version),
-    }
+    let Some((last, version)) = host::shared_data(&key) else {
+        // Two workers may begin at once, so what they begin with says nothing.
+        host::set_shared_data(&key, b"-", 0);
+        return None;
+    };
+    Some(last != said && host::set_shared_data(&key, &said, version))
 }

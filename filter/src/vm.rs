@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serin_core::{Current, Identity, Rules, Time};
+use serin_core::{Current, Identity, Rollout, Rules, Time};
 use siphasher::sip::SipHasher13;
 
 use crate::host::{self, Metric, MetricKind};
@@ -57,17 +57,23 @@ pub(crate) fn same_document(plugin: &str, root: u32, document: u64) -> Option<In
 
 /// Whether no newer live root of this plugin has a rollout of this name: roots are numbered up, and an older one drains.
 pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str) -> bool {
-    !is_known(plugin, |live| live.root > root && live.in_force.rules.rollout_named(rollout).is_some())
+    !is_known(plugin, &|live| live.root > root && live.in_force.rules.rollout_named(rollout).is_some())
 }
 
-/// Whether no other live root of this plugin has a schedule for the rollout of this name.
-pub(crate) fn is_last_to_schedule(plugin: &str, root: u32, rollout: &str) -> bool {
-    let schedules = |rules: &Rules| rules.rollout_named(rollout).is_some_and(|rollout| rollout.schedule().is_some());
-    !is_known(plugin, |live| live.root != root && schedules(&live.in_force.rules))
+/// Whether this is the newest live root of its plugin.
+pub(crate) fn is_newest(plugin: &str, root: u32) -> bool {
+    !is_known(plugin, &|live| live.root > root)
+}
+
+/// Whether no other live root of this plugin has a rollout of this name that has something.
+pub(crate) fn is_last_with(plugin: &str, root: u32, rollout: &str, has: fn(&Rollout) -> bool) -> bool {
+    let has = |rules: &Rules| rules.rollout_named(rollout).is_some_and(has);
+    !is_known(plugin, &|live| live.root != root && has(&live.in_force.rules))
 }
 
 /// Whether such a live root of a plugin is known.
-fn is_known(plugin: &str, wanted: impl Fn(&Live) -> bool) -> bool {
+#[inline(never)]
+fn is_known(plugin: &str, wanted: &dyn Fn(&Live) -> bool) -> bool {
     PLUGINS.with_borrow(|plugins| {
         plugins.iter().find(|known| known.name == plugin).is_some_and(|plugin| plugin.live.iter().any(wanted))
     })

@@ -83,7 +83,8 @@ impl Request {
         self.answered(HeaderMap::response().with(":status", status.to_string()))
     }
 
-    /// Sends the request, lets the upstream (or the filter) answer it, and ends the stream.
+    /// Sends the request, lets the upstream (or the filter) answer it, and ends the stream. The answer has a body, but for one
+    /// with a `grpc-status` in its headers.
     ///
     /// # Errors
     /// If the VM is dead or dies on the way.
@@ -92,7 +93,9 @@ impl Request {
         let mut stream = self.start()?;
         let local_reply = stream.local_reply();
         if local_reply.is_some() || stream.action() == Action::Continue {
-            stream.respond(local_reply.unwrap_or(upstream))?;
+            let answer = local_reply.unwrap_or(upstream);
+            let ends = answer.has("grpc-status");
+            stream.pass(answer, ends)?;
         }
         stream.finish()
     }

@@ -1,7 +1,7 @@
 //! A rollout's own cookie: the version that a unit holds, and the override that is remembered. Its form is spelled out in
 //! `docs/formats.md`.
 
-use super::{character, is_base64url, is_clean};
+use super::{character, is_base64url, is_clean, push_number};
 use crate::rules::{Rollout, Version, VersionId};
 use crate::time::{Day, Time};
 
@@ -108,7 +108,7 @@ impl Kept {
             }
         }
         text.push('d');
-        text.push_str(&self.issued.number().to_string());
+        push_number(text, self.issued.number());
     }
 
     /// Whether there is nothing left to keep.

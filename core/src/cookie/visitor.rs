@@ -1,6 +1,6 @@
 //! The visitor cookie's value: who a visitor is. Its form is spelled out in `docs/formats.md`.
 
-use super::{character, is_base64url, is_clean};
+use super::{character, is_base64url, is_clean, push_number};
 use crate::time::Day;
 
 /// 60 random bits that name a visitor, kept as the ten base64url characters that stand in the cookie. Those characters
@@ -84,7 +84,7 @@ impl Visitor {
         text.push('n');
         text.push_str(self.number.as_str());
         text.push_str(".d");
-        text.push_str(&self.issued.number().to_string());
+        push_number(text, self.issued.number());
     }
 
     /// The cookie's value, `n….d…`.

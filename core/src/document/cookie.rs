@@ -51,31 +51,30 @@ fn check(cookie: &CookieSettings, object: &Object<'_>, report: &mut Report<'_>) 
     let never_secure = cookie.secure == Secure::Never;
     let lower = cookie.name.to_ascii_lowercase();
     if lower.starts_with("__secure-") && cookie.secure != Secure::Always {
-        report.conflict(&object.field("secure"), "a cookie named __Secure- needs secure: true");
+        object.conflict(report, "secure", "a cookie named __Secure- needs secure: true");
     }
     if lower.starts_with("__host-")
         && (cookie.secure != Secure::Always || cookie.path != "/" || cookie.domain.is_some())
     {
-        report.conflict(&object.field("name"), "a cookie named __Host- needs secure: true, path: / and no domain");
+        object.conflict(report, "name", "a cookie named __Host- needs secure: true, path: / and no domain");
     }
     if lower.starts_with("__http-") || lower.starts_with("__host-http-") {
         let sound = cookie.http_only && cookie.secure == Secure::Always;
         if !sound {
-            report.conflict(
-                &object.field("name"),
+            object.conflict(
+                report,
+                "name",
                 "a cookie named __Http- or __Host-Http- needs secure: true and http_only: true",
             );
         }
     }
     if cookie.same_site == SameSite::None && never_secure {
-        report.conflict(
-            &object.field("same_site"),
-            "same_site: none needs a secure cookie; expected secure: true or auto",
-        );
+        object.conflict(report, "same_site", "same_site: none needs a secure cookie; expected secure: true or auto");
     }
     if cookie.partitioned && never_secure {
-        report.conflict(
-            &object.field("partitioned"),
+        object.conflict(
+            report,
+            "partitioned",
             "a partitioned cookie needs a secure one; expected secure: true or auto",
         );
     }

@@ -8,7 +8,6 @@ use super::headers::read_input;
 use super::reader::{Object, Path, Report, items, text};
 use super::values;
 use crate::condition::{Condition, Conditions, MatchEntry, Network, PathPattern};
-use crate::error::Kind;
 use crate::header::HeaderName;
 use crate::node::Node;
 use crate::rules::OutputHeaders;
@@ -74,9 +73,7 @@ fn read_named(
     read_list(object, field, MOST_CONDITIONS, report, |node, path, report| {
         let object = Object::read(node, *path, &matcher::FIELDS, report)?;
         let name = object.with("name", |node, path| read_name(node, path, report));
-        if object.get("name").is_none() {
-            report.add(&object.field("name"), Kind::Missing { expected: "the name of what is to match".into() });
-        }
+        object.require(report, "name", "the name of what is to match");
         let matcher = matcher::read(&object, report);
         Some(Condition { name: name?, matcher: matcher? })
     })

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Surroundings;
 use super::reader::{Object, Path, Report};
-use crate::error::Kind;
 use crate::keys::{Key, Keys, Secret};
 use crate::node::Node;
 
@@ -43,13 +42,11 @@ pub(super) fn read(
         };
         let Some(object) = Object::read(node, path, &["id", "env", "secret"], report) else { continue };
         let id = object.with("id", |node, path| text_or_hidden(node, path, ID, id, report));
-        if object.get("id").is_none() {
-            report.add(&object.field("id"), Kind::Missing { expected: ID.into() });
-        }
+        object.require(report, "id", ID);
         let secret = read_secret(&object, surroundings, index == 0, report);
         let Some(id) = id else { continue };
         if ids.contains(&id) {
-            report.conflict(&object.field("id"), format!("the id \"{id}\" stands here twice; expected different ids"));
+            object.conflict(report, "id", format!("the id \"{id}\" stands here twice; expected different ids"));
         }
         ids.push(id.clone());
         keys.push(secret.and_then(|secret| Key::new(id, secret.0.as_bytes())));

@@ -193,6 +193,22 @@ impl<'a> Object<'a> {
         self.path.field(name)
     }
 
+    /// Reports a field that contradicts another one.
+    pub(super) fn conflict(&self, report: &mut Report<'_>, name: &str, text: impl Into<Text>) {
+        self.conflict_of(report, name, text.into());
+    }
+
+    fn conflict_of(&self, report: &mut Report<'_>, name: &str, text: Text) {
+        report.conflict_of(&self.path.field(name), text);
+    }
+
+    /// Reports a field that has to be there and is not.
+    pub(super) fn require(&self, report: &mut Report<'_>, name: &str, expected: &'static str) {
+        if self.get(name).is_none() {
+            report.add(&self.path.field(name), Kind::Missing { expected: expected.into() });
+        }
+    }
+
     /// Reads the field with `read`, if it is there.
     pub(super) fn with<T>(&self, name: &str, read: impl FnOnce(&'a Node<'a>, &Path<'_>) -> Option<T>) -> Option<T> {
         let node = self.get(name)?;
@@ -221,24 +237,40 @@ impl<'a> Object<'a> {
         parse: impl FnOnce(&str) -> Option<T>,
         report: &mut Report<'_>,
     ) -> Option<T> {
-        self.with(name, |node, path| text(node, path, expected, parse, report))
+        let node = self.get(name)?;
+        let value = node.text().and_then(parse);
+        if value.is_none() {
+            report.wrong(&self.path.field(name), node, expected);
+        }
+        value
     }
 
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
-        self.with(name, |node, path| {
-            let Node::String(written) = node else {
-                report.wrong(path, node, &one_of(words));
-                return None;
-            };
-            let found = words.iter().find(|(word, _)| word == written).map(|(_, value)| *value);
-            if found.is_none() {
-                let near = nearest(written, words.iter().map(|(word, _)| *word));
-                report.wrong_name(path, node, &one_of(words), near);
-            }
-            found
-        })
+        let node = self.get(name)?;
+        let word = |at: usize| words.get(at).map(|(word, _)| *word);
+        let found = read_word(node, &self.path.field(name), &word, report)?;
+        words.get(found).map(|(_, value)| *value)
     }
+}
+
+/// The index of the word that stands here. Apart from [`Object::choice`], which is built for every kind of choice.
+fn read_word<'w>(
+    node: &Node<'_>,
+    path: &Path<'_>,
+    word: &dyn Fn(usize) -> Option<&'w str>,
+    report: &mut Report<'_>,
+) -> Option<usize> {
+    let words: Vec<&str> = (0..).map_while(word).collect();
+    let Node::String(written) = node else {
+        report.wrong(path, node, &one_of(&words));
+        return None;
+    };
+    let found = words.iter().position(|word| word == written);
+    if found.is_none() {
+        report.wrong_name(path, node, &one_of(&words), nearest(written, words.iter().copied()));
+    }
+    found
 }
 
 /// The items of a list, each with its path.
@@ -308,8 +340,7 @@ pub(super) fn whole(node: &Node<'_>) -> Option<i64> {
     }
 }
 
-fn one_of<T>(words: &[(&str, T)]) -> String {
-    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+fn one_of(words: &[&str]) -> String {
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),

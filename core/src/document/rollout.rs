@@ -124,7 +124,7 @@ pub(super) fn read(
     let Draft { matches, broken, shared } = draft.unwrap_or_default();
     report.limit(&path, report.regexes_of_rollout, MOST_REGEXES, "regexes");
     let rules = shared.iter().flat_map(|shared| &shared.rules).filter_map(|rule| rule.when.as_ref());
-    let headers = MatchEntry::different_headers(matches.iter().chain(rules));
+    let headers = MatchEntry::different_headers(matches.iter().chain(rules), MOST_HEADERS);
     report.limit(&path, headers, MOST_HEADERS, "different headers in match and rules");
     let last_good = context.last_good(name);
     if let (Some(shared), true) = (shared, report.count == before) {
@@ -156,9 +156,7 @@ impl Draft {
         let release = label("release", report).unwrap_or_default();
         let cohort = label("cohort", report).unwrap_or_else(|| name.to_owned());
         let stable = label("stable", report);
-        if object.get("stable").is_none() {
-            report.add(&object.field("stable"), Kind::Missing { expected: "the name of the stable version".into() });
-        }
+        object.require(report, "stable", "the name of the stable version");
         let ways = Ways::read(object, context, report);
         let mut listed = versions::read(object, stable.as_deref(), total, &context.outputs, report);
         let schedule = listed.as_mut().and_then(|listed| {
@@ -224,7 +222,7 @@ impl Ways {
             dry_run: object.bool("dry_run", report).unwrap_or(false),
         };
         if ways.inherit && context.outputs.carrying(OutputKind::Version).is_none() {
-            report.conflict(&object.field("inherit"), "the version is inherited by headers.version; expected its name");
+            object.conflict(report, "inherit", "the version is inherited by headers.version; expected its name");
         }
         ways
     }
@@ -301,7 +299,7 @@ fn check_inputs(
     let in_cookie = overrides.cookie.as_deref().is_some_and(is_own);
     if in_cookie || overrides.header.as_ref().is_some_and(is_set) {
         let text = "its cookie or header is one that the filter writes itself; expected another";
-        report.conflict(&object.field("override"), text);
+        object.conflict(report, "override", text);
     }
 }
 

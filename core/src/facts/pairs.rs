@@ -17,11 +17,14 @@ impl Pairs {
     pub(super) const NONE: &'static Self = &Self(Vec::new());
 
     /// The cookies of a `Cookie` header.
+    // Not inlined, so that it is built for size; so is the next one.
+    #[inline(never)]
     pub(super) fn of_cookies(line: &[u8]) -> Self {
         Self(crate::cookie::pairs(line).map(|(name, value)| (range(line, name), range(line, value))).collect())
     }
 
     /// The parameters of a path's query string, as they stand there. `?a` is the same as `?a=`.
+    #[inline(never)]
     pub(super) fn of_query(path: &[u8]) -> Self {
         let whole = memchr(b'#', path).and_then(|hash| path.get(..hash)).unwrap_or(path);
         let query = memchr(b'?', whole).and_then(|question| whole.get(question + 1..)).unwrap_or_default();

@@ -58,6 +58,7 @@ pub struct Change {
 
 impl Change {
     /// The change as a line of a log tells it.
+    #[inline(never)]
     pub fn in_words(&self, rules: &Rules) -> String {
         let rollout = rules.rollout(self.rollout);
         let version = rollout.and_then(|rollout| rollout.version(self.version)).map_or("", |version| &version.name);
@@ -68,7 +69,7 @@ impl Change {
             Standing::Serving => "serves again",
         };
         let name = rollout.map_or("", Rollout::name);
-        format!("rollouts.{name}.versions.{version}: {what}; {failures} of the last {requests} requests failed")
+        format!("serin: rollouts.{name}.versions.{version}: {what}; {failures} of the last {requests} requests failed")
     }
 }
 
@@ -103,6 +104,7 @@ enum State {
 
 impl Ledger {
     /// Reads what [`Ledger::to_bytes`] wrote. Anything else is an empty ledger: another version of the filter may have left it.
+    #[inline(never)]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let (records, rest) = bytes.strip_prefix(&MAGIC).unwrap_or_default().as_chunks::<{ 4 * WORDS }>();
         if !rest.is_empty() {
@@ -112,6 +114,7 @@ impl Ledger {
     }
 
     /// The ledger as bytes.
+    #[inline(never)]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.reserve_exact(self.records.len() * 4 * WORDS);
@@ -135,7 +138,9 @@ impl Ledger {
         }
     }
 
-    /// Adds what a worker has counted, has guards look at the sum, and gives what they changed. `judges` says whose guards look.
+    /// Adds what a worker has counted, has guards look at the sum, and gives what they changed. `judges` says whose guards look,
+    /// and `prunes` whether no newer configuration counts as well.
+    #[inline(never)]
     pub fn update(
         &mut self,
         counted: &[Counted],
@@ -143,6 +148,7 @@ impl Ledger {
         list: &Watchlist,
         now: Time,
         judges: &dyn Fn(&Rollout) -> bool,
+        prunes: bool,
     ) -> Vec<Change> {
         for &Counted { identity, rollout, tally, .. } in counted {
             if let Some(guard) = rules.rollout(rollout).and_then(Rollout::guard) {
@@ -150,7 +156,9 @@ impl Ledger {
             }
         }
         let changes = self.judge(rules, list, now, judges);
-        self.prune(list);
+        if prunes {
+            self.prune(list);
+        }
         changes
     }
 
@@ -186,11 +194,15 @@ impl Ledger {
         record.map_or(Standing::Serving, |record| record.standing(guard))
     }
 
-    /// Forgets what was touched least of what the rules no longer have. To be asked after [`Ledger::judge`], which touches the
-    /// versions of the list.
+    /// Forgets what was touched least of what the rules no longer have, what is out last of all. To be asked after
+    /// [`Ledger::judge`], which touches the versions of the list.
     pub fn prune(&mut self, list: &Watchlist) {
         while self.records.len() > list.0.len() + MOST_UNLISTED {
-            let oldest = self.records.iter().enumerate().min_by_key(|(_, record)| record.touched());
+            let oldest = self
+                .records
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, record)| (record.state != State::Serving, record.touched()));
             let Some((oldest, _)) = oldest else { return };
             self.records.remove(oldest);
         }

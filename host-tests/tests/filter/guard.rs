@@ -213,7 +213,11 @@ fn only_a_rollout_with_a_guard_pays_for_it() {
         stream.respond_with_body(HeaderMap::response()).unwrap();
         stream.finish().unwrap().usage.total_host_calls()
     };
-    let without_body = |request: Request| request.send().unwrap().usage.total_host_calls();
+    let without_body = |request: Request| {
+        let mut stream = request.start().unwrap();
+        stream.respond(HeaderMap::response()).unwrap();
+        stream.finish().unwrap().usage.total_host_calls()
+    };
     let (statuses, times) = (json!({"max_percent": 5}), json!({"max_percent": 5, "failures": {"slower_than": "1s"}}));
     let compares = json!({"max_percent": 5, "worse_than_stable": 2, "failures": {"slower_than": "1s"}});
     for (weight, guard, more) in

@@ -31,8 +31,7 @@ const CALLBACK: &str = "proxy_on_";
 const OWN_CALLBACK: &str = "serin_on_";
 
 /// The functions of WASI that the module may import beside its host calls. All hosts in question have them.
-pub(crate) const WASI: [&str; 6] =
-    ["clock_time_get", "environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+pub(crate) const WASI: [&str; 5] = ["clock_time_get", "environ_get", "environ_sizes_get", "proc_exit", "random_get"];
 
 /// Module names of the two kinds of imports.
 const PROXY_MODULE: &str = "env";

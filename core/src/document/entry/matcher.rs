@@ -30,7 +30,7 @@ pub(super) fn read(object: &Object<'_>, report: &mut Report<'_>) -> Option<Match
     let node = object.get(name)?;
     let test = read_test(name, node, &object.field(name), ignore_case, report)?;
     if ignore_case && matches!(test, Test::Present(_)) {
-        report.conflict(&object.field("ignore_case"), "present has no case; expected no ignore_case beside it");
+        object.conflict(report, "ignore_case", "present has no case; expected no ignore_case beside it");
     }
     Some(Matcher::new(test, invert, ignore_case))
 }

@@ -6,7 +6,6 @@ use super::super::reader::{Object, Path, Report, items};
 use super::super::values;
 use super::Context;
 use super::versions::Listed;
-use crate::error::Kind;
 use crate::guard::{Guard, Identity};
 use crate::node::Node;
 use crate::rules::{Split, Ways};
@@ -34,15 +33,12 @@ pub(super) fn read(
             "split: native leaves the choice to the route, so nobody knows who failed; expected no guard",
         );
     }
-    if object.get("max_percent").is_none() {
-        let expected = "the percentage of requests that may fail, such as 5".into();
-        report.add(&object.field("max_percent"), Kind::Missing { expected });
-    }
+    object.require(report, "max_percent", "the percentage of requests that may fail, such as 5");
     let most = number(&object, "max_percent", 0.0, 99.0, report);
     let confidence = number(&object, "confidence", 50.0, 99.999, report).unwrap_or(99.9);
     let in_cookie = object.choice("share", &[("none", false), ("cookie", true)], report).unwrap_or(false);
     if in_cookie && context.cookie.is_none() {
-        report.conflict(&object.field("share"), "it is shared in a cookie; expected a cookie other than false");
+        object.conflict(report, "share", "it is shared in a cookie; expected a cookie other than false");
     }
     let (statuses, slower_than) = read_failures(&object, report);
     let window = object.text("window", WINDOW, window, report).unwrap_or(60);

@@ -48,7 +48,7 @@ pub(super) fn read(
 /// What a trust and a memory need of the document.
 fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, report: &mut Report<'_>) {
     if matches!(overrides.trust, Trust::Signed) && !context.has_keys {
-        report.conflict(&object.field("trust"), "signed needs keys at the top of the document");
+        object.conflict(report, "trust", "signed needs keys at the top of the document");
     }
     let has_any = |names: [&str; 3]| names.iter().any(|name| object.get(name).is_some());
     if has_any(["aliases", "trust", "remember"]) && !has_any(["header", "query", "cookie"]) {
@@ -57,7 +57,7 @@ fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, repo
     if let (Trust::Secret(secret, _), Some(header)) = (&overrides.trust, &overrides.header)
         && secret == header
     {
-        report.conflict(&object.field("trust"), "the secret and the override have the same header; expected two");
+        object.conflict(report, "trust", "the secret and the override have the same header; expected two");
     }
     if overrides.remember.is_none() {
         return;
@@ -65,11 +65,12 @@ fn check(object: &Object<'_>, overrides: &Overrides, context: &Context<'_>, repo
     if matches!(overrides.trust, Trust::Secret(..)) && !context.has_keys {
         let text = "an override that not everybody may ask for can only be remembered in a signed cookie; expected keys at the \
                     top of the document";
-        report.conflict(&object.field("remember"), text);
+        object.conflict(report, "remember", text);
     }
     if context.cookie.is_none() {
-        report.conflict(
-            &object.field("remember"),
+        object.conflict(
+            report,
+            "remember",
             "an override is remembered in a cookie; expected a cookie other than false",
         );
     }
@@ -128,10 +129,7 @@ fn read_trust(node: &Node<'_>, path: Path<'_>, context: &Context<'_>, report: &m
         report.strip(path, &header);
         Some(header)
     });
-    if object.get("header").is_none() {
-        let expected = "the name of the header that holds the secret".into();
-        report.add(&object.field("header"), Kind::Missing { expected });
-    }
+    object.require(report, "header", "the name of the header that holds the secret");
     let secret = read_secret(&object, context.surroundings, false, report);
     Some(Trust::Secret(header?, secret))
 }

@@ -31,9 +31,7 @@ pub(super) fn read(
     for (field, expected) in
         [("version", "the name of the version whose weight it is"), ("start", MOMENT), ("steps", STEPS)]
     {
-        if object.get(field).is_none() {
-            report.add(&object.field(field), Kind::Missing { expected: expected.into() });
-        }
+        object.require(report, field, expected);
     }
     let version = object.with("version", |node, path| {
         let version = listed.read_name(node, path, report)?;
@@ -67,9 +65,7 @@ fn read_steps(node: &Node<'_>, path: &Path<'_>, total: u32, report: &mut Report<
 
 fn read_step(node: &Node<'_>, path: Path<'_>, total: u32, report: &mut Report<'_>) -> Option<Step> {
     let object = Object::read(node, path, &["weight", "to", "for"], report)?;
-    if object.get("weight").is_none() {
-        report.add(&object.field("weight"), Kind::Missing { expected: "the weight at the step's beginning".into() });
-    }
+    object.require(report, "weight", "the weight at the step's beginning");
     let weight = object.whole("weight", 0..=total, report);
     let to = object.whole("to", 0..=total, report);
     let seconds = object.text("for", LENGTH, |text| values::whole_seconds(text, 1), report);
@@ -107,13 +103,11 @@ fn read_pauses(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Vec
 
 fn read_pause(node: &Node<'_>, path: Path<'_>, report: &mut Report<'_>) -> Option<Pause> {
     let object = Object::read(node, path, &["from", "to"], report)?;
-    if object.get("from").is_none() {
-        report.add(&object.field("from"), Kind::Missing { expected: MOMENT.into() });
-    }
+    object.require(report, "from", MOMENT);
     let from = object.text("from", MOMENT, Time::from_rfc3339, report)?;
     let to = object.text("to", MOMENT, Time::from_rfc3339, report);
     if to.is_some_and(|to| to <= from) {
-        report.conflict(&object.field("to"), "it is not after from; expected a later moment, or none while paused");
+        object.conflict(report, "to", "it is not after from; expected a later moment, or none while paused");
     }
     Some(Pause { from, to })
 }

@@ -31,11 +31,10 @@ pub(super) fn read(rollout: &Object<'_>, context: &Context<'_>, report: &mut Rep
         cache: object.choice("cache", &cache, report).unwrap_or(default.cache),
     };
     if sticky.at_zero == AtZero::Drain && !sticky.hold.keeps_version() {
-        report.conflict(&object.field("at_zero"), "drain needs a version that is held; expected hold: version or page");
+        object.conflict(report, "at_zero", "drain needs a version that is held; expected hold: version or page");
     }
     if sticky.hold.keeps_version() && context.cookie.is_none() {
-        report
-            .conflict(&object.field("hold"), "a held version is kept in a cookie; expected a cookie other than false");
+        object.conflict(report, "hold", "a held version is kept in a cookie; expected a cookie other than false");
     }
     sticky
 }

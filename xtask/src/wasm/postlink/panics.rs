@@ -9,13 +9,19 @@ use super::wrappers::make_trap;
 
 /// Parts of the symbols, in either form of mangling, of the functions that a panic begins in, and of those that only its text
 /// needs: no code of the module shows values in their `Debug` form, and none writes to a stream.
-const ENDS: [&str; 12] = [
+const ENDS: [&str; 18] = [
     "rust_begin_unwind",
     "9panicking9panic_fmt",
     "9panicking13panic_handler",
     "slice_error_fail",
     "slice_index_fail",
     "begin_panic",
+    "panic_bounds_check",
+    "panic_already_",
+    "panic_access_error",
+    "assert_failed",
+    "expect_failed",
+    "unwrap_failed",
     "rust_oom",
     "default_alloc_error_hook",
     "5Debug3fmt",

@@ -1,4 +1,4 @@
-//! A real Envoy with the shares that other systems have in their examples: Flomesh FSM, namerd, OpenKruise.
+//! A real Envoy with the shares that other systems have in their examples: Flomesh FSM, namerd, `OpenKruise`.
 
 #![allow(clippy::print_stdout, reason = "the shares that were measured are worth reading")]
 

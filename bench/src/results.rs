@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// `user` the id of a user in a header.
 ///
 /// Only chains that got the same kind of request are compared.
-pub const SCENARIOS: [(&str, &str); 15] = [
+pub const SCENARIOS: [(&str, &str); 16] = [
     ("match_all_stable", "cookie"),
     ("match_all_canary", "cookie"),
     ("new", "new"),
@@ -25,6 +25,7 @@ pub const SCENARIOS: [(&str, &str); 15] = [
     ("paths_new", "new"),
     ("user_hash", "user"),
     ("signed", "signed"),
+    ("guard", "cookie"),
     ("hosts_not_covered", "cookie"),
     ("match_all_stable_large", "large"),
     ("hosts_stable_large", "large"),

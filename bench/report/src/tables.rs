@@ -22,10 +22,7 @@ pub(crate) fn chains(run: &Run) -> String {
             lua.map_or_else(String::new, |scenario| spread(versus_lua(measured, scenario))),
         ]
     };
-    let mut rows: Vec<_> = filters.map(row).collect();
-    if !rows.is_empty() && !measured.chains.contains_key("serin/guard") {
-        rows.push(["serin/guard", "not built", "not built", ""].map(str::to_owned).to_vec());
-    }
+    let rows: Vec<_> = filters.map(row).collect();
     let part = |scenario: &str| spread(ratio(measured, &format!("calls/{scenario}"), &format!("serin/{scenario}")));
     format!(
         "{}\nOf what the filter adds, its callbacks and host calls alone are {} (match_all_stable) and {} (hosts_stable).\n",

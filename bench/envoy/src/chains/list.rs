@@ -43,7 +43,13 @@ fn ours() -> impl Iterator<Item = Chain> {
         chain(all(elsewhere(), json!({})), one("serin/hosts_not_covered", Brings::Stable, Does::Nothing)),
         chain(all(by_user(), json!({})), one("serin/user_hash", Brings::User, Does::Stable)),
         chain(all(json!({}), keys()), one("serin/signed", Brings::Signed, Does::Stable)),
+        chain(all(guarded(), json!({})), one("serin/guard", Brings::Canary, Does::Canary)),
     ])
+}
+
+/// A guard that looks at statuses and times of the canary.
+fn guarded() -> Value {
+    json!({"guard": {"max_percent": 5, "failures": {"slower_than": "800ms"}}})
 }
 
 const EVERY_MATCH: [Match; 3] = [Match::All, Match::Hosts, Match::Paths];

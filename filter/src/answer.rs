@@ -1,6 +1,6 @@
 //! What is to be learned from the answer to a request: whether it failed, and whether the version's cluster is there.
 
-use serin_core::{Decision, Identity, Lessons, Standing, Time, Upstream};
+use serin_core::{Decision, Guard, Identity, Lessons, Standing, Time, Upstream};
 
 use crate::host;
 use crate::root::Configured;
@@ -84,7 +84,7 @@ impl Awaited {
     }
 
     fn is_late(&self, configured: &Configured, now: Option<u64>) -> bool {
-        let most = configured.guard(self.rollout).and_then(|guard| guard.slower_than());
+        let most = configured.guard(self.rollout).and_then(Guard::slower_than);
         let passed = now.zip(self.began).map(|(now, began)| now.saturating_sub(began) / 1_000_000);
         most.zip(passed).is_some_and(|(most, passed)| passed > most.into())
     }

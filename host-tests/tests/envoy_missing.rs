@@ -21,7 +21,7 @@ async fn losses(site: &Site) -> Result<u64> {
 
 /// Traffic on a site, half of it on v2, once that is so.
 async fn busy(site: &Site) -> Result<(Crowd, Traffic)> {
-    let crowd = Crowd::new(site.envoy.address(), HOST, VISITORS.try_into()?, 8)?;
+    let crowd = Crowd::new(site.envoy.address(), HOST, VISITORS.try_into()?, 16)?;
     let traffic = crowd.keep_visiting();
     traffic.round().await?;
     assert_share(crowd.take_report().visitor_share("v2"), 0.5, VISITORS);

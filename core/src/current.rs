@@ -31,6 +31,10 @@ pub(crate) struct OfRollout {
     out: u64,
     trial: u64,
     missing: u64,
+    /// Of those that are missing the ones that the next request tries.
+    trying: u64,
+    /// Since when versions that were out serve again: what was asked before does not count.
+    returned: Vec<(VersionId, Time)>,
     /// Of the versions that are out or on trial.
     standings: Vec<(VersionId, Standing)>,
     /// The same before guards were heard last.
@@ -87,6 +91,7 @@ impl Current {
         for of in self.rollouts.iter_mut().flatten() {
             (of.out, of.trial) = (0, 0);
             of.before = std::mem::take(&mut of.standings);
+            of.returned.clear();
         }
         for watched in list.iter() {
             let Some(shared) = rules.rollout(watched.rollout).and_then(Rollout::shared) else { continue };
@@ -94,23 +99,38 @@ impl Current {
             let standing = ledger.standing(watched.identity, guard);
             if standing != Standing::Serving {
                 self.change(watched.rollout, |of| of.stand(watched.version, standing));
+            } else if let Some(since) = ledger.returned(watched.identity) {
+                self.change(watched.rollout, |of| of.returned.push((watched.version, since)));
             }
         }
         self.rollouts.iter().flatten().any(|of| of.before != of.standings)
     }
 
-    /// Notes what a response says of a version's cluster; whether the version is missing from now on and was not before.
+    /// Notes what a response says of a version's cluster; whether the version is missing from now on and was not before. `tries`
+    /// is what [`Current::tries`] said of the request.
     #[inline(never)]
-    pub fn note(&mut self, rollout: usize, version: VersionId, upstream: Upstream, now: Time) -> bool {
+    pub fn note(&mut self, rollout: usize, version: VersionId, upstream: Upstream, tries: bool, now: Time) -> bool {
         if upstream == Upstream::Answered {
-            // Nearly always there is nothing to forget.
-            if let Some(Some(of)) = self.rollouts.get_mut(rollout) {
+            // Nearly always there is nothing to forget. What was asked before a version was missing says nothing of now.
+            if let Some(Some(of)) = self.rollouts.get_mut(rollout)
+                && (tries || of.missing & version.bit() == 0)
+            {
                 of.losses.retain(|loss| loss.version != version);
                 of.missing &= !version.bit();
             }
             return false;
         }
         self.change(rollout, |of| of.lose(version, upstream, now)).unwrap_or(false)
+    }
+
+    /// Whether a request that this version was decided for is the one that tries whether its cluster is back. If so no other
+    /// one does until that is known, for ten seconds at most.
+    #[inline]
+    pub fn tries(&mut self, rollout: usize, version: VersionId, now: Time) -> bool {
+        match self.rollouts.get_mut(rollout) {
+            Some(Some(of)) if of.trying & version.bit() != 0 => of.try_again(version, now),
+            _ => false,
+        }
     }
 
     /// Whether the cluster of a version is taken to be missing.
@@ -123,14 +143,32 @@ impl Current {
         since <= now && now.seconds_since(since) < MISSING_SECONDS
     }
 
-    /// Has the versions of this identity missing since a moment, as another configuration knew them.
+    /// Has versions missing since a moment, as another configuration knew them.
     #[inline(never)]
-    pub fn miss(&mut self, rules: &Rules, identity: Identity, since: Time) {
+    pub fn miss(&mut self, rules: &Rules, known: &[(Identity, Time)]) {
+        if known.is_empty() {
+            return;
+        }
         for (index, rollout) in rules.rollouts().enumerate() {
             let versions =
                 (0..rollout.versions().len()).filter_map(|version| u8::try_from(version).ok()).map(VersionId);
-            for version in versions.filter(|version| rollout.identity(*version) == Some(identity)) {
-                self.change(index, |of| of.miss(version, since));
+            for version in versions {
+                let identity = rollout.identity(version);
+                if let Some((_, since)) = known.iter().find(|(known, _)| Some(*known) == identity) {
+                    self.change(index, |of| of.miss(version, *since));
+                }
+            }
+        }
+    }
+
+    /// Since when what is asked of a version counts; `None` while nothing does.
+    pub fn counts_since(&self, rollout: usize, version: VersionId) -> Option<Time> {
+        match self.standing(rollout, version) {
+            Standing::Out { .. } => None,
+            Standing::Trial { since } => Some(since),
+            Standing::Serving => {
+                let returned = self.of(rollout).map_or(&[][..], |of| &of.returned);
+                Some(returned.iter().find(|(known, _)| *known == version).map_or(Time::default(), |(_, since)| *since))
             }
         }
     }
@@ -172,7 +210,7 @@ impl OfRollout {
     pub(crate) fn barred(&self, version: VersionId, slot: Option<Slot>) -> Option<Reason> {
         let is_in = |set: u64| set & version.bit() != 0;
         let let_in = |slot: Slot| slot.number().is_multiple_of(10);
-        if is_in(self.missing) {
+        if is_in(self.missing & !self.trying) {
             Some(Reason::Missing)
         } else if is_in(self.out) || (is_in(self.trial) && !slot.is_some_and(let_in)) {
             Some(Reason::Guard)
@@ -227,16 +265,24 @@ impl OfRollout {
         loss.since = Some(now);
         let before = self.missing & version.bit();
         self.missing |= version.bit();
+        self.trying &= !version.bit();
         before == 0
     }
 
-    /// The next request tries again; whoever then fails once is missing again.
+    /// Once the time is over the next request tries.
     fn expire(&mut self, now: Time) {
-        for loss in &mut self.losses {
+        for loss in &self.losses {
             if loss.since.is_some_and(|since| !Current::is_missing(since, now)) {
-                loss.since = None;
-                self.missing &= !loss.version.bit();
+                self.trying |= loss.version.bit();
             }
         }
+    }
+
+    fn try_again(&mut self, version: VersionId, now: Time) -> bool {
+        self.trying &= !version.bit();
+        for loss in self.losses.iter_mut().filter(|loss| loss.version == version) {
+            loss.since = Some(now);
+        }
+        true
     }
 }

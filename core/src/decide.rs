@@ -322,7 +322,8 @@ impl Rules {
     #[inline]
     fn lacks_key_for(&self, shared: &Shared) -> bool {
         let unsigned = || self.cookie.is_some() && self.keys.as_ref().is_some_and(|keys| !keys.can_sign());
-        (shared.sticky.hold != Hold::None || shared.overrides.remember.is_some()) && unsigned()
+        (shared.sticky.hold != Hold::None || shared.overrides.remember.is_some() || shared.tells_in_cookie())
+            && unsigned()
     }
 }
 

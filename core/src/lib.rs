@@ -49,6 +49,8 @@
 //! ```
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// In the module the `Debug` form of values is a trap: it is only there for the text of panics.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
 
 mod condition;
 mod cookie;
@@ -85,7 +87,7 @@ pub use header::HeaderName;
 pub use keys::Keys;
 pub use node::{Node, SyntaxError};
 pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
-pub use schedule::{Moment, Phase, Schedule};
+pub use schedule::{Moment, Phase, Said, Schedule};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use series::series;

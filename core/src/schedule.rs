@@ -118,17 +118,15 @@ impl Schedule {
     }
 
     fn phase_in_words(&self, moment: &Moment) -> String {
-        let steps = self.steps.len();
-        let left = match moment.left {
-            Some(seconds) => format!("for {seconds} s"),
-            None => "until the document changes".to_owned(),
+        let (what, step) = match moment.phase {
+            Phase::Waiting => ("before", 1),
+            Phase::Step(index) => ("in", index + 1),
+            Phase::Paused(index) => ("paused in", index + 1),
+            Phase::Done => ("after", self.steps.len()),
         };
-        match moment.phase {
-            Phase::Waiting => format!("it waits {left}"),
-            Phase::Step(index) => format!("step {} of {steps} {left}", index + 1),
-            Phase::Paused(index) => format!("paused in step {} of {steps}, which lasts {left}", index + 1),
-            Phase::Done => format!("all {steps} steps are over"),
-        }
+        let left =
+            moment.left.map_or_else(|| "until the document changes".into(), |seconds| format!("for {seconds} s"));
+        format!("{what} step {step} of {}, {left}", self.steps.len())
     }
 
     /// The start, or the end of the pause that it falls into; `None` if that has none.
@@ -180,5 +178,37 @@ impl Step {
         };
         let sum = at(self.weight) * (seconds - passed) + at(self.to) * passed;
         u32::try_from(sum / seconds).unwrap_or_default()
+    }
+}
+
+/// What was said last of a schedule, as workers share it: thirteen bytes for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// What stands for the rollout's name.
+    pub name: u64,
+    /// The step, from 1; 0 before the start.
+    pub step: u32,
+    /// Whether it is paused.
+    pub paused: bool,
+}
+
+impl Said {
+    /// The bytes of all with this one in them; `None` if it stands there already. What was said of schedules other than those of
+    /// these names is forgotten.
+    #[inline(never)]
+    pub fn added_to(self, all: &[u8], names: &[u64]) -> Option<Vec<u8>> {
+        let mut said = self.name.to_le_bytes().to_vec();
+        said.extend_from_slice(&self.step.to_le_bytes());
+        said.push(self.paused.into());
+        let (known, _) = all.as_chunks::<13>();
+        if known.iter().any(|one| *one == *said) {
+            return None;
+        }
+        let stays = |one: &&[u8; 13]| {
+            let name = one.first_chunk::<8>().map(|name| u64::from_le_bytes(*name));
+            name != Some(self.name) && name.is_some_and(|name| names.contains(&name))
+        };
+        known.iter().filter(stays).for_each(|one| said.extend_from_slice(one));
+        Some(said)
     }
 }

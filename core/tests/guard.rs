@@ -146,10 +146,8 @@ proptest! {
         let within = |seconds: u64| adds.iter().filter(|(second, _)| end - second < seconds).map(|(_, requests)| requests).sum::<u32>();
         let slice_start = TODAY + end / 6 * 6;
         proxy.count("v2", 0, 10_000_000, slice_start);
-        let guard = proxy.rules.rollout(0).unwrap().guard().unwrap();
         let mut ledger = proxy.ledger.clone();
         let changes = ledger.judge(&proxy.rules, &proxy.list, Time::from_unix_seconds(TODAY + end), &|_| true);
-        prop_assert_eq!(guard.slower_than(), None);
         let counted = changes.first().map_or(0, |change| change.tally.requests);
         prop_assert!(changes.is_empty() || (within(54)..=within(60)).contains(&counted), "{} of {}..={}", counted, within(54), within(60));
     }
@@ -389,16 +387,31 @@ fn a_version_without_a_cluster_is_absent_for_ten_seconds() {
     let v2 = proxy.version("v2");
     let at = |second: u64| Time::from_unix_seconds(TODAY + second);
     let answer = |proxy: &Proxy| proxy.ask(&Request::new(), TODAY).answer;
-    assert!(proxy.current.note(0, v2, Upstream::Missing, at(0)));
-    assert!(!proxy.current.note(0, v2, Upstream::Missing, at(0)), "it is told once");
+    let note = |proxy: &mut Proxy, upstream, tries, second| proxy.current.note(0, v2, upstream, tries, at(second));
+    assert!(note(&mut proxy, Upstream::Missing, false, 0));
+    assert!(!note(&mut proxy, Upstream::Missing, false, 0), "it is told once");
+    assert_eq!("r/v1/missing", answer(&proxy));
+    // Answers to what was asked before say nothing of now.
+    note(&mut proxy, Upstream::Answered, false, 1);
     assert_eq!("r/v1/missing", answer(&proxy));
     assert_eq!("r/v2/override", proxy.ask(&Request::new().with("x-canary", "v2"), TODAY).answer);
     for (second, expected) in [(9, "r/v1/missing"), (10, "r/v2/slot")] {
         proxy.tick(TODAY + second);
         assert_eq!(expected, answer(&proxy), "after {second} s");
     }
-    // Refused connections: three in a row, and after that one is enough until it has answered.
-    proxy.current.note(0, v2, Upstream::Answered, at(10));
+    // One request tries, and no other one until that has an answer, or for ten seconds.
+    assert!(proxy.current.tries(0, v2, at(10)));
+    assert!(!proxy.current.tries(0, v2, at(10)));
+    assert_eq!("r/v1/missing", answer(&proxy));
+    note(&mut proxy, Upstream::Missing, true, 11);
+    for (second, expected) in [(20, "r/v1/missing"), (21, "r/v2/slot")] {
+        proxy.tick(TODAY + second);
+        assert_eq!(expected, answer(&proxy), "after {second} s");
+    }
+    assert!(proxy.current.tries(0, v2, at(21)));
+    note(&mut proxy, Upstream::Answered, true, 21);
+    assert_eq!("r/v2/slot", answer(&proxy));
+    // Refused connections: three in a row.
     for (upstream, expected) in [
         (Upstream::Refused, false),
         (Upstream::Refused, false),
@@ -407,22 +420,23 @@ fn a_version_without_a_cluster_is_absent_for_ten_seconds() {
         (Upstream::Refused, false),
         (Upstream::Refused, true),
     ] {
-        assert_eq!(expected, proxy.current.note(0, v2, upstream, at(11)), "{upstream:?}");
+        assert_eq!(expected, note(&mut proxy, upstream, false, 22), "{upstream:?}");
     }
-    proxy.tick(TODAY + 21);
-    assert_eq!("r/v2/slot", answer(&proxy));
-    assert!(proxy.current.note(0, v2, Upstream::Refused, at(21)));
     // A clock that has jumped back does not keep it out.
     proxy.tick(TODAY);
     assert_eq!("r/v2/slot", answer(&proxy));
-    // Another configuration takes over what is known.
-    assert!(proxy.current.note(0, v2, Upstream::Refused, at(1)));
-    let known = proxy.rules.rollout(0).unwrap().identity(v2).unwrap();
+}
+
+#[test]
+fn another_configuration_knows_what_is_missing() {
     let document = guarded(r#"{"max_percent": 5}"#, "");
+    let proxy = Proxy::new(&document);
+    let now = Time::from_unix_seconds(TODAY);
+    let known = proxy.rules.rollout(0).unwrap().identity(proxy.version("v2")).unwrap();
     for (document, expected) in [(document.clone(), "r/v1/missing"), (document.replace("two", "three"), "r/v2/slot")] {
         let mut next = Proxy::new(&document);
-        next.current.miss(&next.rules, known, at(1));
-        assert_eq!(expected, answer(&next));
+        next.current.miss(&next.rules, &[(known, now)]);
+        assert_eq!(expected, next.ask(&Request::new(), TODAY).answer);
     }
 }
 

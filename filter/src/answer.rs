@@ -1,6 +1,6 @@
 //! What is to be learned from the answer to a request: whether it failed, and whether the version's cluster is there.
 
-use serin_core::{Decision, Guard, Identity, Lessons, Standing, Time, Upstream};
+use serin_core::{Decision, Guard, Identity, Lessons, Time, Upstream};
 
 use crate::host;
 use crate::root::Configured;
@@ -18,6 +18,8 @@ pub(crate) struct Awaited {
     began: Option<u64>,
     /// The same as the wall clock had it on the last tick.
     since: Time,
+    /// Whether it tries if the version's cluster is back.
+    tries: bool,
 }
 
 /// An answer as far as its headers tell.
@@ -51,19 +53,14 @@ impl Awaited {
         let times = lessons.counted_for.is_some()
             && decision.rollout.guard().is_some_and(|guard| guard.slower_than().is_some());
         let began = if times { host::monotonic_nanoseconds() } else { None };
-        Some(Box::new(Self { rollout: decision.index, lessons, began, since: configured.now() }))
+        let tries = lessons.missing && configured.tries(decision.index, lessons.version);
+        Some(Box::new(Self { rollout: decision.index, lessons, began, since: configured.now(), tries }))
     }
 
     /// Learns from the answer.
     pub(crate) fn answered(&self, answer: Answered, configured: &Configured) {
         if self.lessons.missing {
-            let flags = if answer.may_be_envoys() { host::response_flags() } else { 0 };
-            let upstream = match flags {
-                flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
-                flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
-                _ => Upstream::Answered,
-            };
-            configured.note_upstream(self.rollout, self.lessons.version, upstream);
+            self.learn_of_the_upstream(answer, configured);
         }
         if let (Some(identity), Some(guard)) = (self.lessons.counted_for, configured.guard(self.rollout)) {
             let failed = guard.is_failure(answer.status, answer.grpc) || self.is_late(configured, self.clock());
@@ -89,15 +86,22 @@ impl Awaited {
         most.zip(passed).is_some_and(|(most, passed)| passed > most.into())
     }
 
+    /// Envoy's other answers, of timeouts or overload, say nothing about it.
+    fn learn_of_the_upstream(&self, answer: Answered, configured: &Configured) {
+        let upstream = match if answer.may_be_envoys() { host::response_flags() } else { 0 } {
+            0 => Upstream::Answered,
+            flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
+            flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
+            _ => return,
+        };
+        configured.note_upstream(self.rollout, self.lessons.version, upstream, self.tries);
+    }
+
     /// What was asked before a version was taken out says nothing about it since.
     fn count(&self, identity: Identity, failed: bool, configured: &Configured) {
-        let counts = match configured.standing(self.rollout, self.lessons.version) {
-            Standing::Serving => true,
-            Standing::Out { .. } => false,
-            Standing::Trial { since } => self.since >= since,
-        };
-        if counts {
-            configured.count_answer(identity, (self.rollout, self.lessons.version), failed);
+        let (rollout, version) = (self.rollout, self.lessons.version);
+        if configured.counts_since(rollout, version).is_some_and(|since| self.since >= since) {
+            configured.count_answer(identity, (rollout, version), failed);
         }
     }
 }

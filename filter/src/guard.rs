@@ -48,16 +48,18 @@ impl Counter {
         if let Some((bytes, _)) = host::shared_data(&key(plugin)) {
             current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
         }
-        metrics::show_standings(rules, &self.list, current);
+        metrics::show_standings(rules, &self.list, current, &|_| true);
     }
 
     /// Adds to the ledger, has the guards look at it, and takes over what they make of the versions.
-    pub(crate) fn sync(&mut self, (plugin, root): (&str, u32), rules: &Rules, current: &mut Current, now: Time) {
+    pub(crate) fn sync(&mut self, root: (&str, u32), rules: &Rules, current: &mut Current, now: Time) {
         if self.list.is_empty() {
             return;
         }
+        let (plugin, id) = root;
         let key = key(plugin);
-        let judges = |rollout: &Rollout| vm::is_newest_with(plugin, root, rollout.name());
+        let judges = |rollout: &Rollout| vm::is_newest_with(plugin, id, rollout.name(), is_guarded);
+        let mut seen = None;
         for _ in 0..TRIES {
             let Some((bytes, version)) = host::shared_data(&key) else {
                 // A value that two workers write at once is lost for one of them, so the first one is worth nothing: what was
@@ -67,31 +69,38 @@ impl Counter {
             };
             let before = Ledger::from_bytes(&bytes);
             let mut ledger = before.clone();
-            let changes = ledger.update(&self.tallies, rules, &self.list, now, &judges, vm::is_newest(plugin, root));
+            let changes = ledger.update(&self.tallies, rules, &self.list, now, &judges, vm::is_newest(plugin, id));
             if ledger == before || host::set_shared_data(&key, &ledger.to_bytes(), version) {
-                return self.take_over(&ledger, &changes, rules, current);
+                self.told(&changes, rules);
+                seen = Some(ledger);
+                break;
             }
+            seen = Some(before);
+        }
+        if seen.is_some_and(|ledger| current.follow_guards(rules, &self.list, &ledger)) {
+            metrics::show_standings(rules, &self.list, current, &judges);
         }
     }
 
     /// Has nothing shown any more of versions that no other configuration guards.
     pub(crate) fn end(&self, (plugin, root): (&str, u32), rules: &Rules) {
-        let last =
-            |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), |rollout| rollout.guard().is_some());
-        metrics::hide_standings(rules, &self.list, last);
+        let last = |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), is_guarded);
+        metrics::show_standings(rules, &self.list, &Current::default(), &last);
     }
 
-    fn take_over(&mut self, ledger: &Ledger, changes: &[Change], rules: &Rules, current: &mut Current) {
+    /// What was counted here is in the ledger now, and what changed with it is told by nobody else.
+    fn told(&mut self, changes: &[Change], rules: &Rules) {
         for Counted { rollout, version, tally, .. } in self.tallies.drain(..) {
             metrics::count_answers(rules, rollout, version, tally);
         }
         for change in changes {
             report(change, rules);
         }
-        if current.follow_guards(rules, &self.list, ledger) {
-            metrics::show_standings(rules, &self.list, current);
-        }
     }
+}
+
+fn is_guarded(rollout: &Rollout) -> bool {
+    rollout.guard().is_some()
 }
 
 /// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.

@@ -8,7 +8,7 @@
 //! post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of the
 //! module, the memory that the host asks for, and the mark of the ABI's version.
 //!
-//! ABI: proxy-wasm 0.2.1 (`proxy-wasm/spec`, `abi-versions/v0.2.1`), and WASI preview 1 for entropy.
+//! ABI: proxy-wasm 0.2.1 (`proxy-wasm/spec`, `abi-versions/v0.2.1`), and WASI preview 1 for entropy and a clock that does not jump.
 
 #![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
 

@@ -34,8 +34,7 @@ impl Stream {
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
-                let current = configured.current();
-                decision = serin_core::decide(rules, &current, &facts, configured.now(), crate::vm::draw);
+                decision = serin_core::decide(rules, &configured.current(), &facts, configured.now(), crate::vm::draw);
                 *decided = decision.as_ref().map(Counted::of);
                 *awaited = decision.as_ref().and_then(|decision| Awaited::of(decision, configured));
                 Effects::of(rules, decision.as_ref(), &facts, configured.now())

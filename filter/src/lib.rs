@@ -7,6 +7,8 @@
 
 #![allow(missing_docs)] // A module for a host has exports, not a public interface; the SDK's macro makes one of them.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// In the module the `Debug` form of values is a trap: it is only there for the text of panics.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
 
 mod answer;
 mod contexts;

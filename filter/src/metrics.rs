@@ -94,11 +94,6 @@ fn add_for(what: &str, rollout: &Rollout, version: &str, count: u32) {
     add(count, what, &labels(rollout.name(), version), &labels("other", "other"));
 }
 
-/// The name of the gauge of a version that a guard watches.
-fn standing_of(rollout: &Rollout, version: &str) -> String {
-    series("guard_state", &[("rollout", rollout.name()), ("version", version)])
-}
-
 /// Counts answers that a guard has looked at.
 pub(crate) fn count_answers(rules: &Rules, rollout: usize, version: VersionId, tally: Tally) {
     if let Some((rollout, version)) = named(rules, rollout, version) {
@@ -121,29 +116,20 @@ pub(crate) fn count_missing(rules: &Rules, rollout: usize, version: VersionId) {
     }
 }
 
-/// Shows what guards have made of versions: 0 serves, 1 a tenth, 2 out. A version that was never out has no gauge.
-pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current) {
+/// Shows what guards have made of versions: 0 serves, 1 a tenth, 2 out. A version that was never out has no gauge. Those of
+/// rollouts that a newer configuration shows are left to that.
+pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current, shows: &dyn Fn(&Rollout) -> bool) {
     for watched in list.iter() {
         let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
-        let name = standing_of(rollout, version);
-        let (gauge, value) = match current.standing(watched.rollout, watched.version) {
-            Standing::Serving => (vm::known_metric(&name), 0),
-            Standing::Trial { .. } => (vm::metric(MetricKind::Gauge, &name), 1),
-            Standing::Out { .. } => (vm::metric(MetricKind::Gauge, &name), 2),
+        let value = match current.standing(watched.rollout, watched.version) {
+            Standing::Serving => 0,
+            Standing::Trial { .. } => 1,
+            Standing::Out { .. } => 2,
         };
-        if let Some(gauge) = gauge {
+        let name = series("guard_state", &[("rollout", rollout.name()), ("version", version)]);
+        let gauge = || if value > 0 { vm::metric(MetricKind::Gauge, &name) } else { vm::known_metric(&name) };
+        if let (true, Some(gauge)) = (shows(rollout), gauge()) {
             gauge.set(value);
-        }
-    }
-}
-
-/// Has the gauges of versions that are no longer guarded say nothing.
-pub(crate) fn hide_standings(rules: &Rules, list: &Watchlist, last: impl Fn(&Rollout) -> bool) {
-    for watched in list.iter() {
-        let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
-        let gauge = vm::known_metric(&standing_of(rollout, version));
-        if let Some(gauge) = gauge.filter(|_| last(rollout)) {
-            gauge.set(0);
         }
     }
 }

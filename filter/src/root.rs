@@ -4,8 +4,7 @@ use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 
 use serin_core::{
-    Current, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Standing, Surroundings, Time, Upstream,
-    VersionId,
+    Current, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Surroundings, Time, Upstream, VersionId,
 };
 
 use crate::guard::Counter;
@@ -151,11 +150,7 @@ impl Configured {
         if let Mode::Active(rules) = &self.mode {
             let mut current = self.current.borrow_mut();
             self.guards.borrow().read(plugin, rules, &mut current);
-            vm::each_missing(|identity, since| {
-                if Current::is_missing(since, self.now()) {
-                    current.miss(rules, identity, since);
-                }
-            });
+            current.miss(rules, &vm::missing(self.now()));
         }
     }
 
@@ -196,15 +191,21 @@ impl Configured {
         }
     }
 
-    /// What a guard says of a version.
-    pub(crate) fn standing(&self, rollout: usize, version: VersionId) -> Standing {
-        self.current.borrow().standing(rollout, version)
+    /// Since when what is asked of a version counts; `None` while nothing does.
+    pub(crate) fn counts_since(&self, rollout: usize, version: VersionId) -> Option<Time> {
+        self.current.borrow().counts_since(rollout, version)
+    }
+
+    /// Whether a request that this version was decided for tries whether its cluster is back.
+    #[inline]
+    pub(crate) fn tries(&self, rollout: usize, version: VersionId) -> bool {
+        self.current.borrow_mut().tries(rollout, version, self.now())
     }
 
     /// Notes what a response says of a version's cluster.
-    pub(crate) fn note_upstream(&self, rollout: usize, version: VersionId, upstream: Upstream) {
+    pub(crate) fn note_upstream(&self, rollout: usize, version: VersionId, upstream: Upstream, tries: bool) {
         let Mode::Active(rules) = &self.mode else { return };
-        let is_lost = self.current.borrow_mut().note(rollout, version, upstream, self.now());
+        let is_lost = self.current.borrow_mut().note(rollout, version, upstream, tries, self.now());
         if upstream != Upstream::Answered
             && self.current.borrow().is_lost(rollout, version)
             && let Some(identity) = rules.rollout(rollout).and_then(|rollout| rollout.identity(version))

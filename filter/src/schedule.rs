@@ -1,6 +1,6 @@
 //! Schedules made visible: gauges, and one line an Envoy in the log at every change.
 
-use serin_core::{Phase, Rollout, Rules, Schedule, Time, series};
+use serin_core::{Phase, Rollout, Rules, Said, Schedule, Time, series};
 
 use crate::host::{self, Metric, MetricKind};
 use crate::vm;
@@ -12,23 +12,27 @@ pub(crate) struct Shown(Vec<One>);
 /// One rollout's schedule, as it was last shown.
 struct One {
     rollout: usize,
+    /// What stands for its name in shared data.
+    name: u64,
     phase: Option<Phase>,
     gauges: Option<[Option<Metric>; 4]>,
 }
 
 impl Shown {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let scheduled = rules.rollouts().enumerate().filter(|(_, rollout)| rollout.schedule().is_some());
-        Self(scheduled.map(|(rollout, _)| One { rollout, phase: None, gauges: None }).collect())
+        let scheduled = rules.rollouts().enumerate().filter(|(_, rollout)| is_scheduled(rollout));
+        let name = |rollout: &Rollout| vm::fingerprint(rollout.name().as_bytes());
+        Self(scheduled.map(|(at, of)| One { rollout: at, name: name(of), phase: None, gauges: None }).collect())
     }
 
     /// Shows what schedules have come to, but those that a newer configuration shows.
     pub(crate) fn show(&mut self, (plugin, root): (&str, u32), rules: &Rules, now: Time) {
+        let names: Vec<u64> = self.0.iter().map(|one| one.name).collect();
         for one in &mut self.0 {
             let Some(rollout) = rules.rollout(one.rollout) else { continue };
             let Some(schedule) = rollout.schedule() else { continue };
-            if vm::is_newest_with(plugin, root, rollout.name()) {
-                one.show(plugin, rollout, schedule, now);
+            if vm::is_newest_with(plugin, root, rollout.name(), is_scheduled) {
+                one.show(plugin, rollout, schedule, now, &names);
             }
         }
     }
@@ -36,9 +40,7 @@ impl Shown {
     /// Has nothing shown any more of schedules that no other configuration has.
     pub(crate) fn end(&mut self, (plugin, root): (&str, u32), rules: &Rules) {
         for one in &mut self.0 {
-            let last = |rollout: &Rollout| {
-                vm::is_last_with(plugin, root, rollout.name(), |rollout| rollout.schedule().is_some())
-            };
+            let last = |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), is_scheduled);
             if rules.rollout(one.rollout).is_some_and(last) {
                 one.gauges.iter().flatten().flatten().for_each(|gauge| gauge.set(0));
             }
@@ -47,7 +49,7 @@ impl Shown {
 }
 
 impl One {
-    fn show(&mut self, plugin: &str, rollout: &Rollout, schedule: &Schedule, now: Time) {
+    fn show(&mut self, plugin: &str, rollout: &Rollout, schedule: &Schedule, now: Time, names: &[u64]) {
         let moment = schedule.at(now);
         let steps = schedule.steps();
         let (step, paused) = match moment.phase {
@@ -67,7 +69,8 @@ impl One {
         if self.phase == Some(moment.phase) {
             return;
         }
-        let Some(says) = is_first_to_say(plugin, rollout, step, paused) else { return };
+        let said = Said { name: self.name, step: number(step), paused };
+        let Some(says) = is_first(said, plugin, names) else { return };
         self.phase = Some(moment.phase);
         if says {
             host::log_info(&schedule.in_words(rollout, &moment, slots));
@@ -84,14 +87,21 @@ fn define(rollout: &Rollout) -> [Option<Metric>; 4] {
         .map(|what| vm::metric(MetricKind::Gauge, &series(what, &[("rollout", rollout.name())])))
 }
 
-/// Whether no other worker has said so: what was said last stands in shared data. `None` where that has to begin first.
-fn is_first_to_say(plugin: &str, rollout: &Rollout, step: usize, paused: bool) -> Option<bool> {
-    let key = ["serin.schedule.", plugin, ".", rollout.name()].concat();
-    let said = [step.to_le_bytes()[0], paused.into()];
-    let Some((last, version)) = host::shared_data(&key) else {
+fn is_scheduled(rollout: &Rollout) -> bool {
+    rollout.schedule().is_some()
+}
+
+/// Whether no other worker has said so: what was said last of each schedule stands in shared data. `None` where that cannot be
+/// told yet.
+fn is_first(said: Said, plugin: &str, names: &[u64]) -> Option<bool> {
+    let key = ["serin.schedule.", plugin].concat();
+    let Some((all, version)) = host::shared_data(&key) else {
         // Two workers may begin at once, so what they begin with says nothing.
-        host::set_shared_data(&key, b"-", 0);
+        host::set_shared_data(&key, &[], 0);
         return None;
     };
-    Some(last != said && host::set_shared_data(&key, &said, version))
+    match said.added_to(&all, names) {
+        None => Some(false),
+        Some(all) => host::set_shared_data(&key, &all, version).then_some(true),
+    }
 }

@@ -1,4 +1,5 @@
-//! What a VM keeps while configurations come and go: the last good rules by plugin name, random bits, metric ids.
+//! What a VM keeps while configurations come and go: the last good rules by plugin name, versions that are
+//! missing, random bits, metric ids.
 //!
 //! One VM may serve several plugins (Istio gives all of them the same `vm_id`), hence the names.
 
@@ -55,27 +56,30 @@ pub(crate) fn same_document(plugin: &str, root: u32, document: u64) -> Option<In
     })
 }
 
-/// Whether no newer live root of this plugin has a rollout of this name: roots are numbered up, and an older one drains.
-pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str) -> bool {
-    !is_known(plugin, &|live| live.root > root && live.in_force.rules.rollout_named(rollout).is_some())
+/// Whether no newer live root of this plugin has a rollout of this name that has something: an older one drains.
+pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str, has: fn(&Rollout) -> bool) -> bool {
+    !is_known(plugin, Some(root), &|live| live.in_force.rules.rollout_named(rollout).is_some_and(has))
 }
 
 /// Whether this is the newest live root of its plugin.
 pub(crate) fn is_newest(plugin: &str, root: u32) -> bool {
-    !is_known(plugin, &|live| live.root > root)
+    !is_known(plugin, Some(root), &|_| true)
 }
 
 /// Whether no other live root of this plugin has a rollout of this name that has something.
 pub(crate) fn is_last_with(plugin: &str, root: u32, rollout: &str, has: fn(&Rollout) -> bool) -> bool {
     let has = |rules: &Rules| rules.rollout_named(rollout).is_some_and(has);
-    !is_known(plugin, &|live| live.root != root && has(&live.in_force.rules))
+    !is_known(plugin, None, &|live| live.root != root && has(&live.in_force.rules))
 }
 
-/// Whether such a live root of a plugin is known.
+/// Whether such a live root of a plugin is known, of all or of those that were configured after this one. The host's ids are
+/// no help: they begin anew after four thousand million streams.
 #[inline(never)]
-fn is_known(plugin: &str, wanted: &dyn Fn(&Live) -> bool) -> bool {
+fn is_known(plugin: &str, after: Option<u32>, wanted: &dyn Fn(&Live) -> bool) -> bool {
     PLUGINS.with_borrow(|plugins| {
-        plugins.iter().find(|known| known.name == plugin).is_some_and(|plugin| plugin.live.iter().any(wanted))
+        let live = plugins.iter().find(|known| known.name == plugin).map_or(&[][..], |plugin| &plugin.live);
+        // In the order in which they were configured.
+        live.iter().rev().take_while(|live| Some(live.root) != after).any(wanted)
     })
 }
 
@@ -87,9 +91,10 @@ pub(crate) fn note_missing(identity: Identity, since: Time) {
     });
 }
 
-/// Calls `take` with every version that is known to be missing, and the moment since when.
-pub(crate) fn each_missing(mut take: impl FnMut(Identity, Time)) {
-    MISSING.with_borrow(|missing| missing.iter().for_each(|(identity, since)| take(*identity, *since)));
+/// The versions that are known to be missing now, and since when.
+pub(crate) fn missing(now: Time) -> Vec<(Identity, Time)> {
+    MISSING
+        .with_borrow(|missing| missing.iter().filter(|(_, since)| Current::is_missing(*since, now)).copied().collect())
 }
 
 /// The rules that a broken document of this plugin leaves in force: those of the live roots, or the last ones there were.

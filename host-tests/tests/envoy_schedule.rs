@@ -79,8 +79,8 @@ async fn steps_run_through_pause_and_go_on() -> Result<()> {
     let said: Vec<&str> =
         log.lines().filter_map(|line| line.split_once("rollouts.shop.schedule: ")).map(|(_, what)| what).collect();
     let begin = |part: &str| said.iter().filter(|line| line.starts_with(part)).count();
-    let once = ["it waits", "paused in step 1 of 3", "step 2 of 3", "step 3 of 3"].map(begin);
-    assert_eq!(([1; 4], 2), (once, begin("step 1 of 3")), "one line an Envoy at every change: {said:#?}");
+    let once = ["before step 1 of 3", "paused in step 1 of 3", "in step 2 of 3", "in step 3 of 3"].map(begin);
+    assert_eq!(([1; 4], 2), (once, begin("in step 1 of 3")), "one line an Envoy at every change: {said:#?}");
     Ok(())
 }
 

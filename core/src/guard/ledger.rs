@@ -89,7 +89,7 @@ struct Record {
     /// The number of the newest slice, since 1970.
     newest: u32,
     state: State,
-    /// The moment of the last change of the state, in seconds since 1970.
+    /// The moment of the last change of the state, in seconds since 1970; 0 before the first one.
     since: u32,
     /// A ring: the slice with number n is at n modulo 10.
     slices: [Tally; SLICES],
@@ -136,6 +136,12 @@ impl Ledger {
         if let Some(record) = self.records.get_mut(at) {
             record.add(tally, now);
         }
+    }
+
+    /// Since when a version serves again that was out.
+    pub(crate) fn returned(&self, identity: Identity) -> Option<Time> {
+        let record = self.records.get(self.place(identity).ok()?)?;
+        (record.since > 0).then(|| Time::from_unix_seconds(record.since.into()))
     }
 
     /// Adds what a worker has counted, has guards look at the sum, and gives what they changed. `judges` says whose guards look,
@@ -194,18 +200,26 @@ impl Ledger {
         record.map_or(Standing::Serving, |record| record.standing(guard))
     }
 
-    /// Forgets what was touched least of what the rules no longer have, what is out last of all. To be asked after
-    /// [`Ledger::judge`], which touches the versions of the list.
+    /// Forgets versions that the list does not have, but for some: those that are out, and then those that were touched last.
     pub fn prune(&mut self, list: &Watchlist) {
-        while self.records.len() > list.0.len() + MOST_UNLISTED {
-            let oldest = self
-                .records
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, record)| (record.state != State::Serving, record.touched()));
-            let Some((oldest, _)) = oldest else { return };
-            self.records.remove(oldest);
+        if self.records.len() <= MOST_UNLISTED {
+            return;
         }
+        let mut stays = vec![false; self.records.len()];
+        let listed = list.iter().filter_map(|watched| self.place(watched.identity).ok());
+        listed.for_each(|at| stays.get_mut(at).into_iter().for_each(|stays| *stays = true));
+        // The best of the others, the least of them first.
+        let mut kept: Vec<((bool, u32), usize)> = Vec::new();
+        for (at, record) in self.records.iter().enumerate().filter(|(at, _)| stays.get(*at) == Some(&false)) {
+            let worth = ((record.state != State::Serving, record.touched()), at);
+            kept.insert(kept.partition_point(|other| *other < worth), worth);
+            if kept.len() > MOST_UNLISTED {
+                kept.remove(0);
+            }
+        }
+        kept.iter().for_each(|(_, at)| stays.get_mut(*at).into_iter().for_each(|stays| *stays = true));
+        let mut stays = stays.into_iter();
+        self.records.retain(|_| stays.next().unwrap_or(true));
     }
 
     fn tally(&mut self, identity: Identity, guard: &Guard, now: Time) -> Option<Tally> {
@@ -228,7 +242,7 @@ fn seconds(now: Time) -> u32 {
 impl Record {
     fn new(identity: Identity, slice: u32, now: Time) -> Self {
         let newest = seconds(now) / slice.max(1);
-        Self { identity, slice, newest, state: State::Serving, since: seconds(now), slices: Default::default() }
+        Self { identity, slice, newest, state: State::Serving, since: 0, slices: Default::default() }
     }
 
     /// Goes on to the slice of this moment. A window of another length begins anew; so does one from which the clock has
@@ -242,22 +256,22 @@ impl Record {
         while self.newest < current {
             // Whatever the ring held is past after a whole round.
             self.newest = (self.newest + 1).max(current.saturating_sub(RING));
-            *self.at(self.newest) = Tally::default();
+            if let Some(slice) = self.at(self.newest) {
+                *slice = Tally::default();
+            }
         }
     }
 
     /// In slices as the last judge has cut them: an older configuration may cut them otherwise, and adds all the same.
     fn add(&mut self, tally: Tally, now: Time) {
         self.advance(self.slice, now);
-        self.at(seconds(now) / self.slice.max(1)).add(tally);
+        if let Some(slice) = self.at(seconds(now) / self.slice.max(1)) {
+            slice.add(tally);
+        }
     }
 
-    fn at(&mut self, number: u32) -> &mut Tally {
-        let [first, rest @ ..] = &mut self.slices;
-        match number as usize % SLICES {
-            0 => first,
-            at => rest.get_mut(at - 1).unwrap_or(first),
-        }
+    fn at(&mut self, number: u32) -> Option<&mut Tally> {
+        self.slices.get_mut(number as usize % SLICES)
     }
 
     fn sum(&self) -> Tally {

@@ -136,7 +136,11 @@ fn a_request_without_an_answer_counts_once_and_while_it_waits() {
 fn a_tenth_comes_back_and_late_answers_do_not_count_against_it() {
     let mut proxy = proxy(&guarded(&json!({"max_percent": 5, "window": "10s", "for": "5s"})));
     proxy.advance(SECOND).unwrap();
-    let before = proxy.worker(0).get("/").start().unwrap();
+    let mut before: Vec<_> = (0..20).map(|number| proxy.worker(number % 2).get("/").start().unwrap()).collect();
+    let mut answer = |from: usize| {
+        let late = before.iter_mut().skip(from).take(10);
+        late.for_each(|stream| drop(stream.respond(HeaderMap::response().with(":status", "504")).unwrap()));
+    };
     answers(&proxy, &[500; 10]);
     proxy.advance(2 * SECOND).unwrap();
     check(&proxy, "v1");
@@ -148,12 +152,12 @@ fn a_tenth_comes_back_and_late_answers_do_not_count_against_it() {
     assert_eq!((Some(1), 1), (state(&proxy), lines(&proxy, "a tenth")));
     let tenth = share(&proxy);
     assert!((10..=80).contains(&tenth), "{tenth} of 400");
-    for _ in 0..5 {
-        drop(before.request());
-    }
-    drop(before);
+    answer(0);
     proxy.advance(11 * SECOND).unwrap();
     assert_eq!((400, Some(0), 1), (share(&proxy), state(&proxy), lines(&proxy, "serves again")));
+    answer(10);
+    proxy.advance(3 * SECOND).unwrap();
+    assert_eq!((400, 1), (share(&proxy), count(&proxy, "guard_trips")));
 }
 
 #[test]
@@ -189,16 +193,24 @@ fn thirty_pushes_leave_a_version_out_and_nothing_behind() {
 #[test]
 fn a_draining_configuration_counts_and_the_new_one_judges() {
     let document = |most: u32| guarded(&json!({"max_percent": most}));
-    let mut proxy = proxy(&document(5));
-    proxy.advance(SECOND).unwrap();
-    let mut old: Vec<_> = (0..10).map(|number| proxy.worker(number % 2).get("/").start().unwrap()).collect();
-    proxy.push(document(4).to_string()).unwrap();
-    old.iter_mut().for_each(|stream| drop(stream.respond(HeaderMap::response().with(":status", "500")).unwrap()));
-    // The old roots end with their streams, and hand over what they have counted.
-    drop(old);
-    proxy.advance(2 * SECOND).unwrap();
-    check(&proxy, "v1");
-    assert!(proxy.workers().iter().all(|worker| worker.roots().len() == 1 && worker.timers().len() == 1));
+    for (old, new, expected) in [(5, 99, "v2"), (99, 5, "v1")] {
+        let mut proxy = proxy(&document(old));
+        proxy.advance(SECOND).unwrap();
+        let mut before: Vec<_> = (0..16).map(|number| proxy.worker(number % 2).get("/").start().unwrap()).collect();
+        proxy.push(document(new).to_string()).unwrap();
+        let of_both = [500, 500, 500, 200].iter().cycle();
+        for (stream, status) in before.iter_mut().zip(of_both) {
+            drop(stream.respond(HeaderMap::response().with(":status", status.to_string())).unwrap());
+        }
+        // Ticks of old and new roots, then the old ones end with their streams.
+        proxy.advance(2 * SECOND).unwrap();
+        check(&proxy, expected);
+        drop(before);
+        proxy.advance(2 * SECOND).unwrap();
+        check(&proxy, expected);
+        assert_eq!(12, count(&proxy, "guard_failures"), "{old} then {new}");
+        assert!(proxy.workers().iter().all(|worker| worker.roots().len() == 1 && worker.timers().len() == 1));
+    }
 }
 
 #[test]

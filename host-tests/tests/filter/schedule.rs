@@ -52,10 +52,10 @@ fn steps_take_effect_on_the_tick_and_are_shown() {
     let said: Vec<_> =
         proxy.log().into_iter().filter(|line| line.text.contains("schedule")).map(|line| line.text).collect();
     let expected = [
-        "it waits for 4 s; v2 has 0.0000 %",
-        "step 1 of 3 for 30 s; v2 has 30.0000 %",
-        "step 2 of 3 for 30 s; v2 has 60.0000 %",
-        "step 3 of 3 until the document changes; v2 has 100.0000 %",
+        "before step 1 of 3, for 4 s; v2 has 0.0000 %",
+        "in step 1 of 3, for 30 s; v2 has 30.0000 %",
+        "in step 2 of 3, for 30 s; v2 has 60.0000 %",
+        "in step 3 of 3, until the document changes; v2 has 100.0000 %",
     ];
     assert_eq!(expected.map(|what| format!("serin: rollouts.shop.schedule: {what}")), *said, "once an Envoy");
 }

@@ -28,10 +28,7 @@ pub(super) fn read(
 ) -> Option<Box<Guard>> {
     let object = Object::read(rollout.get("guard")?, rollout.field("guard"), &FIELDS, report)?;
     if ways.split == Split::Native {
-        report.conflict(
-            &object.path,
-            "split: native leaves the choice to the route, so nobody knows who failed; expected no guard",
-        );
+        report.conflict(&object.path, "split: native leaves the choice to the route; expected no guard");
     }
     object.require(report, "max_percent", "the percentage of requests that may fail, such as 5");
     let most = number(&object, "max_percent", 0.0, 99.0, report);

@@ -14,7 +14,7 @@ const MOST_STEPS: usize = 100;
 const MOST_PAUSES: usize = 100;
 const MOMENT: &str = "a moment such as \"2026-11-21T09:00:00Z\" or \"2026-11-21T10:00:00+01:00\"";
 const LENGTH: &str = "a duration of whole seconds from 1s to 400d";
-const STEPS: &str = "a list such as [{weight: 5, for: 10m}, {weight: 5, to: 50, for: 1h}, {weight: 50}]";
+const STEPS: &str = "a list such as [{weight: 5, for: 10m}, {weight: 50}]";
 
 /// The schedule of a rollout, if there is a sound one.
 pub(super) fn read(

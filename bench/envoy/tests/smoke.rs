@@ -25,8 +25,8 @@ async fn chains_are_measured() {
     let measured = chains(&tools(), &Plan::smoke()).await.unwrap();
     measured.iter().for_each(|(name, series)| check(name, series));
     for (scenario, kind) in SCENARIOS {
-        let lua =
-            (!["user_hash", "signed", "hosts_not_covered"].contains(&scenario)).then(|| format!("lua/{scenario}"));
+        let lua = (!["user_hash", "signed", "guard", "hosts_not_covered"].contains(&scenario))
+            .then(|| format!("lua/{scenario}"));
         let others = ["none", "empty_sdk", "empty_trimmed"].map(|filter| format!("{filter}/{kind}"));
         for name in others.into_iter().chain([format!("serin/{scenario}")]).chain(lua) {
             assert!(measured.contains_key(&name), "{name} was not measured");

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Behaviour, Crowd, Setup, Visitor};
 use tokio::time::{Instant, sleep};
@@ -135,6 +135,48 @@ async fn pushes_while_it_is_out_change_nothing() -> Result<()> {
     traffic.round().await?;
     assert_share(crowd.take_report().visitor_share("v2"), 0.5, VISITORS);
     traffic.stop().await
+}
+
+/// A version is out, another one has a schedule, and documents come and go.
+#[tokio::test]
+async fn a_thousand_pushes_leave_no_memory_behind() -> Result<()> {
+    let mut site = Site::start(&Setup::from_env()?, guarded(&json!({"max_percent": 5}))?).await?;
+    let crowd = Crowd::new(site.envoy.address(), HOST, 50, 16)?;
+    let traffic = crowd.keep_visiting();
+    site.upstreams.set("v2", Behaviour::Status(500))?;
+    until_out(&site, 1).await?;
+    traffic.stop().await?;
+    let mut kibibytes = Vec::new();
+    for push in 1..=1_200 {
+        let mut document = guarded(&json!({"max_percent": 5}))?;
+        let release = format!("r{push}");
+        let schedule = json!({"version": "b", "start": "2026-11-21T09:00:00Z", "steps": [{"weight": 50}]});
+        document["rollouts"][format!("other-{push}")] = json!({
+            "match": [{"hosts": [format!("h{push}.example.com")]}], "stable": "a", "release": release,
+            "versions": {"a": {"cluster": "v1"}, "b": {"cluster": "v1"}},
+            "schedule": schedule, "guard": {"max_percent": 5},
+        });
+        site.envoy.push(document).await?;
+        let other = [("host", format!("h{push}.example.com"))];
+        let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        serin_envoy::Visitor::of(HOST)?.get(&mut site.connection(), "/", &other).await?;
+        // The first pushes have the allocator find its size.
+        if push == 200 || push == 1_200 {
+            kibibytes.push(resident(site.envoy.id())?);
+        }
+    }
+    println!("{} KiB after 200 pushes, {} KiB after 1,200", kibibytes[0], kibibytes[1]);
+    assert!(kibibytes[1] < kibibytes[0] + 8 * 1_024, "{kibibytes:?}");
+    crowd.visit(1).await?;
+    assert_eq!(50, crowd.take_report().visitors_on("v1"));
+    Ok(())
+}
+
+/// The resident memory of a process, in KiB (`proc_pid_status(5)`).
+fn resident(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 #[tokio::test]

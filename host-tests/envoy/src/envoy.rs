@@ -32,6 +32,11 @@ impl Envoy {
         self.running.admin_address()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// The file that the rules are in; a new one is moved over it.
     pub fn rules_file(&self) -> PathBuf {
         self.running.path(RESOURCE)

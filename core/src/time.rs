@@ -117,7 +117,7 @@ fn days_before(year: u64, month: u64) -> u64 {
 
 /// The number that one to `most` decimal digits spell; `most` is small enough that it cannot overflow.
 #[inline]
-fn digits(text: &[u8], most: usize) -> Option<u64> {
+pub(crate) fn digits(text: &[u8], most: usize) -> Option<u64> {
     let sound = (1..=most).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     sound.then(|| text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }

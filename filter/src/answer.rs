@@ -86,7 +86,7 @@ impl Awaited {
         most.zip(passed).is_some_and(|(most, passed)| passed > most.into())
     }
 
-    /// Envoy's other answers, of timeouts or overload, say nothing about it.
+    /// Another 503 of Envoy's own, of overload for one, says nothing about it. A timeout does: there was a connection.
     fn learn_of_the_upstream(&self, answer: Answered, configured: &Configured) {
         let upstream = match if answer.may_be_envoys() { host::response_flags() } else { 0 } {
             0 => Upstream::Answered,

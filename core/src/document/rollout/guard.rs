@@ -9,6 +9,7 @@ use super::versions::Listed;
 use crate::guard::{Guard, Identity};
 use crate::node::Node;
 use crate::rules::{Split, Ways};
+use crate::time::digits;
 
 const FIELDS: [&str; 7] = ["window", "failures", "max_percent", "confidence", "worse_than_stable", "for", "share"];
 const MOST_STATUSES: usize = 32;
@@ -105,15 +106,11 @@ fn read_statuses(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> O
 }
 
 fn statuses(text: &str) -> Option<RangeInclusive<u16>> {
-    let whole = |text: &[u8]| {
-        text.iter()
-            .all(u8::is_ascii_digit)
-            .then(|| text.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
-    };
-    match text.as_bytes() {
-        [class @ b'1'..=b'5', b'x', b'x'] => whole(&[*class, b'0', b'0']).map(|first| first..=first + 99),
-        [a, b, c] => whole(&[*a, *b, *c]).map(|only| only..=only),
-        [a, b, c, b'-', d, e, f] => Some(whole(&[*a, *b, *c])?..=whole(&[*d, *e, *f])?),
+    let status = |text: [u8; 3]| digits(&text, 3).and_then(|status| u16::try_from(status).ok());
+    match *text.as_bytes() {
+        [class @ b'1'..=b'5', b'x', b'x'] => status([class, b'0', b'0']).map(|first| first..=first + 99),
+        [a, b, c] => status([a, b, c]).map(|only| only..=only),
+        [a, b, c, b'-', d, e, f] => Some(status([a, b, c])?..=status([d, e, f])?),
         _ => None,
     }
 }

@@ -106,6 +106,13 @@ impl Current {
         self.rollouts.iter().flatten().any(|of| of.before != of.standings)
     }
 
+    /// How many slots a version owns now, by the document's weights and the schedule.
+    pub fn slots(&self, rules: &Rules, rollout: usize, version: VersionId) -> u32 {
+        let scheduled = self.of(rollout).and_then(OfRollout::shares).map(|shares| &shares.intervals);
+        let intervals = scheduled.or_else(|| rules.rollout(rollout)?.intervals());
+        intervals.map_or(0, |intervals| intervals.width(version))
+    }
+
     /// Notes what a response says of a version's cluster; whether the version is missing from now on and was not before. `tries`
     /// is what [`Current::tries`] said of the request.
     #[inline(never)]

@@ -238,7 +238,7 @@ impl Configured {
 
     fn show_schedules(&self, root: (&str, u32)) {
         if let Mode::Active(rules) = &self.mode {
-            self.schedules.borrow_mut().show(root, rules, self.now());
+            self.schedules.borrow_mut().show(root, rules, &self.current(), self.now());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Schedules made visible: gauges, and one line an Envoy in the log at every change.
 
-use serin_core::{Phase, Rollout, Rules, Said, Schedule, Time, series};
+use serin_core::{Current, Phase, Rollout, Rules, Said, Schedule, Time, series};
 
 use crate::host::{self, Metric, MetricKind};
 use crate::vm;
@@ -26,13 +26,14 @@ impl Shown {
     }
 
     /// Shows what schedules have come to, but those that a newer configuration shows.
-    pub(crate) fn show(&mut self, (plugin, root): (&str, u32), rules: &Rules, now: Time) {
+    pub(crate) fn show(&mut self, (plugin, root): (&str, u32), rules: &Rules, current: &Current, now: Time) {
         let names: Vec<u64> = self.0.iter().map(|one| one.name).collect();
         for one in &mut self.0 {
             let Some(rollout) = rules.rollout(one.rollout) else { continue };
             let Some(schedule) = rollout.schedule() else { continue };
             if vm::is_newest_with(plugin, root, rollout.name(), is_scheduled) {
-                one.show(plugin, rollout, schedule, now, &names);
+                let slots = current.slots(rules, one.rollout, schedule.version());
+                one.show(plugin, (rollout, schedule, slots), now, &names);
             }
         }
     }
@@ -49,7 +50,8 @@ impl Shown {
 }
 
 impl One {
-    fn show(&mut self, plugin: &str, rollout: &Rollout, schedule: &Schedule, now: Time, names: &[u64]) {
+    fn show(&mut self, plugin: &str, of: (&Rollout, &Schedule, u32), now: Time, names: &[u64]) {
+        let (rollout, schedule, slots) = of;
         let moment = schedule.at(now);
         let steps = schedule.steps();
         let (step, paused) = match moment.phase {
@@ -58,7 +60,6 @@ impl One {
             Phase::Paused(index) => (index + 1, true),
             Phase::Done => (steps + 1, false),
         };
-        let slots = rollout.intervals_at(now).map_or(0, |intervals| intervals.width(schedule.version()));
         let left = moment.left.unwrap_or_default();
         let values = [number(step), paused.into(), slots, number(left)];
         for (gauge, value) in self.gauges.get_or_insert_with(|| define(rollout)).iter().zip(values) {

@@ -41,10 +41,10 @@ pub(super) fn make_trap(module: &mut Module, id: FunctionId) {
     module.funcs.get_mut(id).kind = FunctionKind::Local(body.local_func(args));
 }
 
-/// The functions of the SDK that make host calls.
+/// The functions of the SDK that make host calls, themselves or through another one of the SDK.
 fn wrappers(module: &Module) -> BTreeSet<FunctionId> {
     let host_calls = module.imports.iter().filter(|import| import.module == PROXY_MODULE);
-    let host_calls: BTreeSet<FunctionId> = host_calls
+    let mut make_them: BTreeSet<FunctionId> = host_calls
         .filter_map(|import| match import.kind {
             ImportKind::Function(id) => Some(id),
             _ => None,
@@ -52,11 +52,21 @@ fn wrappers(module: &Module) -> BTreeSet<FunctionId> {
         .collect();
     let of_sdk = |name: &str| name.contains(SDK) && !name.contains(OURS);
     let locals = module.funcs.iter_local();
-    locals
+    let mut others: Vec<(FunctionId, BTreeSet<FunctionId>)> = locals
         .filter(|(id, _)| module.funcs.get(*id).name.as_deref().is_some_and(of_sdk))
-        .filter(|(_, function)| !called_by(function).is_disjoint(&host_calls))
-        .map(|(id, _)| id)
-        .collect()
+        .map(|(id, function)| (id, called_by(function)))
+        .collect();
+    let mut wrappers = BTreeSet::new();
+    loop {
+        let (found, rest): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, called)| !called.is_disjoint(&make_them));
+        if found.is_empty() {
+            return wrappers;
+        }
+        others = rest;
+        make_them.extend(found.iter().map(|(id, _)| *id));
+        wrappers.extend(found.into_iter().map(|(id, _)| id));
+    }
 }
 
 /// The functions that run when the host calls in, as far as they are called by name and not through a table.

@@ -86,7 +86,7 @@ impl Stream {
 }
 
 /// Learns from the answer at hand, and gives its status.
-#[cold]
+#[inline(never)]
 fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
     let answer = Answered::read(ends);
     awaited.answered(answer, configured);

@@ -145,14 +145,14 @@ impl Current {
         self.of(rollout).is_some_and(|of| of.missing & version.bit() != 0)
     }
 
-    /// Whether what is missing since a moment is still.
-    pub fn is_missing(since: Time, now: Time) -> bool {
+    /// Whether what is missing since a moment is not to be tried yet.
+    fn is_missing(since: Time, now: Time) -> bool {
         since <= now && now.seconds_since(since) < MISSING_SECONDS
     }
 
-    /// Has versions missing since a moment, as another configuration knew them.
+    /// Has versions missing since a moment, as another configuration knew them. Where that is past one request tries.
     #[inline(never)]
-    pub fn miss(&mut self, rules: &Rules, known: &[(Identity, Time)]) {
+    pub fn miss(&mut self, rules: &Rules, known: &[(Identity, Time)], now: Time) {
         if known.is_empty() {
             return;
         }
@@ -162,7 +162,10 @@ impl Current {
             for version in versions {
                 let identity = rollout.identity(version);
                 if let Some((_, since)) = known.iter().find(|(known, _)| Some(*known) == identity) {
-                    self.change(index, |of| of.miss(version, *since));
+                    self.change(index, |of| {
+                        of.miss(version, *since);
+                        of.expire(now);
+                    });
                 }
             }
         }

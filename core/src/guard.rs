@@ -87,6 +87,11 @@ impl Guard {
         self.slower_than
     }
 
+    /// Whether it looks at this version of this rollout, cluster and release.
+    pub fn watches(&self, identity: Identity) -> bool {
+        self.identities.contains(&identity)
+    }
+
     /// What is counted apart for a version.
     #[inline]
     pub(crate) fn identity(&self, version: VersionId) -> Option<Identity> {

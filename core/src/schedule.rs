@@ -3,8 +3,11 @@
 //! A function of the moment alone, so every proxy comes to the same weight at the same time, whenever it was started and
 //! however its clock has jumped.
 
+mod said;
+
 use crate::rules::{Rollout, VersionId};
 use crate::time::Time;
+pub use said::Said;
 
 /// Weights inside a schedule are in thousandths of the document's, so that a ramp is straight and not a stair.
 pub(crate) const THOUSANDTHS: u32 = 1_000;
@@ -178,37 +181,5 @@ impl Step {
         };
         let sum = at(self.weight) * (seconds - passed) + at(self.to) * passed;
         u32::try_from(sum / seconds).unwrap_or_default()
-    }
-}
-
-/// What was said last of a schedule, as workers share it: thirteen bytes for each.
-#[derive(Clone, Copy, Debug)]
-pub struct Said {
-    /// What stands for the rollout's name.
-    pub name: u64,
-    /// The step, from 1; 0 before the start.
-    pub step: u32,
-    /// Whether it is paused.
-    pub paused: bool,
-}
-
-impl Said {
-    /// The bytes of all with this one in them; `None` if it stands there already. What was said of schedules other than those of
-    /// these names is forgotten.
-    #[inline(never)]
-    pub fn added_to(self, all: &[u8], names: &[u64]) -> Option<Vec<u8>> {
-        let mut said = self.name.to_le_bytes().to_vec();
-        said.extend_from_slice(&self.step.to_le_bytes());
-        said.push(self.paused.into());
-        let (known, _) = all.as_chunks::<13>();
-        if known.iter().any(|one| *one == *said) {
-            return None;
-        }
-        let stays = |one: &&[u8; 13]| {
-            let name = one.first_chunk::<8>().map(|name| u64::from_le_bytes(*name));
-            name != Some(self.name) && name.is_some_and(|name| names.contains(&name))
-        };
-        known.iter().filter(stays).for_each(|one| said.extend_from_slice(one));
-        Some(said)
     }
 }

@@ -55,7 +55,7 @@ fn trips(rules: &Rules, traffic: &mut Traffic, seconds: u32, most: usize) -> Vec
         if tally.requests > 0 {
             ledger.add(identity, rollout.guard().unwrap(), tally, now);
         }
-        let changes = ledger.judge(rules, &list, now, &|_| true);
+        let changes = ledger.judge(rules, &list, now, &|_, _| true);
         trips.extend(
             changes
                 .iter()

@@ -268,7 +268,7 @@ fn any_schedule() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Second by second, held against a clock that is stopped and counted by hand.
+    /// Second by second: while it stands still nothing moves, and what is left counts down to the next change.
     #[test]
     fn the_clock_stands_still_in_pauses_and_only_there(document in any_schedule()) {
         let rules = Rules::parse(document.as_bytes(), &Surroundings::default()).rules.unwrap();

@@ -8,6 +8,8 @@ use crate::root::Configured;
 /// Flags of Envoy's `StreamInfo::CoreResponseFlag`, by their bits in the attribute `response.flags`.
 const NO_HEALTHY_UPSTREAM: u64 = 0x2;
 const UPSTREAM_CONNECTION_FAILURE: u64 = 0x20;
+/// Also of an application's own answer, once it was asked often enough.
+const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x8000;
 const NO_CLUSTER_FOUND: u64 = 0x100_0000;
 
 /// What an answer is waited for with.
@@ -35,9 +37,9 @@ impl Answered {
         if ends { host::response_statuses() } else { Self { status: host::response_status(), grpc: None } }
     }
 
-    /// Whether Envoy may have answered in the place of an upstream: with 503, and to gRPC with `UNAVAILABLE`.
+    /// Whether Envoy may have answered in the place of an upstream: with 503 or 504, and to gRPC with `UNAVAILABLE`.
     fn may_be_envoys(self) -> bool {
-        self.status == 503 || self.grpc == Some(14)
+        matches!(self.status, 503 | 504) || self.grpc == Some(14)
     }
 
     pub(crate) fn new(status: u16, grpc: Option<u16>) -> Self {
@@ -68,11 +70,14 @@ impl Awaited {
         }
     }
 
-    /// Whether no answer has come for so long that it is a failure; then it is counted as one.
-    pub(crate) fn is_given_up(&self, configured: &Configured, now: Option<u64>) -> bool {
-        let Some(identity) = self.lessons.counted_for.filter(|_| self.is_late(configured, now)) else { return false };
-        self.count(identity, true, configured);
-        true
+    /// Counts a failure if no answer has come for so long that it is one. The answer is not counted any more then, but still
+    /// tells of the cluster.
+    pub(crate) fn give_up(&mut self, configured: &Configured, now: Option<u64>) {
+        if self.is_late(configured, now)
+            && let Some(identity) = self.lessons.counted_for.take()
+        {
+            self.count(identity, true, configured);
+        }
     }
 
     /// The clock that does not jump, where time matters.
@@ -86,14 +91,16 @@ impl Awaited {
         most.zip(passed).is_some_and(|(most, passed)| passed > most.into())
     }
 
-    /// Another 503 of Envoy's own, of overload for one, says nothing about it. A timeout does: there was a connection.
+    /// What else Envoy answers of its own, at overload or after its timeout, says nothing about it: there may have been no
+    /// connection yet.
     fn learn_of_the_upstream(&self, answer: Answered, configured: &Configured) {
-        let upstream = match if answer.may_be_envoys() { host::response_flags() } else { 0 } {
-            0 => Upstream::Answered,
-            flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
-            flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
-            _ => return,
-        };
+        let upstream =
+            match if answer.may_be_envoys() { host::response_flags() & !UPSTREAM_RETRY_LIMIT_EXCEEDED } else { 0 } {
+                0 => Upstream::Answered,
+                flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
+                flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
+                _ => return,
+            };
         configured.note_upstream(self.rollout, self.lessons.version, upstream, self.tries);
     }
 

@@ -48,7 +48,7 @@ impl Counter {
         if let Some((bytes, _)) = host::shared_data(&key(plugin)) {
             current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
         }
-        metrics::show_standings(rules, &self.list, current, &|_| true);
+        metrics::show_standings(rules, &self.list, current, true, &|_, _| true);
     }
 
     /// Adds to the ledger, has the guards look at it, and takes over what they make of the versions.
@@ -58,7 +58,10 @@ impl Counter {
         }
         let (plugin, id) = root;
         let key = key(plugin);
-        let judges = |rollout: &Rollout| vm::is_newest_with(plugin, id, rollout.name(), is_guarded);
+        let judges = |rollout: &Rollout, identity: Identity| {
+            let watches = |newer: &Rollout| newer.guard().is_some_and(|guard| guard.watches(identity));
+            vm::is_newest_with(plugin, id, rollout.name(), &watches)
+        };
         let mut seen = None;
         for _ in 0..TRIES {
             let Some((bytes, version)) = host::shared_data(&key) else {
@@ -77,15 +80,20 @@ impl Counter {
             }
             seen = Some(before);
         }
-        if seen.is_some_and(|ledger| current.follow_guards(rules, &self.list, &ledger)) {
-            metrics::show_standings(rules, &self.list, current, &judges);
-        }
+        let changed = seen.is_some_and(|ledger| current.follow_guards(rules, &self.list, &ledger));
+        // What is not serving is shown at every tick: a root of another VM may have ended, and shown that nothing is out.
+        let shows = |rollout: &Rollout, version: &str| {
+            vm::is_newest_with(plugin, id, rollout.name(), &|newer| guards(newer, version))
+        };
+        metrics::show_standings(rules, &self.list, current, changed, &shows);
     }
 
     /// Has nothing shown any more of versions that no other configuration guards.
     pub(crate) fn end(&self, (plugin, root): (&str, u32), rules: &Rules) {
-        let last = |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), is_guarded);
-        metrics::show_standings(rules, &self.list, &Current::default(), &last);
+        let last = |rollout: &Rollout, version: &str| {
+            vm::is_last_with(plugin, root, rollout.name(), &|other| guards(other, version))
+        };
+        metrics::show_standings(rules, &self.list, &Current::default(), true, &last);
     }
 
     /// What was counted here is in the ledger now, and what changed with it is told by nobody else.
@@ -99,8 +107,9 @@ impl Counter {
     }
 }
 
-fn is_guarded(rollout: &Rollout) -> bool {
-    rollout.guard().is_some()
+/// Whether a rollout has a guard, and a version of this name.
+fn guards(rollout: &Rollout, version: &str) -> bool {
+    rollout.guard().is_some() && rollout.version_named(version.as_bytes()).is_some()
 }
 
 /// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.

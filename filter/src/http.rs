@@ -67,20 +67,18 @@ impl Stream {
         }
     }
 
-    /// Stops waiting for an answer that has not come in time, if the stream works by this configuration.
+    /// Counts an answer that has not come in time, if the stream works by this configuration.
     pub(crate) fn give_up(&mut self, configured: &Rc<Configured>, now: Option<u64>) {
-        if Rc::ptr_eq(configured, &self.configured)
-            && self.awaited.as_ref().is_some_and(|awaited| awaited.is_given_up(configured, now))
-        {
-            self.awaited = None;
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| Rc::ptr_eq(configured, &self.configured)) {
+            awaited.give_up(configured, now);
         }
     }
 
     /// Ends, perhaps without an answer.
     #[inline]
-    pub(crate) fn end(&self) {
-        if let Some(awaited) = &self.awaited {
-            awaited.is_given_up(&self.configured, awaited.clock());
+    pub(crate) fn end(mut self) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.give_up(&self.configured, awaited.clock());
         }
     }
 }

@@ -116,19 +116,27 @@ pub(crate) fn count_missing(rules: &Rules, rollout: usize, version: VersionId) {
     }
 }
 
-/// Shows what guards have made of versions: 0 serves, 1 a tenth, 2 out. A version that was never out has no gauge. Those of
-/// rollouts that a newer configuration shows are left to that.
-pub(crate) fn show_standings(rules: &Rules, list: &Watchlist, current: &Current, shows: &dyn Fn(&Rollout) -> bool) {
+/// Shows what guards have made of versions: 0 serves, 1 a tenth, 2 out. A version that was never out has no gauge. Those that
+/// serve are only shown with `all`, and those that another configuration shows are left to that.
+pub(crate) fn show_standings(
+    rules: &Rules,
+    list: &Watchlist,
+    current: &Current,
+    all: bool,
+    shows: &dyn Fn(&Rollout, &str) -> bool,
+) {
     for watched in list.iter() {
-        let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
         let value = match current.standing(watched.rollout, watched.version) {
             Standing::Serving => 0,
             Standing::Trial { .. } => 1,
             Standing::Out { .. } => 2,
         };
+        let Some((rollout, version)) = named(rules, watched.rollout, watched.version) else { continue };
+        if !all && value == 0 || !shows(rollout, version) {
+            continue;
+        }
         let name = series("guard_state", &[("rollout", rollout.name()), ("version", version)]);
-        let gauge = || if value > 0 { vm::metric(MetricKind::Gauge, &name) } else { vm::known_metric(&name) };
-        if let (true, Some(gauge)) = (shows(rollout), gauge()) {
+        if let Some(gauge) = if value > 0 { vm::metric(MetricKind::Gauge, &name) } else { vm::known_metric(&name) } {
             gauge.set(value);
         }
     }

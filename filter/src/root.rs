@@ -150,7 +150,7 @@ impl Configured {
         if let Mode::Active(rules) = &self.mode {
             let mut current = self.current.borrow_mut();
             self.guards.borrow().read(plugin, rules, &mut current);
-            current.miss(rules, &vm::missing(self.now()));
+            current.miss(rules, &vm::missing(), self.now());
         }
     }
 
@@ -199,21 +199,33 @@ impl Configured {
     /// Whether a request that this version was decided for tries whether its cluster is back.
     #[inline]
     pub(crate) fn tries(&self, rollout: usize, version: VersionId) -> bool {
-        self.current.borrow_mut().tries(rollout, version, self.now())
+        let tries = self.current.borrow_mut().tries(rollout, version, self.now());
+        if tries {
+            self.remember(rollout, version, Some(self.now()));
+        }
+        tries
     }
 
     /// Notes what a response says of a version's cluster.
     pub(crate) fn note_upstream(&self, rollout: usize, version: VersionId, upstream: Upstream, tries: bool) {
         let Mode::Active(rules) = &self.mode else { return };
         let is_lost = self.current.borrow_mut().note(rollout, version, upstream, tries, self.now());
-        if upstream != Upstream::Answered
-            && self.current.borrow().is_lost(rollout, version)
-            && let Some(identity) = rules.rollout(rollout).and_then(|rollout| rollout.identity(version))
-        {
-            vm::note_missing(identity, self.now());
+        if upstream != Upstream::Answered && self.current.borrow().is_lost(rollout, version) {
+            self.remember(rollout, version, Some(self.now()));
+        } else if tries && upstream == Upstream::Answered {
+            self.remember(rollout, version, None);
         }
         if is_lost {
             metrics::count_missing(rules, rollout, version);
+        }
+    }
+
+    /// Has the next configuration know since when a version is missing.
+    #[inline(never)]
+    fn remember(&self, rollout: usize, version: VersionId, since: Option<Time>) {
+        let Mode::Active(rules) = &self.mode else { return };
+        if let Some(identity) = rules.rollout(rollout).and_then(|rollout| rollout.identity(version)) {
+            vm::note_missing(identity, since);
         }
     }
 

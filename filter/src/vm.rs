@@ -6,13 +6,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serin_core::{Current, Identity, Rollout, Rules, Time};
+use serin_core::{Identity, Rollout, Rules, Time};
 use siphasher::sip::SipHasher13;
 
 use crate::host::{self, Metric, MetricKind};
 
 /// So many series at most; what comes later is counted as `other`.
 const MOST_SERIES: usize = 5_000;
+
+/// So many versions that are missing are remembered for the next configuration, the latest.
+const MOST_MISSING: usize = 64;
 
 thread_local! {
     static PLUGINS: RefCell<Vec<Plugin>> = RefCell::default();
@@ -57,7 +60,7 @@ pub(crate) fn same_document(plugin: &str, root: u32, document: u64) -> Option<In
 }
 
 /// Whether no newer live root of this plugin has a rollout of this name that has something: an older one drains.
-pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str, has: fn(&Rollout) -> bool) -> bool {
+pub(crate) fn is_newest_with(plugin: &str, root: u32, rollout: &str, has: &dyn Fn(&Rollout) -> bool) -> bool {
     !is_known(plugin, Some(root), &|live| live.in_force.rules.rollout_named(rollout).is_some_and(has))
 }
 
@@ -67,7 +70,7 @@ pub(crate) fn is_newest(plugin: &str, root: u32) -> bool {
 }
 
 /// Whether no other live root of this plugin has a rollout of this name that has something.
-pub(crate) fn is_last_with(plugin: &str, root: u32, rollout: &str, has: fn(&Rollout) -> bool) -> bool {
+pub(crate) fn is_last_with(plugin: &str, root: u32, rollout: &str, has: &dyn Fn(&Rollout) -> bool) -> bool {
     let has = |rules: &Rules| rules.rollout_named(rollout).is_some_and(has);
     !is_known(plugin, None, &|live| live.root != root && has(&live.in_force.rules))
 }
@@ -83,18 +86,22 @@ fn is_known(plugin: &str, after: Option<u32>, wanted: &dyn Fn(&Live) -> bool) ->
     })
 }
 
-/// Notes that a version is missing since a moment, so that the next configuration knows; what is past is forgotten.
-pub(crate) fn note_missing(identity: Identity, since: Time) {
+/// Notes that a version is missing since a moment, or not any more, so that the next configuration knows.
+pub(crate) fn note_missing(identity: Identity, since: Option<Time>) {
     MISSING.with_borrow_mut(|missing| {
-        missing.retain(|(known, at)| *known != identity && Current::is_missing(*at, since));
-        missing.push((identity, since));
+        missing.retain(|(known, _)| *known != identity);
+        if missing.len() == MOST_MISSING {
+            missing.remove(0);
+        }
+        if let Some(since) = since {
+            missing.push((identity, since));
+        }
     });
 }
 
-/// The versions that are known to be missing now, and since when.
-pub(crate) fn missing(now: Time) -> Vec<(Identity, Time)> {
-    MISSING
-        .with_borrow(|missing| missing.iter().filter(|(_, since)| Current::is_missing(*since, now)).copied().collect())
+/// The versions that are known to be missing, and since when.
+pub(crate) fn missing() -> Vec<(Identity, Time)> {
+    MISSING.with_borrow(Clone::clone)
 }
 
 /// The rules that a broken document of this plugin leaves in force: those of the live roots, or the last ones there were.

@@ -53,8 +53,9 @@ async fn a_version_that_fails_is_taken_out() -> Result<()> {
         site.upstreams.set("v2", behaviour)?;
         let traffic = crowd.keep_visiting();
         let out_after = until_out(&site, 1).await?;
-        // Evidence is there at once, or as soon as an answer is known to be late; then two ticks.
-        assert!(out_after < Duration::from_millis(800) + 2 * TICK, "{behaviour:?}: {out_after:?}");
+        // Evidence is there at once, or as soon as an answer is known to be late; then two ticks, and what a busy machine takes.
+        let late = Duration::from_millis(800);
+        assert!(out_after < late + 2 * TICK + TICK / 2, "{behaviour:?}: {out_after:?}");
         sleep(TICK).await;
         let failed = crowd.take_report().failed;
         traffic.round().await?;
@@ -157,9 +158,9 @@ async fn a_thousand_pushes_leave_no_memory_behind() -> Result<()> {
             "schedule": schedule, "guard": {"max_percent": 5},
         });
         site.envoy.push(document).await?;
-        let other = [("host", format!("h{push}.example.com"))];
-        let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        serin_envoy::Visitor::of(HOST)?.get(&mut site.connection(), "/", &other).await?;
+        let host = format!("h{push}.example.com");
+        let reply = Visitor::of(HOST)?.get(&mut site.connection(), "/", &[("host", &host)]).await?;
+        assert_eq!("v1", reply.text(), "{host}");
         // The first pushes have the allocator find its size.
         if push == 200 || push == 1_200 {
             kibibytes.push(resident(site.envoy.id())?);

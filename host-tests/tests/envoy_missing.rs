@@ -43,7 +43,8 @@ async fn without_v2(name: &str, crowd: &Crowd, traffic: &Traffic, site: &Site) -
         seen.answered() + seen.failed
     );
     assert_eq!(u64::from(VISITORS), seen.visitors_on("v1"), "{seen:?}");
-    assert!(seen.requests_on("v2") == 0 && lost <= 5 * WORKERS, "{lost}: {seen:?}");
+    // However often it was tried in between, a worker has lost it once.
+    assert_eq!((0, WORKERS), (seen.requests_on("v2"), lost), "{seen:?}");
     // One request a worker tries again every ten seconds, beside those that are on their way already.
     assert!(seen.failed <= 4 * WORKERS, "{seen:?}");
     Ok(seen)

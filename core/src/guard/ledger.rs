@@ -89,7 +89,7 @@ struct Record {
     /// The number of the newest slice, since 1970.
     newest: u32,
     state: State,
-    /// The moment of the last change of the state, in seconds since 1970; 0 before the first one.
+    /// Since when it is out or, if it is not, is let in again, in seconds since 1970; 0 if it never was out.
     since: u32,
     /// A ring: the slice with number n is at n modulo 10.
     slices: [Tally; SLICES],
@@ -138,14 +138,14 @@ impl Ledger {
         }
     }
 
-    /// Since when a version serves again that was out.
+    /// Since when a version is let in again that was out.
     pub(crate) fn returned(&self, identity: Identity) -> Option<Time> {
         let record = self.records.get(self.place(identity).ok()?)?;
         (record.since > 0).then(|| Time::from_unix_seconds(record.since.into()))
     }
 
-    /// Adds what a worker has counted, has guards look at the sum, and gives what they changed. `judges` says whose guards look,
-    /// and `prunes` whether no newer configuration counts as well.
+    /// Adds what a worker has counted, has guards look at the sum, and gives what they changed. `judges` says which of them a guard
+    /// looks at, and `prunes` whether no newer configuration counts as well.
     #[inline(never)]
     pub fn update(
         &mut self,
@@ -153,7 +153,7 @@ impl Ledger {
         rules: &Rules,
         list: &Watchlist,
         now: Time,
-        judges: &dyn Fn(&Rollout) -> bool,
+        judges: &dyn Fn(&Rollout, Identity) -> bool,
         prunes: bool,
     ) -> Vec<Change> {
         for &Counted { identity, rollout, tally, .. } in counted {
@@ -168,20 +168,20 @@ impl Ledger {
         changes
     }
 
-    /// Has guards look at what was counted, and gives what they changed. `judges` says whose guards look.
+    /// Has guards look at what was counted, and gives what they changed. `judges` says which of them a guard looks at.
     pub fn judge(
         &mut self,
         rules: &Rules,
         list: &Watchlist,
         now: Time,
-        judges: &dyn Fn(&Rollout) -> bool,
+        judges: &dyn Fn(&Rollout, Identity) -> bool,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         for watched in list.iter() {
             let Ok(at) = self.place(watched.identity) else { continue };
-            let Some(rollout) = rules.rollout(watched.rollout).filter(|rollout| judges(rollout)) else { continue };
+            let Some(rollout) = rules.rollout(watched.rollout) else { continue };
             let (Some(shared), Some(guard)) = (rollout.shared(), rollout.guard()) else { continue };
-            if watched.version == shared.stable {
+            if watched.version == shared.stable || !judges(rollout, watched.identity) {
                 continue;
             }
             let stable = guard.worse_than_stable.and_then(|_| self.tally(guard.identity(shared.stable)?, guard, now));
@@ -294,9 +294,10 @@ impl Record {
             State::Trial if passed >= guard.window => State::Serving,
             _ => return None,
         };
-        (self.state, self.since) = (next, seconds(now));
+        self.state = next;
         if next != State::Serving {
-            // What led here does not count again.
+            // What led here does not count again. What was asked in the trial does, whenever it is answered.
+            self.since = seconds(now);
             self.slices = Default::default();
         }
         Some(tally)

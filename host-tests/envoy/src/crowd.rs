@@ -160,6 +160,8 @@ struct Seat {
 struct Record {
     visits: u64,
     version: Option<String>,
+    /// The version at the last report.
+    reported: Option<String>,
     report: Report,
 }
 
@@ -222,6 +224,12 @@ impl Record {
         }
         if let Some(version) = &self.version {
             *sum.serving.entry(version.clone()).or_default() += 1;
+            match self.reported.replace(version.clone()) {
+                Some(before) if before != *version => {
+                    *sum.resettled.entry((before, version.clone())).or_default() += 1;
+                }
+                _ => {}
+            }
         }
         sum.failed += own.failed;
         sum.failures.extend(own.failures);

@@ -191,6 +191,59 @@ fn thirty_pushes_leave_a_version_out_and_nothing_behind() {
 }
 
 #[test]
+fn what_is_kept_of_other_documents_does_not_grow() {
+    let document = |n: u32| {
+        guarded(&json!({"max_percent": 5}))
+            .to_string()
+            .replace("\"stable\"", &format!("\"release\":\"r{n}\",\"stable\""))
+    };
+    let mut proxy = proxy(&guarded(&json!({"max_percent": 5})));
+    let mut sizes = Vec::new();
+    for n in 0..100 {
+        proxy.push(document(n)).unwrap();
+        answers(&proxy, &[200]);
+        proxy.advance(SECOND).unwrap();
+        sizes.push(proxy.shared_data("serin.guard.serin").map_or(0, |bytes| bytes.len()));
+    }
+    assert!(sizes[20] < sizes[60] && sizes[70] == sizes[99], "{sizes:?}");
+}
+
+#[test]
+fn a_version_that_leaves_the_document_is_not_shown_any_more() {
+    let mut proxy = proxy(&guarded(&json!({"max_percent": 5})));
+    proxy.advance(SECOND).unwrap();
+    answers(&proxy, &[500; 10]);
+    proxy.advance(2 * SECOND).unwrap();
+    assert_eq!(Some(2), state(&proxy));
+    let renamed = guarded(&json!({"max_percent": 5})).to_string().replace("\"v2\"", "\"v3\"");
+    proxy.push(renamed).unwrap();
+    proxy.advance(2 * SECOND).unwrap();
+    assert_eq!(Some(0), state(&proxy));
+}
+
+#[test]
+fn listeners_with_different_documents_each_have_a_guard() {
+    let document = |release: &str| {
+        let mut document = guarded(&json!({"max_percent": 5}));
+        document["rollouts"]["shop"]["release"] = json!(release);
+        document
+    };
+    let mut proxy = proxy(&document("one"));
+    proxy.push_to("other", document("two").to_string()).unwrap();
+    proxy.advance(SECOND).unwrap();
+    answers(&proxy, &[500; 10]);
+    proxy.advance(2 * SECOND).unwrap();
+    check(&proxy, "v1");
+    assert_eq!("v2", version_for(proxy.worker(0).get("/").on("other")));
+    for _ in 0..10 {
+        proxy.worker(0).get("/").on("other").answered_with(500).send().unwrap();
+    }
+    proxy.advance(2 * SECOND).unwrap();
+    assert_eq!("v1", version_for(proxy.worker(0).get("/").on("other")));
+    assert_eq!((2, Some(2)), (count(&proxy, "guard_trips"), state(&proxy)));
+}
+
+#[test]
 fn a_draining_configuration_counts_and_the_new_one_judges() {
     let document = |most: u32| guarded(&json!({"max_percent": most}));
     for (old, new, expected) in [(5, 99, "v2"), (99, 5, "v1")] {
@@ -269,40 +322,6 @@ fn odds() {
     after.sort_unstable();
     assert!(after[20] <= 40, "a median of {} requests: {after:?}", after[20]);
     assert_eq!(None, run(1, 0.01, 20_000));
-}
-
-#[test]
-fn a_cluster_that_is_not_there_and_comes_back() {
-    let flags = |bits: u64| bits.to_le_bytes();
-    const MISSING: u64 = 0x100_0000;
-    let fail = |worker: &Worker, bits: u64| {
-        worker.get("/").property("response.flags", flags(bits)).answered_with(503).send().unwrap();
-    };
-    let mut proxy = proxy(&shop_with(100, &json!({})));
-    proxy.advance(SECOND).unwrap();
-    let (one, other) = (proxy.worker(0), proxy.worker(1));
-    for (bits, expected) in [(0, "v2"), (0x20, "v2"), (0x20, "v2"), (MISSING, "v1")] {
-        fail(&one, bits);
-        assert_eq!(expected, version_for(one.get("/").answered_with(503)), "flags {bits:#x}");
-    }
-    assert_eq!("v2", version_for(other.get("/")), "each VM finds out by itself");
-    // A push does not make it forget, another cluster does.
-    let mut changed = shop_with(100, &json!({"total": 200}));
-    changed["rollouts"]["shop"]["versions"]["v2"]["weight"] = json!(200);
-    proxy.push(changed.to_string()).unwrap();
-    assert_eq!("v1", version_for(one.get("/")));
-    changed["rollouts"]["shop"]["versions"]["v2"]["cluster"] = json!("another");
-    proxy.push(changed.to_string()).unwrap();
-    assert_eq!("v2", version_for(one.get("/")));
-    changed["rollouts"]["shop"]["versions"]["v2"]["cluster"] = json!("shop-v2");
-    proxy.push(changed.to_string()).unwrap();
-    proxy.advance(Duration::from_secs(12)).unwrap();
-    assert_eq!("v2", version_for(one.get("/")));
-    assert_eq!(1, count(&proxy, "missing"));
-    // Left to Envoy.
-    let fails = crate::site::proxy(&shop_with(100, &json!({"missing_cluster": "fail"})));
-    fail(&fails.worker(0), MISSING);
-    assert_eq!("v2", version_for(fails.worker(0).get("/")));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod effects;
 mod guard;
 mod keys;
 mod lifecycle;
+mod missing;
 mod mistakes;
 mod pairs;
 mod parity;

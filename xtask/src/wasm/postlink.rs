@@ -46,7 +46,7 @@ const INTERNAL_FAILURE: i32 = 10;
 ///
 /// # Errors
 /// If an export is missing, if the SDK has no callback that one of ours could stand for, if a declared host call is not
-/// imported, if an import is left that is not allowed, or if a callback makes host calls through the SDK.
+/// imported, if an import is left that is not allowed, or if a callback makes host calls through the SDK or uses its hashes.
 pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false).generate_dwarf(false);

@@ -11,6 +11,8 @@ pub struct Report {
     pub serving: BTreeMap<String, u64>,
     /// How often a visitor was answered by another version than the time before, by the two versions.
     pub moves: BTreeMap<(String, String), u64>,
+    /// Visitors by the version that answered them last at the report before and the one that does now, where these differ.
+    pub resettled: BTreeMap<(String, String), u64>,
     /// Requests that broke off or were answered with another status than 200.
     pub failed: u64,
     /// The first few failures in words.
@@ -45,7 +47,12 @@ impl Report {
 
     /// How often a visitor moved from one version to another.
     pub fn moved(&self, from: &str, to: &str) -> u64 {
-        self.moves.iter().filter(|((a, b), _)| a == from && b == to).map(|(_, count)| count).sum()
+        between(&self.moves, from, to)
+    }
+
+    /// How many visitors are on another version than at the report before, whatever came in between.
+    pub fn resettled(&self, from: &str, to: &str) -> u64 {
+        between(&self.resettled, from, to)
     }
 
     /// How often a visitor moved at all.
@@ -59,4 +66,8 @@ fn share(counts: &BTreeMap<String, u64>, version: &str) -> f64 {
     let all: u64 = counts.values().sum();
     let part = counts.get(version).copied().unwrap_or_default();
     if all == 0 { 0.0 } else { part as f64 / all as f64 }
+}
+
+fn between(counts: &BTreeMap<(String, String), u64>, from: &str, to: &str) -> u64 {
+    counts.iter().filter(|((a, b), _)| a == from && b == to).map(|(_, count)| count).sum()
 }

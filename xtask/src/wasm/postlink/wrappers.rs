@@ -14,18 +14,22 @@ use super::PROXY_MODULE;
 
 /// Stands in the symbol of every function of the SDK, and in those of the filter that implement its traits.
 const SDK: &str = "proxy_wasm";
+/// Stands in the symbol of what seeds the hashes of the SDK's maps; ours have hashes of their own.
+const SEEDS: &str = "foldhash";
 /// Stands in the symbol of every function of the filter.
 const OURS: &str = "serin";
 
-/// Makes a trap of every function of the SDK that makes a host call.
+/// Makes a trap of every function of the SDK that makes a host call, and of what its maps alone need.
 ///
 /// # Errors
 /// If an export, or a function that is called from one without a table between, is such a function.
 pub(super) fn empty(module: &mut Module) -> Result<()> {
-    let wrappers = wrappers(module);
+    let seeds =
+        module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(|name| name.contains(SEEDS)));
+    let wrappers = &wrappers(module) | &seeds.map(|function| function.id()).collect();
     if let Some(id) = reached(module).intersection(&wrappers).next() {
         let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
-        bail!("a callback makes host calls through the SDK, in {name}");
+        bail!("a callback makes host calls through the SDK or uses its hashes, in {name}");
     }
     wrappers.into_iter().for_each(|id| make_trap(module, id));
     Ok(())

@@ -26,7 +26,7 @@ const OURS: &str = "serin";
 pub(super) fn empty(module: &mut Module) -> Result<()> {
     let seeds =
         module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(|name| name.contains(SEEDS)));
-    let wrappers = &wrappers(module) | &seeds.map(|function| function.id()).collect();
+    let wrappers = &wrappers(module) | &seeds.map(walrus::Function::id).collect();
     if let Some(id) = reached(module).intersection(&wrappers).next() {
         let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
         bail!("a callback makes host calls through the SDK or uses its hashes, in {name}");

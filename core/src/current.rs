@@ -9,6 +9,8 @@ use crate::time::Time;
 
 /// So long a version without a cluster gets no traffic.
 const MISSING_SECONDS: u64 = 10;
+/// So long another configuration knows of it: one that does not may have seen the version alive in the meantime.
+const KNOWN_SECONDS: u64 = 60;
 /// So many refused connections in a row, without an answer between, are taken for an upstream that is not there: one host of
 /// several may refuse while it restarts.
 const REFUSALS: u8 = 3;
@@ -124,6 +126,7 @@ impl Current {
             {
                 of.losses.retain(|loss| loss.version != version);
                 of.missing &= !version.bit();
+                of.trying &= !version.bit();
             }
             return false;
         }
@@ -156,14 +159,18 @@ impl Current {
         if known.is_empty() {
             return;
         }
+        let known = |identity: Identity| known.iter().find(|(known, _)| *known == identity).map(|(_, since)| *since);
         for (index, rollout) in rules.rollouts().enumerate() {
+            if rollout.shared().is_none_or(|shared| !shared.covers_missing) {
+                continue;
+            }
             let versions =
                 (0..rollout.versions().len()).filter_map(|version| u8::try_from(version).ok()).map(VersionId);
             for version in versions {
-                let identity = rollout.identity(version);
-                if let Some((_, since)) = known.iter().find(|(known, _)| Some(*known) == identity) {
+                let since = rollout.identity(version).and_then(known);
+                if let Some(since) = since.filter(|since| now.seconds_since(*since) < KNOWN_SECONDS) {
                     self.change(index, |of| {
-                        of.miss(version, *since);
+                        of.miss(version, since);
                         of.expire(now);
                     });
                 }

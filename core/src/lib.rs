@@ -87,7 +87,7 @@ pub use header::HeaderName;
 pub use keys::Keys;
 pub use node::{Node, SyntaxError};
 pub use rules::{Inbound, Output, OutputHeaders, OutputKind, Rollout, Rules, Version, VersionId};
-pub use schedule::{Moment, Phase, Said, Schedule};
+pub use schedule::{Moment, News, Phase, Said, Schedule};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use series::series;

@@ -7,7 +7,7 @@ mod said;
 
 use crate::rules::{Rollout, VersionId};
 use crate::time::Time;
-pub use said::Said;
+pub use said::{News, Said};
 
 /// Weights inside a schedule are in thousandths of the document's, so that a ramp is straight and not a stair.
 pub(crate) const THOUSANDTHS: u32 = 1_000;

@@ -214,6 +214,33 @@ fn a_version_that_is_no_worse_than_stable_stays() {
     }
 }
 
+/// An older configuration judges what only it has, and looks at the stable version that both have as the newer one counts it.
+#[test]
+fn an_older_configuration_leaves_the_counts_of_stable_alone() {
+    let guard = |window: &str| format!(r#"{{"max_percent": 5, "worse_than_stable": 2, "window": "{window}"}}"#);
+    let older = Proxy::new(&guarded(&guard("60s"), "").replace("two", "three"));
+    let mut newer = Proxy::new(&guarded(&guard("300s"), ""));
+    let is_newers = |identity: Identity| newer.list.iter().any(|watched| watched.identity == identity);
+    assert!(is_newers(older.identity("v1")) && !is_newers(older.identity("v2")));
+    let mut ledger = Ledger::default();
+    let guard = newer.rules.rollout(0).unwrap().guard().unwrap();
+    for second in TODAY..TODAY + 120 {
+        let now = Time::from_unix_seconds(second);
+        for (identity, guard) in [
+            (older.identity("v2"), older.rules.rollout(0).unwrap().guard().unwrap()),
+            (newer.identity("v1"), guard),
+            (newer.identity("v2"), guard),
+        ] {
+            ledger.add(identity, guard, Tally { requests: 10, failures: 4 }, now);
+        }
+        let judged = ledger.judge(&older.rules, &older.list, now, &|_, identity| !is_newers(identity));
+        assert!(judged.is_empty() && ledger.judge(&newer.rules, &newer.list, now, &|_, _| true).is_empty());
+    }
+    newer.ledger = ledger;
+    newer.count("v2", 100_000, 99_999, TODAY + 120);
+    assert_eq!([Standing::Out { until: None }], *newer.tick(TODAY + 120), "it is worse than stable now");
+}
+
 #[test]
 fn a_tenth_comes_back_first_and_then_the_rest() {
     let guard = r#"{"max_percent": 5, "window": "10s", "for": "30s"}"#;
@@ -447,16 +474,34 @@ fn a_try_without_an_answer_is_over_after_ten_seconds() {
 }
 
 #[test]
+fn a_try_that_takes_longer_than_ten_seconds_is_the_last_one() {
+    let mut proxy = Proxy::new(&guarded(r#"{"max_percent": 5}"#, ""));
+    let v2 = proxy.version("v2");
+    let at = |second: u64| Time::from_unix_seconds(TODAY + second);
+    assert!(proxy.current.note(0, v2, Upstream::Missing, false, at(0)));
+    proxy.tick(TODAY + 10);
+    assert!(proxy.current.tries(0, v2, at(10)));
+    proxy.tick(TODAY + 20);
+    proxy.current.note(0, v2, Upstream::Answered, true, at(22));
+    assert!(!proxy.current.tries(0, v2, at(22)), "there is nothing to try");
+    assert_eq!("r/v2/slot", proxy.ask(&Request::new(), TODAY + 22).answer);
+}
+
+#[test]
 fn another_configuration_knows_what_is_missing() {
     let document = guarded(r#"{"max_percent": 5}"#, "");
     let proxy = Proxy::new(&document);
     let now = Time::from_unix_seconds(TODAY);
     let known = proxy.rules.rollout(0).unwrap().identity(proxy.version("v2")).unwrap();
     let other = document.replace("two", "three");
+    let fails = guarded(r#"{"max_percent": 5}"#, r#", "missing_cluster": "fail""#);
     for (document, since, expected) in [
         (&document, now, ["r/v1/missing"; 2]),
         // Nobody has tried yet: one request does.
-        (&document, Time::from_unix_seconds(TODAY - 60), ["r/v2/slot", "r/v1/missing"]),
+        (&document, Time::from_unix_seconds(TODAY - 59), ["r/v2/slot", "r/v1/missing"]),
+        // Whether it is there again others may have seen since.
+        (&document, Time::from_unix_seconds(TODAY - 60), ["r/v2/slot"; 2]),
+        (&fails, now, ["r/v2/slot"; 2]),
         (&other, now, ["r/v2/slot"; 2]),
     ] {
         let mut next = Proxy::new(document);

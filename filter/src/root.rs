@@ -257,7 +257,7 @@ impl Configured {
     /// Has nothing shown any more that only this configuration shows.
     fn end(&self, root: (&str, u32)) {
         if let Mode::Active(rules) = &self.mode {
-            self.schedules.borrow_mut().end(root, rules);
+            self.schedules.borrow().end(root, rules);
             self.guards.borrow().end(root, rules);
         }
     }

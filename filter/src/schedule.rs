@@ -1,25 +1,23 @@
 //! Schedules made visible: gauges, and one line an Envoy in the log at every change.
 
-use serin_core::{Current, Moment, Phase, Rollout, Rules, Said, Schedule, Time, series};
+use serin_core::{Current, Moment, News, Phase, Rollout, Rules, Said, Schedule, Time, series};
 
 use crate::host::{self, Metric, MetricKind};
 use crate::vm;
 
-/// The schedules of a root, sorted by what stands for their names.
+/// The schedules of a root, in the order of their rollouts, which is that of their names.
 #[derive(Default)]
 pub(crate) struct Shown(Vec<One>);
 
 /// One rollout's schedule, as it was last shown.
 struct One {
     rollout: usize,
-    /// What stands for its name in shared data.
-    name: u64,
     phase: Option<Phase>,
     gauges: Option<[Option<Metric>; 4]>,
 }
 
 /// What a schedule has come to that this worker has not said yet: its place in the list, and its slots.
-struct News {
+struct Change {
     at: usize,
     moment: Moment,
     slots: u32,
@@ -27,13 +25,13 @@ struct News {
 
 impl Shown {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let one = |(name, rollout)| One { rollout, name, phase: None, gauges: None };
-        Self(Said::names(rules).into_iter().map(one).collect())
+        let scheduled = rules.rollouts().enumerate().filter(|(_, rollout)| is_scheduled(rollout));
+        Self(scheduled.map(|(rollout, _)| One { rollout, phase: None, gauges: None }).collect())
     }
 
     /// Shows what schedules have come to, but those that a newer configuration shows.
     pub(crate) fn show(&mut self, (plugin, root): (&str, u32), rules: &Rules, current: &Current, now: Time) {
-        let mut news = Vec::new();
+        let mut changes = Vec::new();
         for (at, one) in self.0.iter_mut().enumerate() {
             let Some(rollout) = rules.rollout(one.rollout) else { continue };
             let Some(schedule) = rollout.schedule() else { continue };
@@ -41,34 +39,34 @@ impl Shown {
                 let (moment, slots) = (schedule.at(now), current.slots(rules, one.rollout, schedule.version()));
                 one.show(rollout, schedule, &moment, slots);
                 if one.phase != Some(moment.phase) {
-                    news.push(News { at, moment, slots });
+                    changes.push(Change { at, moment, slots });
                 }
             }
         }
-        if !news.is_empty() {
-            self.say(plugin, rules, &news);
+        if !changes.is_empty() {
+            self.say(plugin, rules, &changes);
         }
     }
 
     /// One line for everything that no other worker has said: what was said last stands in shared data.
-    fn say(&mut self, plugin: &str, rules: &Rules, news: &[News]) {
-        let key = ["serin.schedule.", plugin].concat();
+    fn say(&mut self, plugin: &str, rules: &Rules, changes: &[Change]) {
+        let key = key(plugin);
         let Some((shared, version)) = host::shared_data(&key) else {
             // Two workers may begin at once, so what they begin with says nothing.
             host::set_shared_data(&key, &[], 0);
             return;
         };
-        let mut these: Vec<Said> = self.0.iter().map(|one| Said { name: one.name, phase: None }).collect();
-        for News { at, moment, .. } in news {
+        let mut these: Vec<_> = self.0.iter().filter_map(|one| one.said(rules, News::None)).collect();
+        for Change { at, moment, .. } in changes {
             if let Some(said) = these.get_mut(*at) {
-                said.phase = Some(moment.phase);
+                said.news = News::Phase(moment.phase);
             }
         }
         let (all, new) = Said::added_to(&shared, &these);
         if all != shared && !host::set_shared_data(&key, &all, version) {
             return;
         }
-        for News { at, moment, slots } in news {
+        for Change { at, moment, slots } in changes {
             let Some(one) = self.0.get_mut(*at) else { continue };
             one.phase = Some(moment.phase);
             let Some(rollout) = rules.rollout(one.rollout).filter(|_| new.binary_search(at).is_ok()) else { continue };
@@ -79,17 +77,25 @@ impl Shown {
     }
 
     /// Has nothing shown any more of schedules that no other configuration has.
-    pub(crate) fn end(&mut self, (plugin, root): (&str, u32), rules: &Rules) {
-        for one in &mut self.0 {
-            let last = |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), &is_scheduled);
-            if rules.rollout(one.rollout).is_some_and(last) {
-                one.gauges.iter().flatten().flatten().for_each(|gauge| gauge.set(0));
-            }
+    pub(crate) fn end(&self, (plugin, root): (&str, u32), rules: &Rules) {
+        let last = |rollout: &Rollout| vm::is_last_with(plugin, root, rollout.name(), &is_scheduled);
+        let ended = |one: &&One| rules.rollout(one.rollout).is_some_and(last);
+        let mut gone = Vec::new();
+        for one in self.0.iter().filter(ended) {
+            one.gauges.iter().flatten().flatten().for_each(|gauge| gauge.set(0));
+            gone.extend(one.said(rules, News::Gone));
+        }
+        if let (false, Some((shared, version))) = (gone.is_empty(), host::shared_data(&key(plugin))) {
+            host::set_shared_data(&key(plugin), &Said::added_to(&shared, &gone).0, version);
         }
     }
 }
 
 impl One {
+    fn said<'r>(&self, rules: &'r Rules, news: News) -> Option<Said<'r>> {
+        Some(Said { name: rules.rollout(self.rollout)?.name(), news })
+    }
+
     fn show(&mut self, rollout: &Rollout, schedule: &Schedule, moment: &Moment, slots: u32) {
         let (step, paused) = match moment.phase {
             Phase::Waiting => (0, false),
@@ -104,6 +110,11 @@ impl One {
             }
         }
     }
+}
+
+/// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.
+fn key(plugin: &str) -> String {
+    ["serin.schedule.", plugin].concat()
 }
 
 fn number(value: impl TryInto<u32>) -> u32 {

@@ -89,13 +89,12 @@ fn is_known(plugin: &str, after: Option<u32>, wanted: &dyn Fn(&Live) -> bool) ->
 /// Notes that a version is missing since a moment, or not any more, so that the next configuration knows.
 pub(crate) fn note_missing(identity: Identity, since: Option<Time>) {
     MISSING.with_borrow_mut(|missing| {
-        missing.retain(|(known, _)| *known != identity);
-        if missing.len() == MOST_MISSING {
-            missing.remove(0);
+        let known = missing.iter().position(|(known, _)| *known == identity);
+        let oldest = (since.is_some() && missing.len() == MOST_MISSING).then_some(0);
+        if let Some(at) = known.or(oldest) {
+            missing.remove(at);
         }
-        if let Some(since) = since {
-            missing.push((identity, since));
-        }
+        missing.extend(since.map(|since| (identity, since)));
     });
 }
 

@@ -184,7 +184,10 @@ impl Ledger {
             if watched.version == shared.stable || !judges(rollout, watched.identity) {
                 continue;
             }
-            let stable = guard.worse_than_stable.and_then(|_| self.tally(guard.identity(shared.stable)?, guard, now));
+            let stable = guard.worse_than_stable.and_then(|_| {
+                let identity = guard.identity(shared.stable)?;
+                self.tally(identity, judges(rollout, identity).then_some(guard), now)
+            });
             let Some(record) = self.records.get_mut(at) else { continue };
             if let Some(tally) = record.judge(guard, stable, now) {
                 let standing = record.standing(guard);
@@ -222,10 +225,11 @@ impl Ledger {
         self.records.retain(|_| stays.next().unwrap_or(true));
     }
 
-    fn tally(&mut self, identity: Identity, guard: &Guard, now: Time) -> Option<Tally> {
+    /// What was counted of a version in the window of its guard, or of another one that judges it.
+    fn tally(&mut self, identity: Identity, guard: Option<&Guard>, now: Time) -> Option<Tally> {
         let at = self.place(identity).ok()?;
         let record = self.records.get_mut(at)?;
-        record.advance(guard.slice(), now);
+        record.advance(guard.map_or(record.slice, Guard::slice), now);
         Some(record.sum())
     }
 

@@ -1,85 +1,78 @@
-//! What was said last of schedules, as workers share it, so that each change is told once an Envoy.
-
-use std::collections::BinaryHeap;
-
-use siphasher::sip::SipHasher13;
+//! What was said last of schedules, as workers share it, so that each change is told once an Envoy: a line of text for each,
+//! sorted by the names of the rollouts.
 
 use super::Phase;
-use crate::rules::{Rollout, Rules};
 
-/// A name's hash, the step and whether it is paused.
-const BYTES: usize = 8 + 4 + 1;
-/// So much is kept of schedules that the document at hand does not have: another one of the same plugin may.
-const MOST_OTHERS: usize = 64;
+/// So much is kept of schedules that the document at hand does not have, as a document may: another one of the same plugin.
+const MOST_OTHERS: usize = 10_000;
 
 /// What there is to say of a schedule.
 #[derive(Clone, Copy, Debug)]
-pub struct Said {
-    /// What stands for the rollout's name: see [`Said::names`].
-    pub name: u64,
-    /// What it has come to, if that is new to this worker.
-    pub phase: Option<Phase>,
+pub struct Said<'a> {
+    /// The rollout.
+    pub name: &'a str,
+    /// What there is to say.
+    pub news: News,
 }
 
-impl Said {
-    /// What stands for the names of rollouts with a schedule, sorted, and the indices of the rollouts.
-    #[inline(never)]
-    pub fn names(rules: &Rules) -> Vec<(u64, usize)> {
-        let name = |rollout: &Rollout| SipHasher13::new().hash(rollout.name().as_bytes());
-        let scheduled = rules.rollouts().enumerate().filter(|(_, rollout)| rollout.schedule().is_some());
-        scheduled.map(|(at, rollout)| (name(rollout), at)).collect::<BinaryHeap<_>>().into_sorted_vec()
-    }
+/// What there is to say of a schedule.
+#[derive(Clone, Copy, Debug)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// What it has come to.
+    Phase(Phase),
+    /// It is in no document any more.
+    Gone,
+}
 
-    /// What workers share with all of these in it, and the indices of those that were not said before. Both are sorted by name.
+impl Said<'_> {
+    /// What workers share with all of these in it, and the indices of those that were not said before. They are sorted by name.
     #[inline(never)]
     pub fn added_to(shared: &[u8], these: &[Self]) -> (Vec<u8>, Vec<usize>) {
         let (mut all, mut new) = (Vec::with_capacity(shared.len()), Vec::new());
-        let mut before = shared.as_chunks::<BYTES>().0.iter().peekable();
+        let mut before = shared.split_inclusive(|byte| *byte == b'\n').peekable();
         let mut others = 0;
         for (index, one) in these.iter().enumerate() {
-            while let Some(other) = before.next_if(|before| name(before) < one.name) {
-                others += 1;
-                keep(other, others, &mut all);
+            while let Some(other) = before.next_if(|line| name(line) < one.name.as_bytes()) {
+                keep(other, &mut others, &mut all);
             }
-            let said = before.next_if(|before| name(before) == one.name);
-            let says = one.phase.map(|phase| one.to_bytes(phase));
-            if let Some(says) = says
-                && said != Some(&says)
-            {
-                new.push(index);
-                all.extend_from_slice(&says);
-            } else if let Some(said) = said {
-                all.extend_from_slice(said);
+            let said = before.next_if(|line| name(line) == one.name.as_bytes()).unwrap_or_default();
+            match one.news {
+                News::Gone => {}
+                News::None => all.extend_from_slice(said),
+                News::Phase(phase) => {
+                    let says = one.line(phase);
+                    if said != says.as_bytes() {
+                        new.push(index);
+                    }
+                    all.extend_from_slice(says.as_bytes());
+                }
             }
         }
-        for other in before {
-            others += 1;
-            keep(other, others, &mut all);
-        }
+        before.for_each(|other| keep(other, &mut others, &mut all));
         (all, new)
     }
 
-    /// Steps count from 1; 0 is before the start, and the highest number after the end, wherever that is.
-    fn to_bytes(self, phase: Phase) -> [u8; BYTES] {
-        let (step, paused) = match phase {
-            Phase::Waiting => (0, 0),
-            Phase::Step(index) => (index + 1, 0),
-            Phase::Paused(index) => (index + 1, 1),
-            Phase::Done => (usize::MAX, 0),
+    /// Steps count from 1; 0 is before the start. The end is the end, whatever number the last step has.
+    fn line(&self, phase: Phase) -> String {
+        let (what, step) = match phase {
+            Phase::Waiting => ("step", 0),
+            Phase::Step(index) => ("step", index + 1),
+            Phase::Paused(index) => ("paused", index + 1),
+            Phase::Done => ("done", 0),
         };
-        let mut bytes = [paused; BYTES];
-        let parts = self.name.to_le_bytes().into_iter().chain(u32::try_from(step).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
-        bytes
+        format!("{} {what} {step}\n", self.name)
     }
 }
 
-fn name(bytes: &[u8; BYTES]) -> u64 {
-    bytes.first_chunk().map_or(0, |name| u64::from_le_bytes(*name))
+fn name(line: &[u8]) -> &[u8] {
+    line.split(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
-fn keep(other: &[u8; BYTES], others: usize, all: &mut Vec<u8>) {
-    if others <= MOST_OTHERS {
+fn keep(other: &[u8], others: &mut usize, all: &mut Vec<u8>) {
+    *others += 1;
+    if *others <= MOST_OTHERS && other.ends_with(b"\n") {
         all.extend_from_slice(other);
     }
 }
@@ -88,29 +81,33 @@ fn keep(other: &[u8; BYTES], others: usize, all: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn said(name: u64, phase: Phase) -> Said {
-        Said { name, phase: Some(phase) }
+    fn said(name: &str, phase: Phase) -> Said<'_> {
+        Said { name, news: News::Phase(phase) }
     }
 
     #[test]
     fn each_change_is_said_once() {
         let one = |name, phase| vec![said(name, phase)];
-        let silent = |name| vec![Said { name, phase: None }];
-        let steps: [(Vec<Said>, &[usize]); 12] = [
-            (one(5, Phase::Waiting), &[0]),
-            (one(5, Phase::Waiting), &[]),
-            (one(5, Phase::Step(0)), &[0]),
-            (one(5, Phase::Paused(0)), &[0]),
-            (silent(5), &[]),
-            (one(5, Phase::Paused(0)), &[]),
-            (one(5, Phase::Step(0)), &[0]),
+        let silent = |name, news| vec![Said { name, news }];
+        let steps: [(Vec<Said<'_>>, &[usize]); 15] = [
+            (one("m", Phase::Waiting), &[0]),
+            (one("m", Phase::Waiting), &[]),
+            (one("m", Phase::Step(0)), &[0]),
+            (one("m", Phase::Paused(0)), &[0]),
+            (silent("m", News::None), &[]),
+            (one("m", Phase::Paused(0)), &[]),
+            (one("m", Phase::Step(0)), &[0]),
             // Another document of the same plugin, whose schedules stand on either side.
-            (vec![said(2, Phase::Step(0)), said(9, Phase::Done)], &[0, 1]),
-            (one(5, Phase::Step(0)), &[]),
-            (vec![said(2, Phase::Step(1)), said(5, Phase::Step(0)), said(9, Phase::Done)], &[0]),
+            (vec![said("a", Phase::Step(0)), said("m-2", Phase::Done)], &[0, 1]),
+            (one("m", Phase::Step(0)), &[]),
+            (vec![said("a", Phase::Step(1)), said("m", Phase::Step(0)), said("m-2", Phase::Done)], &[0]),
             // A third step where two were all there was.
-            (one(9, Phase::Step(2)), &[0]),
-            (one(9, Phase::Done), &[0]),
+            (one("m-2", Phase::Step(2)), &[0]),
+            (one("m-2", Phase::Done), &[0]),
+            // It leaves the document, and is there again.
+            (silent("m-2", News::Gone), &[]),
+            (silent("m-2", News::None), &[]),
+            (one("m-2", Phase::Done), &[0]),
         ];
         let mut shared = Vec::new();
         for (at, (these, expected)) in steps.into_iter().enumerate() {
@@ -118,23 +115,29 @@ mod tests {
             assert_eq!(expected, new, "step {at}");
             shared = all;
         }
+        assert_eq!("a step 2\nm step 1\nm-2 done 0\n", String::from_utf8(shared).unwrap());
     }
 
     #[test]
     fn what_is_shared_does_not_grow_with_names_that_come_and_go() {
-        let mut shared = Vec::new();
-        for name in 0..1_000 {
-            shared = Said::added_to(&shared, &[said(name * 7 % 1_000, Phase::Done)]).0;
+        let names: Vec<String> = (0..12_010).map(|number| format!("r{number:05}")).collect();
+        let says: Vec<Said<'_>> = names.iter().map(|name| said(name, Phase::Done)).collect();
+        let (many, few) = says.split_at(12_000);
+        let (mut shared, new) = Said::added_to(&[], many);
+        assert_eq!((12_000 * "r00000 done 0\n".len(), 12_000), (shared.len(), new.len()));
+        for one in few {
+            shared = Said::added_to(&shared, std::slice::from_ref(one)).0;
+            assert_eq!((MOST_OTHERS + 1) * "r00000 done 0\n".len(), shared.len());
         }
-        assert_eq!((MOST_OTHERS + 1) * BYTES, shared.len());
-        let mut names: Vec<u64> = shared.as_chunks().0.iter().map(name).collect();
-        names.dedup();
-        assert!(names.is_sorted() && names.len() == MOST_OTHERS + 1, "{names:?}");
     }
 
     #[test]
     fn what_nobody_of_ours_wrote_harms_nothing() {
-        let (all, new) = Said::added_to(&[0xff; 3 * BYTES + 1], &[said(7, Phase::Done)]);
-        assert_eq!((4 * BYTES, vec![0]), (all.len(), new));
+        for junk in [&b"\xff\0\xff"[..], b"\n\n", b"z", b" ", b"b step"] {
+            let (all, new) = Said::added_to(junk, &[said("m", Phase::Done)]);
+            assert_eq!(vec![0], new);
+            let (again, new) = Said::added_to(&all, &[said("m", Phase::Done)]);
+            assert_eq!((all, vec![]), (again, new), "{junk:?}");
+        }
     }
 }

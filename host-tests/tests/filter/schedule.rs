@@ -91,6 +91,12 @@ fn pushes_pause_resume_and_abort() {
     assert_eq!(0, share(&proxy));
     proxy.advance(SECOND).unwrap();
     assert_eq!([Some(0); 4], gauges(&proxy));
+    // What was said of a schedule that has gone is said again when it is back.
+    let lines = |proxy: &Proxy| proxy.log().iter().filter(|line| line.text.contains("in step 2 of 2")).count();
+    assert_eq!(1, lines(&proxy));
+    proxy.push(scheduled(&steps, &json!([]))).unwrap();
+    proxy.advance(2 * SECOND).unwrap();
+    assert_eq!(2, lines(&proxy));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::wrappers::make_trap;
 
 /// Parts of the symbols, in either form of mangling, of the functions that a panic begins in, and of those that only its text
 /// needs: no code of the module shows values in their `Debug` form, and none writes to a stream.
-const ENDS: [&str; 21] = [
+const ENDS: [&str; 20] = [
     "rust_begin_unwind",
     "9panicking9panic_fmt",
     "9panicking13panic_handler",
@@ -30,7 +30,6 @@ const ENDS: [&str; 21] = [
     "stdio4unix6Stderr",
     "10PadAdapter",
     "13BacktraceLock",
-    "11begin_panic7Payload",
 ];
 
 /// Makes traps of them. How many there are is the compiler's business.

@@ -90,6 +90,22 @@ fn a_callback_that_makes_host_calls_through_the_sdk_is_an_error() {
 }
 
 #[test]
+fn what_the_sdk_calls_through_itself_and_its_hashes_are_emptied() {
+    let through = format!(
+        r#"{CALL_LOG} (call_indirect (i32.const 0)) (call_indirect (i32.const 1)))
+        (table funcref (elem $_ZN10proxy_wasm7outer17h1E $_ZN8foldhash4seed17h1E))
+        (func $_ZN10proxy_wasm7outer17h1E (call $_ZN10proxy_wasm6middle17h1E))
+        (func $_ZN10proxy_wasm6middle17h1E (call $_ZN10proxy_wasm5inner17h1E))
+        (func $_ZN10proxy_wasm5inner17h1E {CALL_LOG})
+        (func $_ZN8foldhash4seed17h1E (drop (i32.const 7))"#
+    );
+    let wasm = run(&wat(LOG, &through), &declared(&["proxy_log"])).unwrap();
+    assert_eq!(traps(&wasm), 2, "the outermost, and the seed");
+    let seeds = "(call $_ZN8foldhash4seed17h1E)) (func $_ZN8foldhash4seed17h1E";
+    check_error(&wat(LOG, &format!("{CALL_LOG} {seeds}")), &["proxy_log"], "uses its hashes");
+}
+
+#[test]
 fn exports_that_are_not_used_go_with_what_only_they_needed() {
     let imports = format!(r#"{LOG} (import "wasi_snapshot_preview1" "fd_write" (func $clock))"#);
     let others = format!(r#"{CALL_LOG}) (func (export "proxy_on_log") (call $clock)"#);

@@ -54,7 +54,7 @@ async fn measured(crowd: &Crowd, traffic: &Traffic) -> Result<f64> {
 
 #[tokio::test]
 async fn steps_run_through_pause_and_go_on() -> Result<()> {
-    let steps = json!([{"weight": 30, "for": "12s"}, {"weight": 60, "for": "8s"}, {"weight": 100}]);
+    let steps = json!([{"weight": 30, "for": "8s"}, {"weight": 60, "for": "8s"}, {"weight": 100}]);
     let mut site = Site::start(&Setup::from_env()?, scheduled(now()? + 86_400, &steps, &json!([]))?).await?;
     let crowd = Crowd::new(site.envoy.address(), HOST, VISITORS.try_into()?, 8)?;
     let traffic = crowd.keep_visiting();
@@ -69,7 +69,7 @@ async fn steps_run_through_pause_and_go_on() -> Result<()> {
     // Paused by hand in the first step, for longer than it lasts.
     let paused = now()?;
     site.envoy.push(scheduled(start, &steps, &json!([{"from": moment(paused)?}]))?).await?;
-    sleep(Duration::from_secs(13)).await;
+    sleep(Duration::from_secs(9)).await;
     assert!((measured(&crowd, &traffic).await? - first).abs() < f64::EPSILON, "nobody moves in a pause");
     let pause = json!([{"from": moment(paused)?, "to": moment(now()?)?}]);
     site.envoy.push(scheduled(start, &steps, &pause)?).await?;

@@ -48,7 +48,7 @@ pub(super) fn make_trap(module: &mut Module, id: FunctionId) {
 /// The functions of the SDK that make host calls, themselves or through another one of the SDK.
 fn wrappers(module: &Module) -> BTreeSet<FunctionId> {
     let host_calls = module.imports.iter().filter(|import| import.module == PROXY_MODULE);
-    let mut make_them: BTreeSet<FunctionId> = host_calls
+    let host_calls: BTreeSet<FunctionId> = host_calls
         .filter_map(|import| match import.kind {
             ImportKind::Function(id) => Some(id),
             _ => None,
@@ -60,16 +60,15 @@ fn wrappers(module: &Module) -> BTreeSet<FunctionId> {
         .filter(|(id, _)| module.funcs.get(*id).name.as_deref().is_some_and(of_sdk))
         .map(|(id, function)| (id, called_by(function)))
         .collect();
-    let mut wrappers = BTreeSet::new();
+    let mut make_them = host_calls.clone();
     loop {
         let (found, rest): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|(_, called)| !called.is_disjoint(&make_them));
         if found.is_empty() {
-            return wrappers;
+            return &make_them - &host_calls;
         }
         others = rest;
-        make_them.extend(found.iter().map(|(id, _)| *id));
-        wrappers.extend(found.into_iter().map(|(id, _)| id));
+        make_them.extend(found.into_iter().map(|(id, _)| id));
     }
 }
 

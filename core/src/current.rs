@@ -35,7 +35,7 @@ pub(crate) struct OfRollout {
     missing: u64,
     /// Of those that are missing the ones that the next request tries.
     trying: u64,
-    /// Since when versions that were out serve again: what was asked before does not count.
+    /// Since when versions that were out and serve now are let in again: what was asked before does not count.
     returned: Vec<(VersionId, Time)>,
     /// Of the versions that are out or on trial.
     standings: Vec<(VersionId, Standing)>,
@@ -137,10 +137,12 @@ impl Current {
     /// one does until that is known, for ten seconds at most.
     #[inline]
     pub fn tries(&mut self, rollout: usize, version: VersionId, now: Time) -> bool {
-        match self.rollouts.get_mut(rollout) {
-            Some(Some(of)) if of.trying & version.bit() != 0 => of.try_again(version, now),
-            _ => false,
+        let Some(Some(of)) = self.rollouts.get_mut(rollout) else { return false };
+        let tries = of.trying & version.bit() != 0;
+        if tries {
+            of.try_again(version, now);
         }
+        tries
     }
 
     /// Whether the cluster of a version is taken to be missing.
@@ -295,11 +297,10 @@ impl OfRollout {
         }
     }
 
-    fn try_again(&mut self, version: VersionId, now: Time) -> bool {
+    fn try_again(&mut self, version: VersionId, now: Time) {
         self.trying &= !version.bit();
         for loss in self.losses.iter_mut().filter(|loss| loss.version == version) {
             loss.since = Some(now);
         }
-        true
     }
 }

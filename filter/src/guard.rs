@@ -45,7 +45,7 @@ impl Counter {
         if self.list.is_empty() {
             return;
         }
-        if let Some((bytes, _)) = host::shared_data(&key(plugin)) {
+        if let Some((bytes, _)) = host::shared_data(&vm::key("guard", plugin)) {
             current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
         }
         metrics::show_standings(rules, &self.list, current, true, &|_, _| true);
@@ -57,7 +57,7 @@ impl Counter {
             return;
         }
         let (plugin, id) = root;
-        let key = key(plugin);
+        let key = vm::key("guard", plugin);
         let judges = |rollout: &Rollout, identity: Identity| {
             let watches = |newer: &Rollout| newer.guard().is_some_and(|guard| guard.watches(identity));
             vm::is_newest_with(plugin, id, rollout.name(), &watches)
@@ -110,11 +110,6 @@ impl Counter {
 /// Whether a rollout has a guard, and a version of this name.
 fn guards(rollout: &Rollout, version: &str) -> bool {
     rollout.guard().is_some() && rollout.version_named(version.as_bytes()).is_some()
-}
-
-/// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.
-fn key(plugin: &str) -> String {
-    ["serin.guard.", plugin].concat()
 }
 
 /// One line in the log, and a count of trips.

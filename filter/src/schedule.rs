@@ -50,7 +50,7 @@ impl Shown {
 
     /// One line for everything that no other worker has said: what was said last stands in shared data.
     fn say(&mut self, plugin: &str, rules: &Rules, changes: &[Change]) {
-        let key = key(plugin);
+        let key = vm::key("schedule", plugin);
         let Some((shared, version)) = host::shared_data(&key) else {
             // Two workers may begin at once, so what they begin with says nothing.
             host::set_shared_data(&key, &[], 0);
@@ -85,8 +85,9 @@ impl Shown {
             one.gauges.iter().flatten().flatten().for_each(|gauge| gauge.set(0));
             gone.extend(one.said(rules, News::Gone));
         }
-        if let (false, Some((shared, version))) = (gone.is_empty(), host::shared_data(&key(plugin))) {
-            host::set_shared_data(&key(plugin), &Said::added_to(&shared, &gone).0, version);
+        let key = vm::key("schedule", plugin);
+        if let (false, Some((shared, version))) = (gone.is_empty(), host::shared_data(&key)) {
+            host::set_shared_data(&key, &Said::added_to(&shared, &gone).0, version);
         }
     }
 }
@@ -110,11 +111,6 @@ impl One {
             }
         }
     }
-}
-
-/// The shared data of plugins that say nothing else is common to all of them, so the name of the product comes first.
-fn key(plugin: &str) -> String {
-    ["serin.schedule.", plugin].concat()
 }
 
 fn number(value: impl TryInto<u32>) -> u32 {

@@ -145,6 +145,12 @@ pub(crate) fn forget(plugin: &str, root: u32) {
     });
 }
 
+/// The key of what workers share. The shared data of plugins that say nothing else is common to all of them, so the name of the
+/// product comes first.
+pub(crate) fn key(what: &str, plugin: &str) -> String {
+    ["serin.", what, ".", plugin].concat()
+}
+
 /// A number that tells documents apart, the same in every VM.
 pub(crate) fn fingerprint(document: &[u8]) -> u64 {
     SipHasher13::new().hash(document)

@@ -192,6 +192,32 @@ fn null_and_every_form_of_a_number() {
     }
 }
 
+/// `kubectl apply` makes `{"false": true}` of `off: true` (sigs.k8s.io/yaml), and Envoy makes `"0.5"` of `0.5` when it reads
+/// YAML. A kill switch that does not work there is worse than none.
+#[test]
+fn what_kubernetes_and_envoy_make_of_yaml() {
+    let off = rules(&rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 100, "false": true}}"#));
+    assert_eq!(outcome(&off, &Request::new(), 0).answer, "r/v1/slot");
+    let twice = rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"off": false, "false": true}}"#);
+    check(&twice, &["rollouts.r.versions.v2.false: the field stands here twice; expected it once"]);
+    check(
+        &rollout(r#""stable": "v1", "versions": {"v1": {}}, "false": true"#),
+        &[
+            "rollouts.r.false: unknown field; expected one of match, stable, versions, total, release, cohort, override, rules, \
+         inherit, sticky, split, mark_stable, dry_run, schedule, guard, missing_cluster",
+        ],
+    );
+
+    let guard =
+        |fields: &str| rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}}}, "guard": {{{fields}}}"#));
+    rules(&guard(r#""max_percent": "0.5", "confidence": "99.95", "worse_than_stable": "1.5""#));
+    for wrong in ["5", "x.y", "99.5", "[0.5]", "\\\"0.5\\\""] {
+        let errors =
+            Rules::parse(guard(&format!(r#""max_percent": "{wrong}""#)).as_bytes(), &Surroundings::default()).errors;
+        assert_eq!(errors.len(), 1, "{wrong}");
+    }
+}
+
 #[test]
 fn a_mistake_in_one_rollout_leaves_the_others_alone() {
     let document = |a: &str, b: &str| {

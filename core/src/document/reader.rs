@@ -171,7 +171,7 @@ impl<'a> Object<'a> {
         // One bit for each known field; there are never as many as 64.
         let mut seen = 0_u64;
         for (name, _) in entries {
-            match known.iter().zip(0_u32..).find(|(known, _)| *known == name) {
+            match known.iter().zip(0_u32..).find(|(known, _)| **known == field_name(name)) {
                 Some((_, at)) if seen >> at & 1 == 1 => report.add(&path.field(name), Kind::DuplicateField),
                 Some((_, at)) => seen |= 1 << at,
                 None => report.add_with(&path.field(name), || Kind::UnknownField {
@@ -185,7 +185,7 @@ impl<'a> Object<'a> {
 
     /// The field's value; `null` means that it is not there.
     pub(super) fn get(&self, name: &str) -> Option<&'a Node<'a>> {
-        let (_, node) = self.entries.iter().find(|(key, _)| key == name)?;
+        let (_, node) = self.entries.iter().find(|(key, _)| field_name(key) == name)?;
         (*node != Node::Null).then_some(node)
     }
 
@@ -252,6 +252,11 @@ impl<'a> Object<'a> {
         let found = read_word(node, &self.path.field(name), &word, report)?;
         words.get(found).map(|(_, value)| *value)
     }
+}
+
+/// The name of a field. In the YAML that Kubernetes reads a bare `off` is false, even as a name, and arrives as the text of that.
+fn field_name(name: &str) -> &str {
+    if name == "false" { "off" } else { name }
 }
 
 /// The index of the word that stands here. Apart from [`Object::choice`], which is built for every kind of choice.

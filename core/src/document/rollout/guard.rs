@@ -117,12 +117,24 @@ fn statuses(text: &str) -> Option<RangeInclusive<u16>> {
 
 /// A number in a range, fractions allowed.
 fn number(object: &Object<'_>, name: &str, least: f64, most: f64, report: &mut Report<'_>) -> Option<f64> {
-    object.with(name, |node, path| match node {
-        Node::Number(value) if (least..=most).contains(value) => Some(*value),
-        _ => {
+    object.with(name, |node, path| {
+        let value = decimal(node).filter(|value| (least..=most).contains(value));
+        if value.is_none() {
             let (least, most) = (Node::Number(least).describe(), Node::Number(most).describe());
             report.wrong(path, node, &format!("a number from {least} to {most}"));
-            None
         }
+        value
     })
+}
+
+/// A number. Envoy makes texts of all but whole ones when it reads YAML, so a text with a point counts as well.
+fn decimal(node: &Node<'_>) -> Option<f64> {
+    match node {
+        Node::Number(value) => Some(*value),
+        Node::String(text) if text.contains('.') => match Node::from_bytes(text.as_bytes()) {
+            Ok(Node::Number(value)) => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
 }

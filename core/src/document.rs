@@ -122,7 +122,7 @@ impl Rules {
     /// As [`Rules::parse`], from a tree, which is dropped while it is read.
     // Inlined into the adapter it would be built for speed, which costs ten kilobytes of the module.
     #[inline(never)]
-    fn from_node(mut node: Node<'_>, surroundings: &Surroundings<'_>) -> Parsed {
+    pub fn from_node(mut node: Node<'_>, surroundings: &Surroundings<'_>) -> Parsed {
         let mut rollouts = take_rollouts(&mut node);
         let mut report = Report::default();
         let draft = read_document(&node, &mut rollouts, surroundings, &mut report);

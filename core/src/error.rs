@@ -26,6 +26,11 @@ impl ConfigError {
         &self.path
     }
 
+    #[cfg(feature = "tools")]
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
     /// The rollout that the mistake is confined to; `None` if it spoils the whole document.
     pub fn rollout(&self) -> Option<&str> {
         self.rollout.as_deref()
@@ -57,19 +62,33 @@ pub(crate) enum Kind {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "document" } else { &self.path };
-        write!(f, "{path}: ")?;
-        match &self.kind {
-            Kind::Syntax(text) => write!(f, "neither JSON nor a Struct: {text}"),
-            Kind::UnknownField { nearest: Some(name), .. } => write!(f, "unknown field; did you mean \"{name}\"?"),
-            Kind::UnknownField { nearest: None, known } => write!(f, "unknown field; expected one of {known}"),
-            Kind::DuplicateField => f.write_str("the field stands here twice; expected it once"),
-            Kind::Missing { expected } => write!(f, "missing; expected {expected}"),
-            Kind::Wrong { found, expected, nearest } => {
-                write!(f, "found {found}; expected {expected}")?;
-                nearest.as_ref().map_or(Ok(()), |name| write!(f, "; did you mean \"{name}\"?"))
-            }
-            Kind::Conflict(text) => f.write_str(text),
-            Kind::Limit { found, most, what } => write!(f, "found {found} {what}; expected at most {most}"),
+        write!(f, "{path}: {}", self.kind)?;
+        self.kind.nearest().map_or(Ok(()), |name| write!(f, "; did you mean \"{name}\"?"))
+    }
+}
+
+impl fmt::Display for Kind {
+    /// Without what was probably meant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(text) => write!(f, "neither JSON nor a Struct: {text}"),
+            Self::UnknownField { nearest: Some(_), .. } => f.write_str("unknown field"),
+            Self::UnknownField { nearest: None, known } => write!(f, "unknown field; expected one of {known}"),
+            Self::DuplicateField => f.write_str("the field stands here twice; expected it once"),
+            Self::Missing { expected } => write!(f, "missing; expected {expected}"),
+            Self::Wrong { found, expected, .. } => write!(f, "found {found}; expected {expected}"),
+            Self::Conflict(text) => f.write_str(text),
+            Self::Limit { found, most, what } => write!(f, "found {found} {what}; expected at most {most}"),
+        }
+    }
+}
+
+impl Kind {
+    /// The known name that was probably meant.
+    pub(crate) fn nearest(&self) -> Option<&str> {
+        match self {
+            Self::UnknownField { nearest, .. } | Self::Wrong { nearest, .. } => nearest.as_deref(),
+            _ => None,
         }
     }
 }
@@ -77,7 +96,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// The known name that is nearest to what was written, if any is near enough to be what was meant.
-pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let comparable = |name: &str| name.len() <= LONGEST_SHOWN;
     if !comparable(written) {
         return None;

@@ -74,13 +74,15 @@ mod series;
 mod slot;
 mod time;
 mod token;
+#[cfg(feature = "tools")]
+mod tools;
 
 pub use cookie::{CookieSettings, Kept, Mark, Out, Visitor, VisitorNumber};
 pub use current::{Current, Upstream};
 pub use decide::{Decision, Lessons, Reason, decide};
 pub use document::{Parsed, Surroundings};
 pub use effects::{Effects, ResponseEffects, private_cache_control};
-pub use error::ConfigError;
+pub use error::{ConfigError, nearest};
 pub use facts::{Facts, Source};
 pub use guard::{Change, Counted, Guard, Identity, Ledger, Standing, Tally, Watched, Watchlist, lower_bound, tail};
 pub use header::HeaderName;
@@ -94,3 +96,5 @@ pub use series::series;
 pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;
+#[cfg(feature = "tools")]
+pub use tools::{About, Step};

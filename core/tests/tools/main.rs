@@ -1,0 +1,3 @@
+//! What people ask about rules and their mistakes.
+
+mod paths;

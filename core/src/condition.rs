@@ -93,7 +93,7 @@ impl MatchEntry {
     }
 }
 
-fn matches_any(hosts: &[HostPattern], host: &[u8]) -> bool {
+pub(crate) fn matches_any(hosts: &[HostPattern], host: &[u8]) -> bool {
     hosts.iter().any(|pattern| match pattern {
         HostPattern::Exact(name) => host == name.as_bytes(),
         HostPattern::Suffix(rest) => host.len() > rest.len() && host.ends_with(rest.as_bytes()),
@@ -101,7 +101,7 @@ fn matches_any(hosts: &[HostPattern], host: &[u8]) -> bool {
 }
 
 impl PathPattern {
-    fn matches(&self, path: &[u8]) -> bool {
+    pub(crate) fn matches(&self, path: &[u8]) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => *path == **exact,
@@ -178,9 +178,29 @@ impl Network {
     }
 
     /// Whether the address lies in it. An IPv6 network that is wide enough to hold mapped IPv4 does not hold IPv4.
-    fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         let different = mapped(address) ^ self.first;
         different.leading_zeros() >= self.bits && (self.bits >= MAPPED_BITS || address.is_ipv6())
+    }
+}
+
+#[cfg(feature = "tools")]
+impl Network {
+    /// Whether every address of another network lies in it.
+    pub(crate) fn holds_all_of(&self, other: &Self) -> bool {
+        let of_v4 = |network: &Self| network.bits >= MAPPED_BITS && network.is_mapped();
+        let same = (self.first ^ other.first).leading_zeros() >= self.bits && self.bits <= other.bits;
+        same && (of_v4(self) || !of_v4(other))
+    }
+
+    /// The network as the document has it.
+    pub(crate) fn in_words(&self) -> String {
+        let bits = if self.is_mapped() && self.bits >= MAPPED_BITS { self.bits - MAPPED_BITS } else { self.bits };
+        format!("{}/{bits}", IpAddr::from(self.first.to_be_bytes()).to_canonical())
+    }
+
+    fn is_mapped(&self) -> bool {
+        IpAddr::from(self.first.to_be_bytes()).to_canonical().is_ipv4()
     }
 }
 

@@ -97,4 +97,4 @@ pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;
 #[cfg(feature = "tools")]
-pub use tools::{About, Step};
+pub use tools::{About, Step, WARNINGS, Warning, review};

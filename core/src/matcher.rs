@@ -11,9 +11,9 @@ use regex_lite::{Regex, RegexBuilder};
 /// One matcher.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Matcher {
-    test: Test,
-    invert: bool,
-    ignore_case: bool,
+    pub(crate) test: Test,
+    pub(crate) invert: bool,
+    pub(crate) ignore_case: bool,
 }
 
 /// What a value is compared with. With `ignore_case` the texts are in lower case.
@@ -93,6 +93,13 @@ impl Pattern {
         // By itself first, so that `a)|(b` is a mistake and does not break out of the anchors.
         build(pattern)?;
         build(&format!("^(?:{pattern})$")).map(Self)
+    }
+
+    /// The expression as the document has it.
+    #[cfg(feature = "tools")]
+    pub(crate) fn as_str(&self) -> &str {
+        let anchored = self.0.as_str();
+        anchored.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(anchored)
     }
 
     /// How many capturing groups it has.

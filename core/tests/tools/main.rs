@@ -1,3 +1,4 @@
 //! What people ask about rules and their mistakes.
 
 mod paths;
+mod review;

@@ -1,0 +1,97 @@
+//! Rules that no request gets to, and expressions that are none.
+
+use super::Found;
+use crate::condition::{Condition, MatchEntry, PathPattern};
+use crate::matcher::{Pattern, Test};
+use crate::rules::{Rollout, Rule, Shared, Then};
+
+pub(super) fn review(rollout: &Rollout, shared: &Shared, found: &mut Found) {
+    for (index, rule) in shared.rules.iter().enumerate() {
+        if let Some(text) = why_unreachable(rollout, shared, index, rule) {
+            found.warn("unreachable-rule", &format!(".rules[{index}]"), text);
+        }
+        if let Some(when) = &rule.when {
+            literal_regexes(when, &format!(".rules[{index}].when"), found);
+        }
+    }
+    for (index, entry) in rollout.matches.iter().enumerate() {
+        literal_regexes(entry, &format!(".match[{index}]"), found);
+    }
+}
+
+/// Why no request gets to a rule.
+fn why_unreachable(rollout: &Rollout, shared: &Shared, index: usize, rule: &Rule) -> Option<String> {
+    if let Then::Use(version) = rule.then
+        && shared.versions.get(version.index()).is_some_and(|version| version.off)
+    {
+        let name = shared.name_of(version);
+        return Some(format!(
+            "its version {name} is off, so that the rule is always passed over; expected another version"
+        ));
+    }
+    let every = MatchEntry::ALL;
+    let when = rule.when.as_ref().unwrap_or(&every);
+    if when.is_contradictory() {
+        return Some(
+            "its conditions contradict each other, so that no request fits; expected ones that do not".to_owned(),
+        );
+    }
+    if rollout.matches.iter().all(|entry| entry.excludes(when)) {
+        return Some(
+            "the match of the rollout covers no request that fits its when; expected one that it covers".to_owned(),
+        );
+    }
+    let mut before = shared.rules.iter().enumerate().take(index);
+    let (earlier, first) = before.find(|(_, earlier)| hides(shared, earlier, when))?;
+    let all = if first.when.is_none() { "holds for every request" } else { "holds for whatever this one holds for" };
+    let unless = match first.then {
+        Then::Use(version) if version != shared.stable && may_be_out(shared) => {
+            format!("; only while {} is out or missing it is asked", shared.name_of(version))
+        }
+        _ => String::new(),
+    };
+    Some(format!("rules[{earlier}] comes first and {all}{unless}; expected the narrower rule first"))
+}
+
+/// Whether a rule answers whatever fits `when`.
+fn hides(shared: &Shared, earlier: &Rule, when: &MatchEntry) -> bool {
+    let passed_over = matches!(earlier.then, Then::Use(version)
+        if shared.versions.get(version.index()).is_none_or(|version| version.off));
+    !passed_over && earlier.when.as_ref().is_none_or(|earlier| when.implies(earlier))
+}
+
+fn may_be_out(shared: &Shared) -> bool {
+    shared.guard.is_some() || shared.covers_missing
+}
+
+/// Who writes `regex: Firefox` nearly always means a part of the value, and the whole value has to match.
+fn literal_regexes(entry: &MatchEntry, path: &str, found: &mut Found) {
+    if let PathPattern::Regex(pattern) = &entry.path
+        && pattern.is_literal()
+    {
+        found.warn(
+            "literal-regex",
+            &format!("{path}.path.regex"),
+            "it has nothing regular in it; expected exact, or prefix",
+        );
+    }
+    let Some(conditions) = &entry.conditions else { return };
+    for (field, list) in
+        [("headers", &conditions.headers), ("cookies", &conditions.cookies), ("query", &conditions.query)]
+    {
+        for (index, Condition { matcher, .. }) in list.iter().enumerate() {
+            if matches!(&matcher.test, Test::Regex(pattern) if pattern.is_literal()) {
+                let text = "a regular expression has to match the whole value, and this one has nothing regular in it; expected \
+                            contains for a part of the value, or exact";
+                found.warn("literal-regex", &format!("{path}.{field}[{index}].regex"), text);
+            }
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether it stands for one text alone.
+    fn is_literal(&self) -> bool {
+        regex_syntax::parse(self.as_str()).is_ok_and(|hir| hir.properties().is_literal())
+    }
+}

@@ -1,0 +1,88 @@
+//! Weights, overrides and stickiness that do not do what they seem to.
+
+use super::Found;
+use crate::rules::{Hold, Rules, Shared, Split, Trust, VersionId};
+
+pub(super) fn review(rules: &Rules, shared: &Shared, found: &mut Found) {
+    whole_weight(shared, found);
+    open_query(shared, found);
+    if shared.ways.split == Split::Filter {
+        not_sticky(rules, shared, found);
+    }
+    no_effect(shared, found);
+}
+
+/// One version has everything, so that stable gets nobody and yet is the one that everything falls back to.
+fn whole_weight(shared: &Shared, found: &mut Found) {
+    let of_stable = shared.weights.shares.intervals.width(shared.stable);
+    if of_stable > 0 || shared.schedule.is_some() || shared.ways.split != Split::Filter {
+        return;
+    }
+    let stable = shared.name_of(shared.stable);
+    let ids = || (0..shared.versions.len()).filter_map(|index| u8::try_from(index).ok()).map(VersionId);
+    let weighted: Vec<VersionId> =
+        ids().filter(|id| *id != shared.stable && shared.weights.shares.has_weight(*id)).collect();
+    match weighted.as_slice() {
+        [only] => {
+            let name = shared.name_of(*only);
+            let text = format!(
+                "{name} has the whole total of {}, so that stable, {stable}, gets nobody and is still what serves when {name} \
+                 fails; expected stable: {name} once it is to stay",
+                shared.total
+            );
+            found.warn("whole-weight", &format!(".versions.{name}.weight"), text);
+        }
+        _ => {
+            let text = format!(
+                "the others have the whole total of {}, so that stable, {stable}, gets nobody; expected a weight less, or \
+                 another stable",
+                shared.total
+            );
+            found.warn("whole-weight", ".stable", text);
+        }
+    }
+}
+
+/// A link is all that it takes to put others on a version.
+fn open_query(shared: &Shared, found: &mut Found) {
+    let Some(query) = &shared.overrides.query else { return };
+    if !matches!(shared.overrides.trust, Trust::Open) {
+        return;
+    }
+    let lasting = if shared.overrides.remember.is_some() { ", and keeps them there" } else { "" };
+    let text = format!(
+        "with trust: open a link with ?{query}=… puts whoever follows it on a version{lasting}; expected trust: signed, or \
+         no query"
+    );
+    found.warn("open-query", ".override.query", text);
+}
+
+/// Without a cookie and without an id everybody is drawn anew, or, with `first: stable`, nobody at all.
+fn not_sticky(rules: &Rules, shared: &Shared, found: &mut Found) {
+    let draws = shared.schedule.is_some()
+        || std::iter::once(&shared.weights)
+            .chain(&shared.rule_weights)
+            .any(|weights| weights.shares.intervals.width(shared.stable) < crate::slot::SLOTS);
+    let has_unit = rules.cookie.is_some() || !shared.sticky.units.is_empty();
+    if !draws || has_unit || shared.sticky.hold == Hold::None {
+        return;
+    }
+    if shared.sticky.first == crate::rules::First::Stable {
+        let text = "with cookie: false and no unit every request is somebody's first one, so that everybody gets stable; expected \
+                    a unit, or a cookie";
+        return found.warn("not-sticky", ".sticky.first", text);
+    }
+    let text = "with cookie: false and no sticky.unit every request is drawn anew, whoever sends it; expected a unit, a cookie, or \
+                sticky: {hold: none} if that is meant";
+    found.warn("not-sticky", "", text);
+}
+
+fn no_effect(shared: &Shared, found: &mut Found) {
+    if shared.sticky.hold == Hold::None && !shared.sticky.units.is_empty() {
+        let text = "with hold: none every request is drawn, and no unit is asked; expected another hold, or no unit";
+        found.warn("no-effect", ".sticky.unit", text);
+    }
+    if shared.ways.dry_run && shared.guard.is_some() {
+        found.warn("no-effect", ".guard", "nothing is counted in a dry run; expected no guard, or no dry_run");
+    }
+}

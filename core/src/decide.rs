@@ -3,6 +3,8 @@
 //! The layers, in their order: `inherit`, override (`overriding`), rules, then the unit with what it holds and its slot
 //! (`unit`). The first that answers wins, and its name is the reason.
 
+#[cfg(feature = "tools")]
+mod explain;
 mod overriding;
 mod unit;
 
@@ -15,6 +17,8 @@ use crate::guard::Identity;
 use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Shares, Then, UnitSource, Version, VersionId};
 use crate::slot::Slot;
 use crate::time::Time;
+#[cfg(feature = "tools")]
+pub use explain::{Covered, Explanation, Layer, Outcome, Uncovered, explain};
 use overriding::Wish;
 
 /// The outcome for one request.

@@ -140,6 +140,25 @@ impl Intervals {
         self.parts.iter().find(|part| slot.number() < part.end).map_or(self.stable, |part| part.version)
     }
 
+    /// The parts in their order: the slot behind each, and the version that owns it.
+    #[cfg(feature = "tools")]
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, VersionId)> {
+        self.parts.iter().map(|part| (part.end, part.version))
+    }
+
+    /// The first slot of the interval that a slot lies in, and the one behind its last.
+    #[cfg(feature = "tools")]
+    pub(crate) fn around(&self, slot: Slot) -> (u32, u32) {
+        let mut start = 0;
+        for part in &self.parts {
+            if slot.number() < part.end {
+                return (start, part.end);
+            }
+            start = part.end;
+        }
+        (start, SLOTS)
+    }
+
     /// How many slots a version owns.
     pub fn width(&self, version: VersionId) -> u32 {
         let starts = std::iter::once(0).chain(self.parts.iter().map(|part| part.end));

@@ -1,4 +1,5 @@
-//! What people ask about rules: where a mistake stands, and what is valid and yet surely not meant.
+//! What people ask about rules: where a mistake stands, and what is valid and yet surely not meant. Why a request got its version
+//! is told by `decide`.
 //!
 //! Nothing of this is in the module.
 

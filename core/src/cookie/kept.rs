@@ -61,7 +61,7 @@ impl Kept {
     /// any order.
     /// Unknown fields are skipped; a known one twice, or a control character, makes the value invalid. What another
     /// release held, and a version that the rollout does not list, count as absent.
-    pub(super) fn from_value(value: &[u8], rollout: &Rollout) -> Option<Self> {
+    pub(crate) fn from_value(value: &[u8], rollout: &Rollout) -> Option<Self> {
         let named = |name: &[u8]| rollout.version_named(name);
         let mut fields: [Option<&[u8]>; 8] = [None; 8];
         for field in value.split(|byte| *byte == b'.') {

@@ -35,7 +35,7 @@ impl<S: Source> Request<'_, '_, S> {
     }
 
     /// What a value asks for, if it may.
-    fn judged(&self, value: &[u8]) -> Option<Wish> {
+    pub(super) fn judged(&self, value: &[u8]) -> Option<Wish> {
         if value == b"auto" {
             return Some(Wish::Auto);
         }

@@ -9,7 +9,7 @@ use crate::rules::{AtZero, First, Hold, Prefer, Shares, Split, UnitSource, Versi
 use crate::slot::Slot;
 
 /// What keeps a request on its version.
-enum Unit<'a> {
+pub(super) enum Unit<'a> {
     Visitor(Visitor),
     Id(&'a [u8]),
     V4([u8; 4]),
@@ -19,7 +19,7 @@ enum Unit<'a> {
 impl Unit<'_> {
     /// What is hashed of it.
     #[inline]
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Visitor(visitor) => visitor.number.as_bytes(),
             Self::Id(id) => id,
@@ -88,7 +88,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         Answer { hold: answer.version.filter(|_| keeps).map(|version| (mark, version)), ..answer }
     }
 
-    fn keeps_its_units(&self, version: VersionId, shares: &Shares) -> bool {
+    pub(super) fn keeps_its_units(&self, version: VersionId, shares: &Shares) -> bool {
         let drains = self.shared.sticky.at_zero == AtZero::Drain;
         drains || self.shared.ways.split == Split::Route || shares.has_weight(version)
     }
@@ -137,7 +137,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     }
 
     #[inline]
-    fn unit(&self) -> Option<Unit<'_>> {
+    pub(super) fn unit(&self) -> Option<Unit<'_>> {
         match self.shared.sticky.prefer {
             Prefer::Visitor => self.visitor().map(Unit::Visitor).or_else(|| self.id()),
             Prefer::Unit => self.id().or_else(|| self.visitor().map(Unit::Visitor)),
@@ -145,7 +145,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     }
 
     #[inline]
-    fn visitor(&self) -> Option<Visitor> {
+    pub(super) fn visitor(&self) -> Option<Visitor> {
         let cookie = self.rules.cookie.as_ref()?;
         let today = self.now.day();
         self.facts.in_cookies(|line| cookie.read(line, today), |name| self.is_ours(name))
@@ -153,8 +153,13 @@ impl<'r, S: Source> Request<'_, 'r, S> {
 
     /// The first id that is present and not empty.
     fn id(&self) -> Option<Unit<'_>> {
+        self.shared.sticky.units.iter().find_map(|source| self.id_of(source))
+    }
+
+    #[inline(always)]
+    pub(super) fn id_of(&self, source: &'r UnitSource) -> Option<Unit<'_>> {
         let present = |id: &&[u8]| !id.is_empty();
-        self.shared.sticky.units.iter().find_map(|source| match source {
+        match source {
             UnitSource::Header(name) => self.facts.header(name.as_str()).map(trim).filter(present).map(Unit::Id),
             UnitSource::Cookie(name) => self.cookie(name, |id| Some(id).filter(present)).map(Unit::Id),
             UnitSource::Query(name) => self.facts.query(name).find(present).map(Unit::Id),
@@ -162,14 +167,14 @@ impl<'r, S: Source> Request<'_, 'r, S> {
                 IpAddr::V4(address) => Unit::V4(address.octets()),
                 IpAddr::V6(address) => Unit::V6(address.octets()),
             }),
-        })
+        }
     }
 
     /// Whether the request is for a page and not for a part of one.
     ///
     /// Fetch Metadata (`sec-fetch-dest`, W3C) says so; without it a client that accepts HTML counts as one that shows
     /// pages. What is fetched in advance (`sec-purpose`, `purpose`) may never be shown.
-    fn is_navigation(&self) -> bool {
+    pub(super) fn is_navigation(&self) -> bool {
         let contains = |name: &'static str, text: &[u8]| {
             self.facts.header(name).is_some_and(|value| value.windows(text.len()).any(|part| part == text))
         };

@@ -1,0 +1,69 @@
+//! Which entries fit a request, and why others do not.
+
+use std::cmp::Reverse;
+
+use crate::condition::{HostPattern, MatchEntry, PathPattern};
+use crate::cover::normal_host;
+use crate::facts::{Facts, Source};
+use crate::rules::Rules;
+
+/// An entry of a rollout's `match` that fits a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// The rollout's name.
+    pub rollout: String,
+    /// The entry's index; `None` for a rollout without `match`.
+    pub entry: Option<usize>,
+    /// What it asks for.
+    pub what: String,
+}
+
+/// An entry of a rollout's `match` that does not fit a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncovered {
+    /// The rollout's name.
+    pub rollout: String,
+    /// The entry's index.
+    pub entry: usize,
+    /// The first thing that does not fit.
+    pub why: String,
+}
+
+/// The entries that fit, the most specific first, and those that do not.
+pub(super) fn of<'r, S: Source>(rules: &'r Rules, facts: &Facts<'r, S>) -> (Vec<Covered>, Vec<Uncovered>) {
+    let host = facts.header(":authority").map(normal_host).unwrap_or_default().into_owned();
+    let (mut fitting, mut others) = (Vec::new(), Vec::new());
+    for (index, rollout) in rules.rollouts().enumerate() {
+        for (at, entry) in rollout.matches.iter().enumerate() {
+            match entry.why_not(facts) {
+                None => fitting.push((specificity(entry, &host), Reverse((index, at)), entry)),
+                Some(why) => others.push(Uncovered { rollout: rollout.name().to_owned(), entry: at, why }),
+            }
+        }
+    }
+    fitting.sort_by(|one, other| (&other.0, &other.1).cmp(&(&one.0, &one.1)));
+    let covered = fitting.into_iter().filter_map(|(_, Reverse((index, at)), entry)| {
+        let rollout = rules.rollout(index)?;
+        let entry_at = (*entry != MatchEntry::ALL || rollout.matches.len() > 1).then_some(at);
+        Some(Covered { rollout: rollout.name().to_owned(), entry: entry_at, what: entry.in_words() })
+    });
+    (covered.collect(), others)
+}
+
+/// How specific an entry is for a request, in the order of Gateway API's `HTTPRoute`: host, path, conditions.
+fn specificity(entry: &MatchEntry, host: &[u8]) -> ((u8, usize), (u8, usize), u32) {
+    let of_host = |pattern: &HostPattern| match pattern {
+        HostPattern::Exact(name) => (name.as_bytes() == host).then_some((2, 0)),
+        HostPattern::Suffix(rest) => {
+            (host.len() > rest.len() && host.ends_with(rest.as_bytes())).then_some((1, rest.len()))
+        }
+    };
+    let of_path = match &entry.path {
+        PathPattern::Any => (0, 0),
+        PathPattern::Regex(_) => (1, 0),
+        PathPattern::Prefix(prefix) => (2, prefix.len()),
+        PathPattern::Exact(_) => (3, 0),
+    };
+    let rank = entry.conditions.as_ref().map_or(0, |conditions| conditions.rank());
+    (entry.hosts.iter().filter_map(of_host).max().unwrap_or_default(), of_path, rank)
+}

@@ -1,0 +1,115 @@
+//! The last layer in words: who the unit is, and where its slot lies.
+
+use super::super::{Decision, Reason, Request};
+use super::{Said, percent, why_barred};
+use crate::cookie::{CookieSettings, Visitor, values};
+use crate::facts::Source;
+use crate::keys::Purpose;
+use crate::rules::{Prefer, Shares, Split, UnitSource};
+use crate::slot::Slot;
+
+impl<'r, S: Source> Request<'_, 'r, S> {
+    /// Always answers.
+    pub(super) fn explain_slot(&self, shares: &Shares, decision: &Decision<'_>) -> Said {
+        let mut notes = self.explain_unit(decision);
+        if decision.reason == Reason::First {
+            notes.push("first: stable gives whoever carries nothing yet to stable".to_owned());
+        }
+        let Some(slot) = decision.slot else { return (true, notes) };
+        let owner = shares.intervals.at(slot);
+        let (start, end) = shares.intervals.around(slot);
+        let name = self.shared.name_of(owner);
+        let at = format!("slot {} is at {}", slot.number(), percent(slot.number()));
+        match self.shared.ways.split {
+            Split::Filter => {
+                notes.push(format!("{at}, and {name} has {} to {}", percent(start), percent(end)));
+                notes.extend(self.instead(owner, slot, decision));
+            }
+            Split::Native => notes.push(format!("{at}; the route's weights choose by it")),
+            Split::Route => notes.push(match decision.version() {
+                Some(version) => format!("the route's weights have chosen {}", version.name()),
+                None => "the route's weights choose, and it is not known here what".to_owned(),
+            }),
+        }
+        (true, notes)
+    }
+
+    /// Why stable serves in the place of the version that owns the slot.
+    fn instead(&self, owner: crate::rules::VersionId, slot: Slot, decision: &Decision<'_>) -> Option<String> {
+        let name = self.shared.name_of(owner);
+        if !self.is_open(owner) {
+            return Some(format!("{name} is off: stable serves in its place"));
+        }
+        let reason = Some(decision.reason).filter(|reason| matches!(reason, Reason::Guard | Reason::Missing))?;
+        let tenth = slot.number().is_multiple_of(10) && reason == Reason::Guard;
+        let why = if tenth { "is out elsewhere" } else { why_barred(reason) };
+        Some(format!("{name} {why}: stable serves in its place"))
+    }
+
+    /// Which unit counts, and why others do not.
+    fn explain_unit(&self, decision: &Decision<'_>) -> Vec<String> {
+        if decision.reason == Reason::Random && self.shared.sticky.hold == crate::rules::Hold::None {
+            return vec!["hold: none draws every request".to_owned()];
+        }
+        let mut notes = Vec::new();
+        let (visitor, ids) = (self.explain_visitor(), self.absent_ids());
+        match (self.shared.sticky.prefer, self.visitor()) {
+            (Prefer::Visitor, None) => notes.extend(visitor.into_iter().chain(ids)),
+            (Prefer::Visitor, Some(_)) => {}
+            (Prefer::Unit, _) => notes.extend(ids.into_iter().chain(visitor)),
+        }
+        notes.push(match (self.unit(), &decision.visitor) {
+            (Some(unit), _) => format!("the unit is {}", unit.in_words()),
+            (None, Some(new)) => format!("a new visitor, drawn as {}", new.number.as_str()),
+            (None, None) => "nothing makes the request stick, so it is drawn".to_owned(),
+        });
+        notes
+    }
+
+    /// The ids that a request does not carry, up to the one that it does.
+    fn absent_ids(&self) -> Option<String> {
+        let absent = self.shared.sticky.units.iter().take_while(|source| !self.carries(source));
+        let names: Vec<String> = absent.map(UnitSource::in_words).collect();
+        (!names.is_empty())
+            .then(|| format!("{} {} absent", names.join(" and "), if names.len() > 1 { "are" } else { "is" }))
+    }
+
+    fn carries(&self, source: &'r UnitSource) -> bool {
+        self.id_of(source).is_some()
+    }
+
+    /// Why there is no visitor; nothing if there is one, or no cookie at all.
+    fn explain_visitor(&self) -> Option<String> {
+        let cookie = self.rules.cookie.as_ref()?;
+        if self.visitor().is_some() {
+            return None;
+        }
+        Some(format!("cookie {} {}", cookie.name, self.why_no_visitor(cookie)))
+    }
+
+    fn why_no_visitor(&self, cookie: &CookieSettings) -> &'static str {
+        let found = self.facts.in_cookies(|line| values(line, &cookie.name).next(), |name| self.is_ours(name));
+        let Some(value) = found else { return "is absent" };
+        let verified = match &cookie.keys {
+            None => Some(value),
+            Some(keys) => keys.verified(Purpose::Cookie(&cookie.name), value),
+        };
+        match verified.map(Visitor::from_value) {
+            None => "does not count: it is not signed by one of the keys",
+            Some(None) => "does not count: it is not in its form",
+            Some(Some(_)) => "does not count: it is past its max_age",
+        }
+    }
+}
+
+impl UnitSource {
+    /// The source in words.
+    fn in_words(&self) -> String {
+        match self {
+            Self::Header(name) => format!("header {}", name.as_str()),
+            Self::Cookie(name) => format!("cookie {name}"),
+            Self::Query(name) => format!("query parameter {name}"),
+            Self::Address => "the client's address".to_owned(),
+        }
+    }
+}

@@ -85,6 +85,18 @@ impl Keys {
         self.signs
     }
 
+    /// The id of the key that signs.
+    #[cfg(feature = "tools")]
+    pub(crate) fn signer(&self) -> Option<&str> {
+        self.keys.first().filter(|_| self.signs).map(|key| &*key.id)
+    }
+
+    /// Whether there is a key with this id.
+    #[cfg(feature = "tools")]
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
     /// Appends `.k<id>.t<tag>` over all that stands in `text` from `start` on; nothing without a key that signs.
     pub(crate) fn sign(&self, purpose: Purpose<'_>, text: &mut String, start: usize) {
         let Some(key) = self.keys.first().filter(|_| self.signs) else { return };

@@ -99,4 +99,4 @@ pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;
 #[cfg(feature = "tools")]
-pub use tools::{About, Step, WARNINGS, Warning, review};
+pub use tools::{About, Compared, Move, Segment, Step, WARNINGS, Warning, compare, review};

@@ -1,7 +1,8 @@
-//! What people ask about rules and their mistakes.
+//! What people ask about rules: warnings, comparisons, explanations, sample requests.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod explain;
 mod paths;
 mod review;

@@ -1,0 +1,221 @@
+//! Who moves from one document to the next, held against a decision for every slot.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use serin_core::{Compared, Current, Facts, Rules, SLOTS, Segment, Surroundings, Time, compare, decide};
+
+use crate::common::{Request, TODAY, rules};
+
+const HOUR: u64 = 3_600;
+/// A day on which schedules of the documents are on their way.
+const NOW: u64 = TODAY + 12 * HOUR;
+const PAIRS: usize = 12;
+
+type Moves = BTreeMap<(String, String), u64>;
+
+/// A document whose decision can be asked for every slot: nothing sticks, so that the slot is what is drawn.
+fn any_document(rng: &mut Rng) -> Value {
+    loop {
+        let document = any_candidate(rng);
+        let parsed = Rules::parse(document.to_string().as_bytes(), &Surroundings::default());
+        if parsed.errors.is_empty() {
+            return document;
+        }
+    }
+}
+
+fn any_candidate(rng: &mut Rng) -> Value {
+    let total = *rng.choice([100, 100, 7, 1_000, 999_983].iter()).unwrap();
+    let names = ["v1", "v2", "v3", "v4"];
+    let mut versions = json!({});
+    for (index, name) in names.iter().enumerate().take(rng.usize(1..=4)) {
+        versions[name] = json!({"place": index as i64 - 2});
+        if rng.u8(..4) > 0 {
+            versions[name]["weight"] = json!(rng.u32(..=total / 2));
+        }
+        if rng.u8(..6) == 0 {
+            versions[name]["off"] = json!(true);
+        }
+    }
+    let known = versions.as_object().unwrap().len();
+    let stable = names[rng.usize(..known)];
+    versions[stable] = json!({});
+    let mut rollout = json!({"stable": stable, "versions": versions, "total": total, "sticky": {"hold": "none"}});
+    let rules: Vec<Value> = (0..rng.usize(..4)).map(|_| any_rule(rng, &names[..known], total)).collect();
+    if !rules.is_empty() {
+        rollout["rules"] = json!(rules);
+    }
+    if rng.u8(..3) == 0 {
+        let start = "2026-11-21T06:00:00Z";
+        let steps = json!([{"weight": rng.u32(..=total / 3), "to": rng.u32(..=total / 3), "for": "1d"}]);
+        rollout["schedule"] = json!({"version": names[rng.usize(..known)], "start": start, "steps": steps});
+    }
+    json!({"rollouts": {"r": rollout}})
+}
+
+fn any_rule(rng: &mut Rng, names: &[&str], total: u32) -> Value {
+    let mut rule = json!({});
+    if rng.u8(..5) > 0 {
+        let header = *rng.choice(["x-a", "x-b"].iter()).unwrap();
+        rule["when"] = json!({"headers": [{"name": header, "exact": "1"}]});
+    }
+    let version = names[rng.usize(..names.len())];
+    if rng.bool() {
+        rule["use"] = json!(version);
+    } else {
+        rule["weights"] = json!({version: rng.u32(..=total / 2)});
+    }
+    rule
+}
+
+/// The version for every slot of a request.
+fn owners(rules: &Rules, request: &Request) -> Vec<String> {
+    let now = Time::from_unix_seconds(NOW);
+    let current = Current::new(rules, now);
+    let facts = Facts::new(request);
+    let owner = |slot: u64| {
+        // The least upper half that is scaled to this slot.
+        let bits = (slot << 32).div_ceil(u64::from(SLOTS)) << 32;
+        let decision = decide(rules, &current, &facts, now, || bits).unwrap();
+        assert!(decision.slot.is_none_or(|found| u64::from(found.number()) == slot));
+        decision.version().unwrap().name().to_owned()
+    };
+    (0..u64::from(SLOTS)).map(owner).collect()
+}
+
+/// Who moves, slot by slot, in parts of 10^12.
+fn by_force(old: &[String], new: &[String]) -> Moves {
+    let mut moves = Moves::new();
+    for (from, to) in old.iter().zip(new).filter(|(from, to)| from != to) {
+        *moves.entry((from.clone(), to.clone())).or_default() += u64::from(SLOTS);
+    }
+    moves
+}
+
+fn moves(compared: &Compared<'_>) -> Moves {
+    let moves = compared.moves.as_ref().unwrap().iter();
+    moves.map(|of| ((of.from.to_owned(), of.to.to_owned()), of.parts)).collect()
+}
+
+/// A request of a segment alone: with the header of its rule.
+fn request_of(segment: Option<Segment>, old: &Value, new: &Value) -> Request {
+    let (document, index) = match segment {
+        None => return Request::new(),
+        Some(Segment::New(index)) => (new, index),
+        Some(Segment::Old(index)) => (old, index),
+    };
+    let header = &document["rollouts"]["r"]["rules"][index]["when"]["headers"][0]["name"];
+    Request::new().with(header.as_str().unwrap(), "1")
+}
+
+#[test]
+fn equals_brute_force_over_all_slots() {
+    let mut rng = Rng::with_seed(6);
+    let (mut rows, mut moved, mut segments) = (0, 0, 0);
+    for _ in 0..PAIRS {
+        let (old, new) = (any_document(&mut rng), any_document(&mut rng));
+        let (before, after) = (rules(&old.to_string()), rules(&new.to_string()));
+        for row in compare(&before, &after, Time::from_unix_seconds(NOW)) {
+            let request = request_of(row.segment, &old, &new);
+            let expected = by_force(&owners(&before, &request), &owners(&after, &request));
+            assert_eq!(moves(&row), expected, "{:?}\n{old}\n{new}", row.segment);
+            let share: u64 = expected.values().sum();
+            assert_eq!(row.share(), Some(share as f64 / 1e12));
+            rows += 1;
+            moved += usize::from(share > 0);
+            segments += usize::from(row.segment.is_some());
+        }
+    }
+    assert!(moved > PAIRS && segments > PAIRS / 2, "{moved} of {rows} rows moved, {segments} were segments");
+}
+
+/// Where slots are drawn anew a unit's old slot says nothing of its new one, so every old one meets every new one.
+#[test]
+fn what_is_drawn_anew_is_every_slot_with_every_other() {
+    let document = |release: &str, weight: u32| {
+        let versions =
+            json!({"v1": {}, "v2": {"weight": weight, "place": "low"}, "v3": {"weight": 7, "place": "high"}});
+        let rollout = json!({"stable": "v1", "versions": versions, "release": release});
+        rules(&json!({"rollouts": {"r": rollout}}).to_string())
+    };
+    let (old, new) = (document("a", 10), document("b", 25));
+    let rows = compare(&old, &new, Time::from_unix_seconds(NOW));
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(row.redrawn, ["release"]);
+    let expected: Moves = [
+        ("v1", 83, "v2", 25),
+        ("v1", 83, "v3", 7),
+        ("v2", 10, "v1", 68),
+        ("v2", 10, "v3", 7),
+        ("v3", 7, "v1", 68),
+        ("v3", 7, "v2", 25),
+    ]
+    .map(|(from, before, to, after)| ((from.to_owned(), to.to_owned()), before * after * 100_000_000))
+    .into();
+    assert_eq!(moves(row), expected);
+}
+
+/// Checks why units of two rollouts get other slots.
+#[track_caller]
+fn check_redrawn(old: &str, new: &str, expected: &[&str]) {
+    let document = |fields: &str| {
+        let (top, fields) = fields.split_once('|').unwrap_or(("", fields));
+        rules(&format!(
+            r#"{{{top} "rollouts": {{"r": {{{fields} "stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": 10}}}}}}}}}}"#
+        ))
+    };
+    let (old, new) = (document(old), document(new));
+    assert_eq!(compare(&old, &new, Time::from_unix_seconds(NOW))[0].redrawn, expected);
+}
+
+#[test]
+fn why_slots_are_drawn_anew() {
+    check_redrawn("", "", &[]);
+    check_redrawn("", r#""total": 1000,"#, &[]);
+    check_redrawn("", r#""release": "b","#, &["release"]);
+    check_redrawn("", r#""cohort": "b","#, &["cohort"]);
+    check_redrawn("", r#""cohort": "r","#, &[]);
+    check_redrawn("", r#""sticky": {"unit": [{"header": "x-user-id"}]},"#, &["the units of sticky"]);
+    check_redrawn("", r#""sticky": {"hold": "none"},"#, &["hold: none"]);
+    check_redrawn("", r#""sticky": {"hold": "version"},"#, &[]);
+    check_redrawn("", r#""cookie": {"name": "vid"},|"#, &["the visitor cookie"]);
+    check_redrawn("", r#""cookie": {"max_age": "2d"},|"#, &[]);
+    let keys = |ids: &[&str]| {
+        let keys: Vec<Value> = ids.iter().map(|id| json!({"id": id, "secret": "sixteen characters"})).collect();
+        format!(r#""keys": {},|"#, json!(keys))
+    };
+    check_redrawn("", &keys(&["k1"]), &["the key that signed cookies"]);
+    check_redrawn(&keys(&["k1"]), "", &[]);
+    check_redrawn(&keys(&["k1"]), &keys(&["k2", "k1"]), &[]);
+    check_redrawn(&keys(&["k1"]), &keys(&["k2"]), &["the key that signed cookies"]);
+}
+
+#[test]
+fn rollouts_that_come_and_go() {
+    let both = rules(
+        r#"{"rollouts": {"a": {"stable": "v1", "versions": {"v1": {}, "v2": {"weight": 10}}}, "b": {"stable": "w1", "versions": {"w1": {}}}}}"#,
+    );
+    let one = rules(r#"{"rollouts": {"b": {"stable": "w1", "versions": {"w1": {}}}}}"#);
+    let told = |old, new| {
+        let rows = compare(old, new, Time::from_unix_seconds(NOW));
+        rows.iter().map(|row| (row.rollout.to_owned(), moves(row))).collect::<Vec<_>>()
+    };
+    let tenth = 100_000_000_000;
+    let moved = |from: &str, to: &str| Moves::from([((from.to_owned(), to.to_owned()), tenth)]);
+    assert_eq!(told(&one, &both), [("a".to_owned(), moved("v1", "v2")), ("b".to_owned(), Moves::new())]);
+    assert_eq!(told(&both, &one), [("a".to_owned(), moved("v2", "v1")), ("b".to_owned(), Moves::new())]);
+}
+
+#[test]
+fn what_cannot_be_known() {
+    let filter = rules(r#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {"weight": 10}}}}}"#);
+    let native = rules(
+        r#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {}}, "split": "native"}}, "headers": {"slot": "x-slot"}}"#,
+    );
+    for (old, new) in [(&filter, &native), (&native, &filter), (&native, &native)] {
+        let rows = compare(old, new, Time::from_unix_seconds(NOW));
+        assert_eq!((rows[0].share(), rows[0].moves.is_err()), (None, true));
+    }
+}

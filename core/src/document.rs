@@ -11,6 +11,9 @@ mod reader;
 mod rollout;
 mod values;
 
+#[cfg(feature = "tools")]
+pub(crate) use values::whole_seconds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

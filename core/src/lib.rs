@@ -99,4 +99,7 @@ pub use slot::{Intervals, Place, SLOTS, Share, Slot, SlotKey};
 pub use time::{Day, Time};
 pub use token::Token;
 #[cfg(feature = "tools")]
-pub use tools::{About, Compared, Move, Segment, Step, WARNINGS, Warning, compare, review};
+pub use tools::{
+    About, Compared, Move, OverrideNames, Sample, Segment, Step, Trusts, UnitKind, WARNINGS, Warning, compare,
+    duration_seconds, review, samples,
+};

@@ -1,5 +1,5 @@
 //! What people ask about rules: where a mistake stands, what is valid and yet surely not meant, who moves from one document to
-//! the next. Why a request got its version is told by `decide`.
+//! the next, and a request for each way into a rollout. Why a request got its version is told by `decide`.
 //!
 //! Nothing of this is in the module.
 
@@ -7,9 +7,13 @@ mod compare;
 mod logic;
 mod place;
 mod review;
+mod sample;
+mod ways;
 mod words;
 
 pub use compare::{Compared, Move, Segment, compare};
 pub use place::{About, Step};
 pub use review::{WARNINGS, Warning, review};
+pub use sample::{Sample, samples};
+pub use ways::{OverrideNames, Trusts, UnitKind, duration_seconds};
 pub(crate) use words::shown;

@@ -117,7 +117,7 @@ pub(super) fn cookie_name(text: &str) -> Option<String> {
 }
 
 /// A duration of whole seconds, from so many up to 400 days.
-pub(super) fn whole_seconds(text: &str, least: u32) -> Option<u32> {
+pub(crate) fn whole_seconds(text: &str, least: u32) -> Option<u32> {
     let milliseconds = duration(text)?;
     let seconds = u32::try_from(milliseconds / 1_000).ok()?;
     (milliseconds.is_multiple_of(1_000) && (least..=400 * SECONDS_A_DAY).contains(&seconds)).then_some(seconds)

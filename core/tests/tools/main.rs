@@ -6,3 +6,4 @@ mod compare;
 mod explain;
 mod paths;
 mod review;
+mod samples;

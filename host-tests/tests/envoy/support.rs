@@ -1,7 +1,5 @@
 //! What the tests with a real Envoy share: a started site, rules for it, and waiting for something to become true.
 
-#![allow(dead_code, reason = "every test binary takes what it needs")]
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -2,8 +2,6 @@
 
 #![allow(clippy::print_stdout, reason = "how soon, and how many requests failed until then, is worth reading")]
 
-mod support;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use serin_envoy::{Behaviour, Crowd, Setup, Visitor};
 use tokio::time::{Instant, sleep};
 
-use support::{HOST, Site, assert_share, eventually};
+use crate::support::{self, HOST, Site, assert_share, eventually};
 
 const VISITORS: u32 = 300;
 /// A worker looks once a second; the other one has heard of it a second later.

@@ -1,12 +1,10 @@
 //! A real Envoy: how a decision reaches the route table, and that a client cannot make one itself.
 
-mod support;
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Configuration, Routes, Setup, exchange};
 
-use support::{HOST, Site, eventually, weight, with_v2};
+use crate::support::{HOST, Site, eventually, weight, with_v2};
 
 const ASK_FOR_V2: (&str, &str) = ("x-canary", "v2");
 

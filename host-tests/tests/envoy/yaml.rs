@@ -1,19 +1,17 @@
 //! A real Envoy that reads the filter and its rules from a file of YAML, as people write it: other tests hand it JSON, in which
 //! numbers arrive as they were written.
 
-mod support;
-
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Running, Upstreams, Visitor};
 
-use support::{HOST, eventually};
+use crate::support::{HOST, eventually};
 
 const FILE: &str = "rules/serin.yaml";
-const BOOTSTRAP: &str = include_str!("../../manifests/envoy/envoy.yaml");
-const RESOURCE: &str = include_str!("../../manifests/envoy/serin.yaml");
+const BOOTSTRAP: &str = include_str!("../../../manifests/envoy/envoy.yaml");
+const RESOURCE: &str = include_str!("../../../manifests/envoy/serin.yaml");
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 /// Envoy makes texts of fractions.
@@ -34,7 +32,7 @@ async fn fractions_are_numbers() -> Result<()> {
     for bound in ["/admin", "/static_resources/listeners/0"] {
         *at(&mut bootstrap, &format!("{bound}/address/socket_address/port_value"))? = json!(0);
     }
-    for (index, (_, address)) in upstreams.addresses().into_iter().enumerate() {
+    for (index, (_, address)) in upstreams.addresses().enumerate() {
         let endpoint = "load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
         *at(&mut bootstrap, &format!("/static_resources/clusters/{index}/{endpoint}/port_value"))? =
             json!(address.port());

@@ -1,13 +1,11 @@
 //! A real Envoy: what cookies hold and remember, and that nobody but us can write them.
 
-mod support;
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_core::{Rules, Surroundings, Time};
 use serin_envoy::{Ask, Crowd, Reply, Setup, Visitor};
 
-use support::{HOST, Site, assert_share, counts, decisions, eventually, values_of};
+use crate::support::{self, HOST, Site, assert_share, counts, decisions, eventually, values_of};
 
 const VISITORS: u32 = 300;
 const KEY: &str = "a key for tests, of sixteen bytes or more";

@@ -2,13 +2,11 @@
 
 #![allow(clippy::print_stdout, reason = "the shares that were measured are worth reading")]
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Crowd, Setup, Visitor};
 
-use support::{HOST, Site, assert_share};
+use crate::support::{self, HOST, Site, assert_share};
 
 fn shares(weight: u32, total: u32) -> Result<Value> {
     let mut document = support::weight(weight)?;

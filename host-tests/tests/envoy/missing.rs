@@ -2,8 +2,6 @@
 
 #![allow(clippy::print_stdout, reason = "how many requests fail until it is known is worth reading")]
 
-mod support;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +9,7 @@ use serde_json::json;
 use serin_envoy::{Crowd, Report, Setup, Traffic};
 use tokio::time::sleep;
 
-use support::{HOST, Site, assert_share, eventually};
+use crate::support::{self, HOST, Site, assert_share, eventually};
 
 const VISITORS: u32 = 200;
 const WORKERS: u64 = 2;

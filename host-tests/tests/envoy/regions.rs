@@ -5,8 +5,6 @@
     reason = "how many requests fail until it is known that a region is down is worth reading"
 )]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +15,10 @@ use serin_core::{Rules, Surroundings};
 use serin_envoy::{Crowd, RULES, Report, Running, Traffic, Upstreams};
 use tokio::time::{Instant, sleep};
 
-use support::{assert_share, eventually};
+use crate::support::{assert_share, eventually};
 
-const BOOTSTRAP: &str = include_str!("../../manifests/envoy/regions/envoy.yaml");
-const RESOURCE: &str = include_str!("../../manifests/envoy/regions/serin.yaml");
+const BOOTSTRAP: &str = include_str!("../../../manifests/envoy/regions/envoy.yaml");
+const RESOURCE: &str = include_str!("../../../manifests/envoy/regions/serin.yaml");
 
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 const SOURCE: &str = "/http_filters/0/config_discovery/config_source/path_config_source";
@@ -119,7 +117,7 @@ fn nothing_but_clusters_retries_and_the_log_differs_from_the_plain_manifest() ->
         host.context("this is no virtual host")?.remove("retry_policy");
         anyhow::Ok(root)
     };
-    assert_eq!(common(include_str!("../../manifests/envoy/envoy.yaml"))?, common(BOOTSTRAP)?);
+    assert_eq!(common(include_str!("../../../manifests/envoy/envoy.yaml"))?, common(BOOTSTRAP)?);
     Ok(())
 }
 

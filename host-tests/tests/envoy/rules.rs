@@ -1,12 +1,10 @@
 //! A real Envoy: which rollout covers a request, which of its rules decides, and what tells of a decision.
 
-mod support;
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Ask, Crowd, Setup, Visitor};
 
-use support::{HOST, Site, assert_share, counts, decisions, eventually, raw, raw_to, values_of};
+use crate::support::{HOST, Site, assert_share, counts, decisions, eventually, raw, raw_to, values_of};
 
 const VISITORS: u32 = 400;
 const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];

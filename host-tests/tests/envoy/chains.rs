@@ -1,14 +1,12 @@
 //! Three real Envoys in a row: the gateway decides, the sidecars behind it follow what it decided.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Connection, Envoy, Reply, Routes, Setup, Upstreams, Visitor};
 
-use support::{HOST, by_version, counts, decisions, eventually, rest_to, values_of};
+use crate::support::{HOST, by_version, counts, decisions, eventually, rest_to, values_of};
 
 const VISITORS: u64 = 40;
 /// The rollouts of the site by path, with their stable version and the other one.

@@ -1,14 +1,12 @@
 //! A real Envoy with two workers: visitors keep their version, over any connection and on any worker.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use serin_envoy::{Crowd, Setup, Visitor, exchange};
 
-use support::{HOST, Site, assert_share, weight, with_v2};
+use crate::support::{HOST, Site, assert_share, weight, with_v2};
 
 const VISITORS: u32 = 2_000;
 /// After so many times 16 connections, chance alone has brought some to either worker.

@@ -1,12 +1,10 @@
 //! A real Envoy that tries again and that follows redirects itself: one response is one decision, and its version answers.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Ask, Crowd, Routes, Setup};
 
-use support::{HOST, Site, by_version, counts, decisions, eventually, rest_to, values_of};
+use crate::support::{self, HOST, Site, by_version, counts, decisions, eventually, rest_to, values_of};
 
 const ASK_FOR_V2: (&str, &str) = ("x-canary", "v2");
 

@@ -1,13 +1,11 @@
 //! A real Envoy whose own weighted clusters share the traffic: by our slot (`split: native`), or by chance with the outcome
 //! held (`split: route`).
 
-mod support;
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Connection, Crowd, Report, Routes, Setup, Traffic, Visitor};
 
-use support::{HOST, Site, assert_share, by_version, decisions, eventually};
+use crate::support::{HOST, Site, assert_share, by_version, decisions, eventually};
 
 const VISITORS: u32 = 500;
 

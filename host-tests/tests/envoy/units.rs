@@ -1,13 +1,11 @@
 //! A real Envoy: by what a request sticks to its version: an id that it carries, its visitor, its address, or nothing.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_core::SlotKey;
 use serin_envoy::{Ask, Crowd, Routes, Setup, Visitor};
 
-use support::{HOST, Site, assert_share, behind_a_proxy, raw};
+use crate::support::{HOST, Site, assert_share, behind_a_proxy, raw};
 
 #[tokio::test]
 async fn an_id_has_one_slot_wherever_it_is_carried() -> Result<()> {

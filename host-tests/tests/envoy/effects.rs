@@ -1,12 +1,10 @@
 //! A real Envoy: what a decision does to request, response and access log besides choosing the upstream.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Setup, Visitor};
 
-use support::{HOST, Site, counts, decisions, eventually, values_of};
+use crate::support::{self, HOST, Site, counts, decisions, eventually, values_of};
 
 const ASK_FOR_V2: (&str, &str) = ("x-canary", "v2");
 

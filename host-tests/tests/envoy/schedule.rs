@@ -2,8 +2,6 @@
 
 #![allow(clippy::print_stdout, reason = "the shares that were measured are worth reading")]
 
-mod support;
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -13,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
-use support::{HOST, Site, assert_share, eventually};
+use crate::support::{self, HOST, Site, assert_share, eventually};
 
 const VISITORS: u32 = 500;
 

@@ -1,12 +1,10 @@
 //! A real Envoy that gets new rules while it runs: good ones, broken ones, in either form.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Configuration, Crowd, Report, Setup, Traffic};
 
-use support::{HOST, Site, assert_share, eventually, weight, with_v2};
+use crate::support::{HOST, Site, assert_share, eventually, weight, with_v2};
 
 const VISITORS: u32 = 500;
 const TYPO: &str = "rollouts.shop.versions.v2.wieght: unknown field; did you mean \"weight\"?";

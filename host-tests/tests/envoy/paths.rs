@@ -1,13 +1,11 @@
 //! A real Envoy: a rollout covers the very paths that a route of Envoy's with the same condition matches, whatever the
 //! connection manager makes of a path before.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Routes, Setup};
 
-use support::{Site, raw};
+use crate::support::{Site, raw};
 
 /// Rollouts by path, and the same conditions as Envoy's routes have them, which go by their order.
 const CONDITIONS: [(&str, &str, &str); 5] = [

@@ -1,12 +1,10 @@
 //! A real Envoy: a condition of ours holds for the very requests that Envoy's own matcher of the same meaning takes.
 
-mod support;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Routes, Setup};
 
-use support::{Site, behind_a_proxy, raw};
+use crate::support::{self, Site, behind_a_proxy, raw};
 
 /// A condition, Envoy's for it, and requests: method, query string, header lines, and whether both hold.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str, bool)]);

@@ -180,6 +180,12 @@ impl Current {
         }
     }
 
+    /// Has a version out, as if a guard had taken it out.
+    #[cfg(feature = "tools")]
+    pub fn take_out(&mut self, rollout: usize, version: VersionId) {
+        self.change(rollout, |of| of.stand(version, Standing::Out { until: None }));
+    }
+
     /// Since when what is asked of a version counts; `None` while nothing does.
     pub fn counts_since(&self, rollout: usize, version: VersionId) -> Option<Time> {
         match self.standing(rollout, version) {

@@ -11,7 +11,7 @@ use super::{Decision, Reason, Request};
 use crate::cookie::Kept;
 use crate::current::{Current, OfRollout};
 use crate::facts::{Facts, Source};
-use crate::rules::{OutputKind, Plan, Rules, Shares, Then, VersionId};
+use crate::rules::{OutputKind, Plan, Rules, Shares, Split, Then, VersionId};
 use crate::slot::SLOTS;
 use crate::time::Time;
 use crate::tools::shown;
@@ -27,9 +27,10 @@ pub struct Explanation {
     pub uncovered: Vec<Uncovered>,
     /// The layers in their order; none where no rollout covers the request.
     pub layers: Vec<Layer>,
-    /// Where the last layer was asked: how many slots lead to each version, off ones and missing ones considered.
+    /// Where the last layer answered, by the weights of the document: how many slots lead to each version, with those that are
+    /// off, out or missing left to stable.
     pub odds: Vec<(String, u32)>,
-    /// The first slot of the interval that the unit's slot lies in, and the one behind its last.
+    /// In the same case: the first slot of the interval that the unit's slot lies in, and the one behind its last.
     pub interval: Option<(u32, u32)>,
 }
 
@@ -130,8 +131,9 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             };
             explanation.layers.push(Layer { name, outcome, notes });
         }
-        let last = matches!(explanation.layers.last(), Some(Layer { outcome: Outcome::Answered, .. }));
-        if last {
+        let by_slot = matches!(explanation.layers.last(), Some(Layer { outcome: Outcome::Answered, .. }));
+        // Elsewhere the route's own weights count, which are not known here.
+        if by_slot && self.shared.ways.split == Split::Filter {
             explanation.odds = self.odds(shares, kept);
             explanation.interval = decision.slot.map(|slot| shares.intervals.around(slot));
         }
@@ -225,7 +227,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
 fn why_barred(reason: Reason) -> &'static str {
     match reason {
         Reason::Missing => "has no cluster right now",
-        _ => "is out: a guard has taken it out",
+        _ => "has been taken out by a guard",
     }
 }
 

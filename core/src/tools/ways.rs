@@ -73,6 +73,11 @@ impl Rollout {
         })
     }
 
+    /// Whether it decides, and changes nothing.
+    pub fn is_dry_run(&self) -> bool {
+        self.shared().is_some_and(|shared| shared.ways.dry_run)
+    }
+
     /// Whether nothing makes a request stick.
     pub fn draws_every_request(&self) -> bool {
         self.shared().is_none_or(|shared| shared.sticky.hold == Hold::None)

@@ -5,8 +5,7 @@ use super::{Said, percent, why_barred};
 use crate::cookie::{CookieSettings, Visitor, values};
 use crate::facts::Source;
 use crate::keys::Purpose;
-use crate::rules::{Prefer, Shares, Split, UnitSource};
-use crate::slot::Slot;
+use crate::rules::{Hold, Prefer, Shares, Split, UnitSource, VersionId};
 
 impl<'r, S: Source> Request<'_, 'r, S> {
     /// Always answers.
@@ -23,7 +22,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         match self.shared.ways.split {
             Split::Filter => {
                 notes.push(format!("{at}, and {name} has {} to {}", percent(start), percent(end)));
-                notes.extend(self.instead(owner, slot, decision));
+                notes.extend(self.instead(owner, decision));
             }
             Split::Native => notes.push(format!("{at}; the route's weights choose by it")),
             Split::Route => notes.push(match decision.version() {
@@ -35,20 +34,18 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     }
 
     /// Why stable serves in the place of the version that owns the slot.
-    fn instead(&self, owner: crate::rules::VersionId, slot: Slot, decision: &Decision<'_>) -> Option<String> {
+    fn instead(&self, owner: VersionId, decision: &Decision<'_>) -> Option<String> {
         let name = self.shared.name_of(owner);
         if !self.is_open(owner) {
             return Some(format!("{name} is off: stable serves in its place"));
         }
         let reason = Some(decision.reason).filter(|reason| matches!(reason, Reason::Guard | Reason::Missing))?;
-        let tenth = slot.number().is_multiple_of(10) && reason == Reason::Guard;
-        let why = if tenth { "is out elsewhere" } else { why_barred(reason) };
-        Some(format!("{name} {why}: stable serves in its place"))
+        Some(format!("{name} {}: stable serves in its place", why_barred(reason)))
     }
 
     /// Which unit counts, and why others do not.
     fn explain_unit(&self, decision: &Decision<'_>) -> Vec<String> {
-        if decision.reason == Reason::Random && self.shared.sticky.hold == crate::rules::Hold::None {
+        if decision.reason == Reason::Random && self.shared.sticky.hold == Hold::None {
             return vec!["hold: none draws every request".to_owned()];
         }
         let mut notes = Vec::new();

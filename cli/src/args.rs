@@ -1,0 +1,56 @@
+//! The command line.
+
+use clap::{ColorChoice, Parser, Subcommand};
+
+use crate::commands::check;
+
+/// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
+#[derive(Parser)]
+#[command(name = "serin", version, max_term_width = 100, after_help = help::SERIN, after_long_help = help::SERIN)]
+pub(crate) struct Cli {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Find mistakes, and what is valid and surely not meant.
+    #[command(long_about = help::ABOUT_CHECK, after_help = help::CHECK, after_long_help = help::CHECK)]
+    Check(check::Args),
+}
+
+/// What stands behind the options. Every line that begins with `$` is run by a test.
+mod help {
+    pub(super) const SERIN: &str = "\
+A document to start from; v2 gets 10 of 100 visitors, and everybody keeps what they got:
+  rollouts:
+    shop:
+      match: [{hosts: [shop.example.com]}]   # leave out for every request
+      stable: v1
+      versions:
+        v1: {}
+        v2: {weight: 10}
+
+Examples:
+  $ serin check rules.yaml
+
+Exit codes: 0 all is well; 1 what was asked has turned out bad; 2 it could not be asked.";
+
+    pub(super) const ABOUT_CHECK: &str = "\
+Find mistakes, and what is valid and surely not meant.
+
+Reads rules documents in YAML or JSON, and finds them inside of Istio's WasmPlugin and TrafficExtension, Envoy Gateway's \
+EnvoyExtensionPolicy, and configurations of Envoy. Exits with 1 if there are mistakes.";
+
+    pub(super) const CHECK: &str = "\
+Examples:
+  $ serin check rules.yaml
+  $ serin check --strict --allow open-query rules.yaml wasmplugin.yaml
+  $ cat rules.yaml | serin check -
+  $ serin check --output json rules.yaml
+
+Exit codes: 0 no mistakes; 1 mistakes, or, with --strict, warnings; 2 a file cannot be read.";
+}

@@ -1,0 +1,122 @@
+//! The commands: each a module with its options, what it works out, and how it shows that.
+
+pub(crate) mod check;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serin_core::{Rollout, Rules};
+
+use crate::document::{Document, Loaded};
+use crate::failure::Failure;
+use crate::finding::Severity;
+use crate::input::File;
+use crate::show::show_findings;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All is well.
+    Good,
+    /// What was asked has turned out bad: a document has mistakes, a limit does not hold.
+    Bad,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        Self::from(match verdict {
+            Verdict::Good => 0,
+            Verdict::Bad => 1,
+        })
+    }
+}
+
+/// Where commands write: results to `out`, what is said beside them to `err`.
+pub(crate) struct Streams<'a> {
+    pub(crate) out: &'a mut dyn Write,
+    pub(crate) err: &'a mut dyn Write,
+}
+
+/// The document that a command works with, and the file it stands in.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Chosen {
+    /// Which document of the file, if it holds several: 1 for the first.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    document: Option<u32>,
+}
+
+impl Chosen {
+    /// Reads the one document of a file that a command is to work with. What is wrong with the file is told.
+    ///
+    /// `None` if the document as a whole is spoiled, which has been told then.
+    pub(crate) fn read(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
+        let mut file = Loaded::new(File::read(path)?);
+        // Warnings are for `check`.
+        file.findings.retain(|finding| finding.severity != Severity::Warning);
+        show_findings(streams.err, &file)?;
+        let count = file.documents.len();
+        let index = match (self.document, count) {
+            (_, 0) => return Ok(None),
+            (None, 1) => 0,
+            (Some(number), count) if usize::try_from(number).is_ok_and(|number| number <= count) => number as usize - 1,
+            (found, count) => {
+                let places: Vec<String> =
+                    file.documents.iter().zip(1..).map(|(of, at)| format!("  {at}  {}", of.name())).collect();
+                let places = places.join("\n");
+                let which = found.map_or_else(|| "which one".to_owned(), |number| format!("no number {number}"));
+                return Err(Failure::new(format!(
+                    "{} holds {count} documents, and {which} is meant; expected --document with one of\n{places}",
+                    file.name
+                )));
+            }
+        };
+        Ok(Some((file.name, file.documents.swap_remove(index))))
+    }
+}
+
+impl Chosen {
+    /// As [`Chosen::read`], for what a document with mistakes is no use for. `None` if it has some, which have been told.
+    pub(crate) fn read_sound(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
+        let read = self.read(path, streams)?;
+        Ok(read.map(|(_, document)| document).filter(|document| document.is_sound))
+    }
+}
+
+impl Document {
+    /// The document by its place.
+    fn name(&self) -> &str {
+        if self.place.is_empty() { "a bare document" } else { &self.place }
+    }
+}
+
+/// The name of a rollout that a document has; the only one if none is named.
+pub(crate) fn rollout_of<'r>(rules: &'r Rules, name: Option<&'r str>) -> Result<&'r str, Failure> {
+    let names = || rules.rollouts().map(Rollout::name);
+    match name {
+        Some(name) if rules.rollout_named(name).is_some() => Ok(name),
+        Some(name) => Err(Failure::new(format!("no rollout {name:?}{}", expected(name, names())))),
+        None => {
+            let mut all = names();
+            match (all.next(), all.next()) {
+                (Some(only), None) => Ok(only),
+                (None, _) => Err(Failure::new("the document has no rollouts")),
+                _ => Err(Failure::new(format!(
+                    "the document has several rollouts; expected --rollout{}",
+                    expected("", names())
+                ))),
+            }
+        }
+    }
+}
+
+/// What would have been a name, as the end of a message.
+pub(crate) fn expected<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> String {
+    const MOST: usize = 10;
+    let all: Vec<&str> = names.collect();
+    if let Some(name) = serin_core::nearest(written, all.iter().copied()).filter(|_| !written.is_empty()) {
+        return format!("; did you mean {name:?}?");
+    }
+    let more = if all.len() > MOST { format!(" and {} more", all.len() - MOST) } else { String::new() };
+    format!("; expected one of {}{more}", all.into_iter().take(MOST).collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,65 @@
+//! The command of Serin for people who write rules: it checks, explains, simulates and compares rules documents, without an
+//! Envoy.
+//!
+//! ```text
+//! file ──tree→ Tree ──find→ documents ──core→ Rules, errors ──show→ text or JSON
+//! ```
+//!
+//! Everything about rules is in `serin_core`; here are files, positions, options, and how results are shown.
+
+mod args;
+mod commands;
+mod document;
+mod failure;
+mod find;
+mod finding;
+mod input;
+mod show;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use commands::{Streams, Verdict, check};
+use failure::Failure;
+
+/// Runs the command that the arguments of this process name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    set_color(cli.color);
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    let mut streams = Streams { out: &mut out, err: &mut err };
+    let result = run(&cli.command, &mut streams).and_then(|verdict| {
+        streams.out.flush()?;
+        Ok(verdict)
+    });
+    match result {
+        Ok(verdict) => verdict.into(),
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for message in failure.messages() {
+                // Nobody is left to be told if this fails.
+                let _ = writeln!(streams.err, "error: {message}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
+    match command {
+        Command::Check(args) => check::run(args, streams),
+    }
+}
+
+/// Colours stand on terminals alone, unless somebody says otherwise.
+fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}

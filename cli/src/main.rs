@@ -1,0 +1,5 @@
+//! `serin`: checks, explains, simulates and compares rules documents.
+
+fn main() -> std::process::ExitCode {
+    serin::main()
+}

@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::check;
+use crate::commands::{check, explain};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -20,6 +20,12 @@ pub(crate) enum Command {
     /// Find mistakes, and what is valid and surely not meant.
     #[command(long_about = help::ABOUT_CHECK, after_help = help::CHECK, after_long_help = help::CHECK)]
     Check(check::Args),
+    /// Tell which version a request gets, and why.
+    ///
+    /// Shows what covers the request, every layer of the decision with what it looked at, and the headers and cookies that
+    /// would be written.
+    #[command(after_help = help::EXPLAIN, after_long_help = help::EXPLAIN)]
+    Explain(explain::Args),
 }
 
 /// What stands behind the options. Every line that begins with `$` is run by a test.
@@ -36,6 +42,7 @@ A document to start from; v2 gets 10 of 100 visitors, and everybody keeps what t
 
 Examples:
   $ serin check rules.yaml
+  $ serin explain rules.yaml --host shop.example.com
 
 Exit codes: 0 all is well; 1 what was asked has turned out bad; 2 it could not be asked.";
 
@@ -53,4 +60,13 @@ Examples:
   $ serin check --output json rules.yaml
 
 Exit codes: 0 no mistakes; 1 mistakes, or, with --strict, warnings; 2 a file cannot be read.";
+
+    pub(super) const EXPLAIN: &str = "\
+Examples:
+  $ serin explain rules.yaml --host shop.example.com -H 'x-canary: v2'
+  $ serin explain rules.yaml --url https://shop.example.com/cart --seed 7
+  $ serin explain rules.yaml curl https://shop.example.com/ -b session=4711
+  $ serin explain rules.yaml --at 2026-12-24T18:00:00Z --output json
+
+Exit codes: 0 explained; 1 the document cannot be used; 2 something cannot be read.";
 }

@@ -10,10 +10,13 @@
 mod args;
 mod commands;
 mod document;
+mod explained;
 mod failure;
 mod find;
 mod finding;
 mod input;
+mod moment;
+mod request;
 mod show;
 mod tree;
 
@@ -22,8 +25,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check};
+use commands::{Streams, Verdict, check, explain};
+pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
+pub use request::Request;
 
 /// Runs the command that the arguments of this process name.
 pub fn main() -> ExitCode {
@@ -51,6 +56,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
     match command {
         Command::Check(args) => check::run(args, streams),
+        Command::Explain(args) => explain::run(args, streams),
     }
 }
 

@@ -1,0 +1,184 @@
+//! What a request gets, and why, in a form that can be shown and compared.
+
+use std::cell::Cell;
+
+use serde::Serialize;
+use serin_core::{Current, Decision, Effects, Explanation, Facts, Rules, SLOTS, Time, decide, explain};
+
+use crate::request::Request;
+
+/// What a request gets, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explained {
+    /// The rollout that covers the request; none if nothing is decided.
+    pub rollout: Option<String>,
+    /// The version; `-` where the route chooses it, none if nothing is decided.
+    pub version: Option<String>,
+    /// The version's cluster, if it has one.
+    pub cluster: Option<String>,
+    /// The layer that decided, as the answer header and the counters call it.
+    pub reason: Option<&'static str>,
+    /// Whether the rollout decides and changes nothing.
+    pub dry_run: bool,
+    /// Whether chance had a say: a new visitor, or a request that nothing makes stick.
+    pub drawn: bool,
+    /// Whether the request asked for a version that it does not get.
+    pub override_ignored: bool,
+    /// The entries of `match` that fit, the most specific first.
+    pub covered: Vec<Fits>,
+    /// Where nothing fits: why not.
+    pub uncovered: Vec<FitsNot>,
+    /// Every layer in its order.
+    pub layers: Vec<Layer>,
+    /// The unit's slot, if one was worked out.
+    pub slot: Option<Slot>,
+    /// Where the slot decided: what each version has of all slots.
+    pub odds: Vec<Odds>,
+    /// What becomes of the request's headers.
+    pub request_headers: RequestHeaders,
+    /// What becomes of the response's headers, unless it is a 5xx, which gets no cookie.
+    pub response_headers: ResponseHeaders,
+    /// What goes into the filter state `wasm.serin`, for the access log.
+    pub access_log: Option<String>,
+}
+
+/// An entry of `match` that fits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fits {
+    /// The rollout.
+    pub rollout: String,
+    /// The entry's index; none for a rollout without `match`.
+    pub entry: Option<usize>,
+    /// What it asks for.
+    pub what: String,
+}
+
+/// An entry of `match` that does not fit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FitsNot {
+    /// The rollout.
+    pub rollout: String,
+    /// The entry's index.
+    pub entry: usize,
+    /// The first thing that does not fit.
+    pub why: String,
+}
+
+/// One layer of the decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// `inherit`, `override`, `rule`, `held`, `slot`, or `broken`.
+    pub name: &'static str,
+    /// `passed`, `answered` or `not asked`.
+    pub outcome: &'static str,
+    /// Why.
+    pub notes: Vec<String>,
+}
+
+/// Where a unit's slot lies.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Slot {
+    /// 0 to 999,999.
+    pub number: u32,
+    /// The same as a percentage of all slots.
+    pub percent: f64,
+    /// The first slot of the interval that it lies in.
+    pub from: Option<u32>,
+    /// The slot behind that interval.
+    pub to: Option<u32>,
+}
+
+/// What a version has of all slots.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Odds {
+    /// The version.
+    pub version: String,
+    /// Of 1,000,000.
+    pub slots: u32,
+}
+
+/// A header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Header {
+    /// In lower case.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What becomes of a request's headers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RequestHeaders {
+    /// Those that are set, in the place of any of the name.
+    pub set: Vec<Header>,
+    /// The names of those that are removed.
+    pub removed: Vec<String>,
+}
+
+/// What becomes of a response's headers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ResponseHeaders {
+    /// The `set-cookie` lines that are added.
+    pub cookies: Vec<String>,
+    /// The header that tells the decision.
+    pub answer: Option<Header>,
+    /// Whether `cache-control: private` is set, beside what the application says.
+    pub private: bool,
+}
+
+impl Explained {
+    /// Decides for a request, and explains the decision. `draw` gives the random bits of a new visitor, or of a request that
+    /// nothing makes stick.
+    pub fn new(rules: &Rules, current: &Current, request: &Request, now: Time, draw: impl FnOnce() -> u64) -> Self {
+        let facts = Facts::new(request);
+        let drawn = Cell::new(false);
+        let decision = decide(rules, current, &facts, now, || {
+            drawn.set(true);
+            draw()
+        });
+        let effects = Effects::of(rules, decision.as_ref(), &facts, now);
+        let explanation = explain(rules, current, &facts, now, decision.as_ref());
+        let (request_headers, response_headers, access_log) = changes(rules, &effects);
+        let of_decision = |tell: &dyn Fn(&Decision<'_>) -> Option<String>| decision.as_ref().and_then(tell);
+        let Explanation { covered, uncovered, layers, odds, interval } = explanation;
+        let fits = |of: serin_core::Covered| Fits { rollout: of.rollout, entry: of.entry, what: of.what };
+        let fits_not = |of: serin_core::Uncovered| FitsNot { rollout: of.rollout, entry: of.entry, why: of.why };
+        let layer = |of: serin_core::Layer| Layer { name: of.name, outcome: of.outcome.as_str(), notes: of.notes };
+        Self {
+            rollout: of_decision(&|decision| Some(decision.rollout.name().to_owned())),
+            version: of_decision(&|decision| Some(decision.version().map_or("-", |version| version.name()).to_owned())),
+            cluster: of_decision(&|decision| decision.version()?.cluster().map(str::to_owned)),
+            reason: decision.as_ref().map(|decision| decision.reason.as_str()),
+            dry_run: decision.as_ref().is_some_and(|decision| decision.rollout.is_dry_run()),
+            drawn: drawn.get(),
+            override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
+            covered: covered.into_iter().map(fits).collect(),
+            uncovered: uncovered.into_iter().map(fits_not).collect(),
+            layers: layers.into_iter().map(layer).collect(),
+            slot: decision.as_ref().and_then(|decision| decision.slot).map(|slot| Slot {
+                number: slot.number(),
+                percent: f64::from(slot.number()) * 100.0 / f64::from(SLOTS),
+                from: interval.map(|(from, _)| from),
+                to: interval.map(|(_, to)| to),
+            }),
+            odds: odds.into_iter().map(|(version, slots)| Odds { version, slots }).collect(),
+            request_headers,
+            response_headers,
+            access_log,
+        }
+    }
+}
+
+/// The effects as changes of the messages.
+fn changes(rules: &Rules, effects: &Effects<'_>) -> (RequestHeaders, ResponseHeaders, Option<String>) {
+    let header = |name: &str, value: String| Header { name: name.to_owned(), value };
+    let request = RequestHeaders {
+        set: effects.set().map(|(name, value)| header(name, value.into_owned())).collect(),
+        removed: effects.remove.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let wanted = effects.response.as_deref().cloned().unwrap_or_default();
+    let cookies: Vec<String> = wanted.set_cookies.into_iter().flatten().collect();
+    let answer = rules.outputs().answer().and_then(|name| Some(header(name.as_str(), wanted.answer.clone()?)));
+    let response = ResponseHeaders { private: wanted.private || !cookies.is_empty(), cookies, answer };
+    (request, response, wanted.answer.filter(|_| rules.access_log()))
+}

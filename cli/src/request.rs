@@ -1,0 +1,209 @@
+//! A request as a proxy sees it: from options, from a URL, or from a curl line.
+
+mod curl;
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use http::Uri;
+use serin_core::{HeaderName, Sample, Source};
+
+use crate::failure::Failure;
+
+/// A request as a proxy sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// In their order, names in lower case, pseudo-headers included.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The client's address with its port.
+    pub source: Option<String>,
+    /// The cluster that the route has chosen.
+    pub cluster: Option<String>,
+}
+
+impl Source for Request {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.into())
+    }
+
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.source.clone().map(String::into_bytes)
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.cluster.clone().map(String::into_bytes)
+    }
+}
+
+impl Request {
+    /// A header, or pseudo-header, as text.
+    pub(crate) fn shown(&self, name: &str) -> String {
+        self.header(name).map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
+    }
+
+    /// Takes the place of all headers of this name.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.headers.retain(|(found, _)| found != name);
+        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+    }
+
+    /// Adds a header; cookies join those that are there, as browsers send them.
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        let cookies = self.headers.iter_mut().find(|(found, _)| name == "cookie" && found == name);
+        match cookies {
+            Some((_, line)) => line.extend_from_slice(format!("; {value}").as_bytes()),
+            None => self.headers.push((name.to_owned(), value.as_bytes().to_vec())),
+        }
+    }
+
+    /// Adds a parameter to the query string.
+    pub(crate) fn add_query(&mut self, name: &str, value: &str) {
+        let path = self.shown(":path");
+        let mark = if path.contains('?') { '&' } else { '?' };
+        self.set(":path", &format!("{path}{mark}{name}={value}"));
+    }
+}
+
+/// The options that make a request.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct RequestArgs {
+    /// The whole URL, in place of --host, --path and --scheme.
+    #[arg(long, value_name = "URL", help_heading = "Request", conflicts_with_all = ["host", "path", "scheme"])]
+    url: Option<String>,
+    /// The host that is asked for.
+    #[arg(long, value_name = "HOST", help_heading = "Request")]
+    host: Option<String>,
+    /// The path, with its query string if it has one [default: /].
+    #[arg(long, value_name = "PATH", help_heading = "Request")]
+    path: Option<String>,
+    /// The method [default: GET].
+    #[arg(short = 'X', long, value_name = "METHOD", help_heading = "Request")]
+    method: Option<String>,
+    /// Whether it comes by http or https; cookies with `secure: auto` depend on it [default: https].
+    #[arg(long, value_name = "SCHEME", value_parser = ["http", "https"], help_heading = "Request")]
+    scheme: Option<String>,
+    /// A header, as in curl; may be given again.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", help_heading = "Request")]
+    headers: Vec<String>,
+    /// Cookies, as in curl; may be given again.
+    #[arg(short = 'b', long = "cookie", value_name = "NAME=VALUE", help_heading = "Request")]
+    cookies: Vec<String>,
+    /// The client's address, with a port or without.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Request")]
+    source: Option<String>,
+    /// With `split: route`, the cluster that the route's own weights have chosen.
+    #[arg(long, value_name = "CLUSTER", help_heading = "Request")]
+    cluster: Option<String>,
+}
+
+impl RequestArgs {
+    /// Whether no option was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        let of_url = self.url.is_none() && self.host.is_none() && self.path.is_none() && self.method.is_none();
+        of_url && self.headers.is_empty() && self.cookies.is_empty() && self.source.is_none()
+    }
+
+    /// The request, and what else a curl line says.
+    pub(crate) fn request(&self, curl: &[String]) -> Result<Request, Failure> {
+        let line = match curl {
+            [] => curl::Curl::default(),
+            words => curl::Curl::read(words)?,
+        };
+        let mut request = Request::default();
+        let method = self.method.as_deref().or(line.method.as_deref()).unwrap_or("GET");
+        request.set(":method", method);
+        match self.url.as_ref().or(line.url.as_ref()) {
+            Some(url) => set_url(&mut request, url)?,
+            None => {
+                request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
+                request.set(":authority", self.host.as_deref().unwrap_or_default());
+                request.set(":path", self.path.as_deref().unwrap_or("/"));
+            }
+        }
+        if !request.shown(":path").starts_with('/') {
+            return Err(Failure::new(format!(
+                "the path is {:?}; expected one that begins with /",
+                request.shown(":path")
+            )));
+        }
+        for header in line.headers.iter().chain(&self.headers) {
+            add_header(&mut request, header)?;
+        }
+        for cookies in line.cookies.iter().chain(&self.cookies) {
+            request.add("cookie", cookies);
+        }
+        request.source = self.source.as_deref().map(address).transpose()?;
+        request.cluster = self.cluster.clone();
+        Ok(request)
+    }
+}
+
+/// The parts of a URL.
+fn set_url(request: &mut Request, url: &str) -> Result<(), Failure> {
+    let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let parsed: Uri = whole.parse().map_err(|error| Failure::new(format!("{url:?} is no URL: {error}")))?;
+    let host = parsed.authority().map_or("", |authority| authority.as_str());
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let path = parsed.path_and_query().map_or("/", |path| path.as_str());
+    request.set(":scheme", parsed.scheme_str().unwrap_or("http"));
+    request.set(":authority", host);
+    request.set(":path", path);
+    Ok(())
+}
+
+/// A header as curl takes it: `name: value`, `name;` for an empty one, `name:` for none of the name.
+fn add_header(request: &mut Request, header: &str) -> Result<(), Failure> {
+    let wrong = || Failure::new(format!("{header:?} is no header; expected 'name: value'"));
+    let (name, value) = match (header.split_once(':'), header.strip_suffix(';')) {
+        (Some((name, value)), _) => (name, value.trim()),
+        (None, Some(name)) => (name, ""),
+        (None, None) => return Err(wrong()),
+    };
+    let name = HeaderName::new(name.trim()).ok_or_else(wrong)?;
+    if value.chars().any(|character| character.is_control() && character != '\t') {
+        return Err(wrong());
+    }
+    match name.as_str() {
+        "host" => request.set(":authority", value),
+        name if value.is_empty() && header.ends_with(':') => request.headers.retain(|(found, _)| found != name),
+        name => request.add(name, value),
+    }
+    Ok(())
+}
+
+/// An address with a port, as the proxy tells it.
+fn address(text: &str) -> Result<String, Failure> {
+    const ANY_PORT: u16 = 49_152;
+    let with_port = text.parse::<SocketAddr>();
+    let without = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, ANY_PORT));
+    let address = with_port.or(without);
+    let wrong =
+        |_| Failure::new(format!("{text:?} is no address; expected one such as 192.0.2.7, or [2001:db8::7]:443"));
+    address.map(|address| address.to_string()).map_err(wrong)
+}
+
+impl Request {
+    /// A request that fits an entry of a rollout's `match`.
+    pub(crate) fn of_sample(sample: &Sample) -> Self {
+        let mut request = Self::default();
+        request.set(":method", &sample.method);
+        request.set(":scheme", "https");
+        request.set(":authority", sample.host.as_deref().unwrap_or("example.com"));
+        request.set(":path", &sample.path);
+        for (name, value) in &sample.headers {
+            request.add(name, value);
+        }
+        for (name, value) in &sample.cookies {
+            request.add("cookie", &format!("{name}={value}"));
+        }
+        for (name, value) in &sample.query {
+            request.add_query(name, value);
+        }
+        request.source = sample.source.as_deref().and_then(|source| address(source).ok());
+        request
+    }
+}

@@ -1,0 +1,195 @@
+//! `serin explain`, run. That it tells what the module does, `host-tests` show for ten thousand requests.
+
+mod support;
+
+use serde_json::{Value, json};
+
+use support::{Folder, Run, SOUND};
+
+const AT: &str = "2026-11-26T09:00:00Z";
+
+/// Explains a request to the sound document.
+fn explain(words: &[&str]) -> Run {
+    explain_at(AT, words)
+}
+
+fn explain_at(moment: &str, words: &[&str]) -> Run {
+    let folder = Folder::with(&[("rules.yaml", SOUND)]);
+    folder.serin(&[&["explain", "rules.yaml", "--at", moment], words].concat())
+}
+
+#[test]
+fn a_request_by_its_options() {
+    let run =
+        explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778", "-H", "x-team: qa"]).ends_with(0);
+    let expected = "\
+GET shop.example.com/ gets v2 by rule, of rollout shop
+
+  match     rollouts.shop.match[0] covers it: host shop.example.com
+  inherit   passed: inherit is off
+  override  passed: header x-canary is absent
+  rule      answered: rules[0] holds: header x-team is \"dev\" or \"qa\", so use: v2
+  held      not asked
+  slot      not asked
+
+request
+  set x-canary-version: v2
+  set x-canary-cluster: shop-v2
+
+response
+  left as it is
+";
+    assert_eq!(run.out, expected);
+}
+
+#[test]
+fn a_request_by_its_url_or_a_curl_line() {
+    let by = |words: &[&str]| explain(&[&["--output", "json"][..], words].concat()).ends_with(0).json();
+    let url = by(&["--url", "http://shop.example.com:8080/cart?a=b#c"]);
+    let header = |name: &str, value: &str| json!({"name": name, "value": value});
+    let asked = [
+        header(":method", "GET"),
+        header(":scheme", "http"),
+        header(":authority", "shop.example.com:8080"),
+        header(":path", "/cart?a=b"),
+    ];
+    assert_eq!(url["asked"]["headers"], json!(asked));
+    let curl =
+        by(&["curl", "-sS", "-X", "POST", "https://shop.example.com/cart", "-H", "X-Canary: always", "-b", "a=b"]);
+    assert_eq!((&curl["version"], &curl["reason"]), (&json!("v2"), &json!("override")));
+    let headers = curl["asked"]["headers"].as_array().unwrap();
+    for expected in
+        [header(":method", "POST"), header("accept", "*/*"), header("x-canary", "always"), header("cookie", "a=b")]
+    {
+        assert!(headers.contains(&expected), "{headers:#?}");
+    }
+    let host = by(&["curl", "http://127.0.0.1:10000/", "-H", "Host: shop.example.com"]);
+    assert_eq!(host["rollout"], "shop");
+    let several = by(&["--host", "shop.example.com", "-b", "a=1", "-b", "b=2", "-H", "cookie: c=3"]);
+    assert_eq!(several["asked"]["headers"][4], header("cookie", "c=3; a=1; b=2"));
+}
+
+#[test]
+fn who_is_drawn_is_told() {
+    let drawn = explain(&["--host", "shop.example.com"]).ends_with(0);
+    drawn.says("by chance, as").says("a new visitor, drawn as").says("add set-cookie: canary=n").says("; Secure");
+    let again = |seed: &str| {
+        explain(&["--host", "shop.example.com", "--seed", seed, "--output", "json"]).json()["slot"].clone()
+    };
+    assert_eq!(again("1"), again("1"));
+    assert_ne!(again("1"), again("2"));
+    let known =
+        explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778", "--scheme", "http"]).ends_with(0);
+    known.says("the unit is visitor EjRWeJq83v").says_not("by chance").says_not("set-cookie");
+}
+
+#[test]
+fn what_is_not_covered() {
+    let run = explain(&["--host", "www.example.com"]).ends_with(0);
+    run.says("gets nothing: no rollout covers it, so the routes decide")
+        .says("rollouts.shop.match[0]: the host is \"www.example.com\", not shop.example.com");
+}
+
+#[test]
+fn what_goes_on_elsewhere() {
+    let missing = explain(&["--host", "shop.example.com", "-H", "x-team: qa", "--missing", "shop/v2"]).ends_with(0);
+    missing.says("rules[0]: its version v2 has no cluster right now");
+    let out =
+        explain(&["--host", "shop.example.com", "-b", "canary=nicZY14NMA4.d20778", "--out", "shop/v2"]).ends_with(0);
+    out.says("gets v1 by guard").says("v2 has been taken out by a guard: stable serves in its place");
+    explain(&["--out", "shop/v9"]).ends_with(2).says("--out \"shop/v9\": no such version; did you mean \"v1\"?");
+    explain(&["--missing", "shop"]).ends_with(2).says("expected a rollout and a version, such as shop/v2");
+    explain(&["--missing", "shpo/v2"]).ends_with(2).says("did you mean \"shop\"?");
+    explain(&["--missing", "shop/v3"]).ends_with(2).says("did you mean \"v1\"?");
+
+    let scheduled = SOUND.replace("weight: 10", "weight: 0").replace(", weight: 0", "").replace(
+        "    override",
+        "    schedule: {version: v2, start: \"2026-11-26T00:00:00Z\", steps: [{weight: 0, to: 100, for: 1d}]}\n    override",
+    );
+    let folder = Folder::with(&[("rules.yaml", &scheduled)]);
+    let odds = |at: &str| {
+        let words = ["explain", "rules.yaml", "--host", "shop.example.com", "--at", at, "--output", "json"];
+        folder.serin(&words).ends_with(0).json()["odds"].clone()
+    };
+    assert_eq!(odds("2026-11-25T00:00:00Z"), json!([{"version": "v1", "slots": 1_000_000}]));
+    assert_eq!(
+        odds("2026-11-26T07:00:00+01:00"),
+        json!([{"version": "v1", "slots": 750_000}, {"version": "v2", "slots": 250_000}])
+    );
+}
+
+/// The filter goes on with what is sound, and so does the explanation.
+#[test]
+fn documents_with_mistakes() {
+    let folder = Folder::with(&[
+        ("one.yaml", &SOUND.replace("weight: 10", "weight: x")),
+        ("all.yaml", &format!("{SOUND}cookie: 1\n")),
+    ]);
+    let one = folder.serin(&["explain", "one.yaml", "--host", "shop.example.com"]).ends_with(0);
+    assert!(one.err.contains("rollouts.shop.versions.v2.weight"), "{}", one.err);
+    one.says("gets v1 by broken").says("the rollout has a mistake, and there is no earlier form of it: stable serves");
+    let all = folder.serin(&["explain", "all.yaml", "--host", "shop.example.com"]).ends_with(1);
+    assert!(all.out.is_empty() && all.err.contains("error[wrong-value]"), "{all:?}");
+}
+
+#[test]
+fn what_cannot_be_asked() {
+    explain_at("tomorrow", &[]).ends_with(2).says("expected a moment such as 2026-11-26T09:00:00Z");
+    explain(&["--path", "cart"]).ends_with(2).says("expected one that begins with /");
+    explain(&["-H", "nonsense"]).ends_with(2).says("expected 'name: value'");
+    explain(&["-H", "x: a\nb"]).ends_with(2).says("expected 'name: value'");
+    explain(&["--source", "here"]).ends_with(2).says("expected one such as 192.0.2.7");
+    explain(&["--url", "http://a b/"]).ends_with(2).says("is no URL");
+    explain(&["--url", "http://a/", "--host", "b"]).ends_with(2);
+    explain(&["wget", "http://a/"]).ends_with(2).says("expected one, or a line that begins with curl");
+    Folder::with(&[]).serin(&["explain", "none.yaml"]).ends_with(2).says("cannot read none.yaml");
+}
+
+#[test]
+fn one_document_of_several() {
+    let folder = Folder::with(&[("rules.yaml", &format!("{SOUND}---\n{}", SOUND.replace("use: v2", "use: v1")))]);
+    let ask = |words: &[&str]| {
+        folder.serin(&[&["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-team: qa"], words].concat())
+    };
+    ask(&[]).ends_with(2).says("holds 2 documents, and which one is meant").says("  2  a bare document");
+    ask(&["--document", "1"]).ends_with(0).says("gets v2 by rule");
+    ask(&["--document", "2"]).ends_with(0).says("gets v1 by rule");
+    ask(&["--document", "3"]).ends_with(2).says("no number 3");
+    ask(&["--document", "0"]).ends_with(2);
+}
+
+#[test]
+fn from_standard_input() {
+    let folder = Folder::with(&[]);
+    folder
+        .serin_with(&["explain", "-", "--host", "shop.example.com", "-H", "x-canary: v2"], SOUND.as_bytes(), &[])
+        .ends_with(0)
+        .says("gets v2 by override");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let trusted = "override: {header: x-canary, trust: {header: x-secret, secret: sesame sesame sesame}}";
+    let document = SOUND.replace("override: {header: x-canary, aliases: {always: v2}}", trusted);
+    let folder = Folder::with(&[("rules.yaml", &document)]);
+    let ask = |secret: &str| {
+        folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-canary: v2", "-H", secret])
+    };
+    ask("x-secret: sesame sesame sesame")
+        .ends_with(0)
+        .says("gets v2 by override")
+        .says("remove x-secret")
+        .says_not("sesame");
+    ask("x-secret: wrong").ends_with(0).says("header x-secret is not the secret").says_not("wrong");
+}
+
+#[test]
+fn for_scripts() {
+    let json = explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778", "--output", "json"])
+        .ends_with(0)
+        .json();
+    assert_eq!(json["slot"], json!({"number": 477_172, "percent": 47.7172, "from": 100_000, "to": 1_000_000}));
+    let outcomes: Vec<&Value> = json["layers"].as_array().unwrap().iter().map(|layer| &layer["outcome"]).collect();
+    assert_eq!(outcomes, ["passed", "passed", "passed", "passed", "answered"]);
+    assert_eq!(json["asked"]["at"], AT);
+}

@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::{check, explain};
+use crate::commands::{check, explain, simulate};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -26,6 +26,11 @@ pub(crate) enum Command {
     /// would be written.
     #[command(after_help = help::EXPLAIN, after_long_help = help::EXPLAIN)]
     Explain(explain::Args),
+    /// Send visitors through the rules, and count who got what.
+    ///
+    /// Visitors keep their cookies, or carry an id of their own where the rollout asks for one.
+    #[command(after_help = help::SIMULATE, after_long_help = help::SIMULATE)]
+    Simulate(simulate::Args),
 }
 
 /// What stands behind the options. Every line that begins with `$` is run by a test.
@@ -69,4 +74,12 @@ Examples:
   $ serin explain rules.yaml --at 2026-12-24T18:00:00Z --output json
 
 Exit codes: 0 explained; 1 the document cannot be used; 2 something cannot be read.";
+
+    pub(super) const SIMULATE: &str = "\
+Examples:
+  $ serin simulate rules.yaml
+  $ serin simulate rules.yaml --rollout shop --visitors 2000 --requests 5
+  $ serin simulate rules.yaml --host shop.example.com -H 'x-region: eu'
+
+Exit codes: 0 done; 1 the document cannot be used; 2 something cannot be read.";
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod simulate;
 
 use std::io::Write;
 use std::path::Path;

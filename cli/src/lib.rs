@@ -9,6 +9,7 @@
 
 mod args;
 mod commands;
+mod crowd;
 mod document;
 mod explained;
 mod failure;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check, explain};
+use commands::{Streams, Verdict, check, explain, simulate};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
 pub use request::Request;
@@ -57,6 +58,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure>
     match command {
         Command::Check(args) => check::run(args, streams),
         Command::Explain(args) => explain::run(args, streams),
+        Command::Simulate(args) => simulate::run(args, streams),
     }
 }
 

@@ -1,0 +1,184 @@
+//! Visitors who come again, keep their cookies, and are counted.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use serde::Serialize;
+use serin_core::{Current, Decision, Effects, Facts, Rollout, Rules, SLOTS, Time, UnitKind, decide};
+
+use crate::explained::Explained;
+use crate::request::Request;
+
+/// Visitors of a document at a moment.
+pub(crate) struct Crowd<'r> {
+    rules: &'r Rules,
+    current: Current,
+    now: Time,
+    visitors: u32,
+    requests: u32,
+    random: Rng,
+}
+
+/// Who got which version of a rollout.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shares {
+    pub(crate) rollout: String,
+    /// The request of every visitor, without what tells them apart.
+    pub(crate) request: String,
+    /// What tells visitors apart.
+    pub(crate) unit: String,
+    pub(crate) versions: Vec<Share>,
+}
+
+/// What a version got.
+#[derive(Debug, Serialize)]
+pub(crate) struct Share {
+    pub(crate) version: String,
+    /// Of the visitors, by their last requests, 0 to 1.
+    pub(crate) visitors: f64,
+    /// Of the requests, 0 to 1.
+    pub(crate) requests: f64,
+    /// What the document says of the visitors, 0 to 1; none where the route decides.
+    pub(crate) expected: Option<f64>,
+    /// How far from that chance leads in 19 of 20 runs.
+    pub(crate) margin: f64,
+}
+
+/// The rollout that covers a request.
+pub(crate) fn covering<'r>(rules: &'r Rules, request: &Request) -> Option<&'r str> {
+    let index = {
+        let facts = Facts::new(request);
+        decide(rules, &Current::default(), &facts, Time::default(), || 0)?.index
+    };
+    rules.rollout(index).map(Rollout::name)
+}
+
+/// How often a version served.
+#[derive(Default)]
+struct Count {
+    last: u32,
+    all: u64,
+}
+
+impl<'r> Crowd<'r> {
+    pub(crate) fn new(rules: &'r Rules, now: Time, visitors: u32, requests: u32, seed: u64) -> Self {
+        Self { rules, current: Current::new(rules, now), now, visitors, requests, random: Rng::with_seed(seed) }
+    }
+
+    /// Has every visitor send a request so many times; `None` if no rollout covers it.
+    pub(crate) fn visit(&mut self, request: &Request) -> Option<Shares> {
+        let rollout = self.rules.rollout_named(covering(self.rules, request)?)?;
+        let unit = rollout.first_unit();
+        let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+        for visitor in 0..self.visitors {
+            let mut sent = request.clone();
+            if let Some(unit) = &unit {
+                set_id(&mut sent, unit, visitor);
+            }
+            let last = self.come(&mut sent, &mut counts);
+            counts.entry(last).or_default().last += 1;
+        }
+        let versions = self.shares(request, counts);
+        let shown = format!("{} {}{}", request.shown(":method"), request.shown(":authority"), request.shown(":path"));
+        let unit = unit.map_or_else(|| self.without_id(rollout), |unit| in_words(&unit));
+        Some(Shares { rollout: rollout.name().to_owned(), request: shown, unit, versions })
+    }
+
+    /// One visitor's requests; the version of the last one.
+    fn come(&mut self, request: &mut Request, counts: &mut BTreeMap<String, Count>) -> String {
+        let mut last = String::new();
+        for _ in 0..self.requests {
+            let cookies;
+            {
+                let facts = Facts::new(&*request);
+                let decision = decide(self.rules, &self.current, &facts, self.now, || self.random.u64(..));
+                let effects = Effects::of(self.rules, decision.as_ref(), &facts, self.now);
+                cookies = effects.response.as_deref().cloned().unwrap_or_default().set_cookies;
+                last = version(decision.as_ref());
+            }
+            counts.entry(last.clone()).or_default().all += 1;
+            for cookie in cookies.iter().flatten() {
+                keep(request, cookie);
+            }
+        }
+        last
+    }
+
+    fn shares(&mut self, request: &Request, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
+        let expected = self.expected(request);
+        for version in expected.keys() {
+            counts.entry(version.clone()).or_default();
+        }
+        let visitors = f64::from(self.visitors);
+        let share = |(version, count): (String, Count)| {
+            let of_document =
+                if version == "-" { None } else { Some(expected.get(&version).copied().unwrap_or_default()) };
+            let chance = of_document.unwrap_or_default();
+            #[allow(clippy::cast_precision_loss)] // At most 10^10.
+            let requests = count.all as f64 / (visitors * f64::from(self.requests));
+            Share {
+                visitors: f64::from(count.last) / visitors,
+                requests,
+                expected: of_document,
+                margin: 1.96 * (chance * (1.0 - chance) / visitors).sqrt(),
+                version,
+            }
+        };
+        counts.into_iter().map(share).collect()
+    }
+
+    /// What the document says of visitors who come for the first time, and, with `first: stable`, then again.
+    fn expected(&mut self, request: &Request) -> BTreeMap<String, f64> {
+        let random = &mut self.random;
+        let explained = Explained::new(self.rules, &self.current, request, self.now, || random.u64(..));
+        let comes_once = explained.reason == Some("first") && self.requests == 1;
+        if explained.odds.is_empty() || comes_once {
+            return explained.version.map(|version| (version, 1.0)).into_iter().collect();
+        }
+        explained.odds.into_iter().map(|of| (of.version, f64::from(of.slots) / f64::from(SLOTS))).collect()
+    }
+
+    fn without_id(&self, rollout: &Rollout) -> String {
+        match self.rules.cookie_name() {
+            Some(name) if !rollout.draws_every_request() => format!("the cookie {name}"),
+            _ => "nothing that sticks".to_owned(),
+        }
+    }
+}
+
+fn version(decision: Option<&Decision<'_>>) -> String {
+    decision.and_then(Decision::version).map_or("-", |version| version.name()).to_owned()
+}
+
+/// Takes over a cookie, or gives it up, as a browser does.
+fn keep(request: &mut Request, set_cookie: &str) {
+    let (pair, attributes) = set_cookie.split_once(';').unwrap_or((set_cookie, ""));
+    let name = pair.split('=').next().unwrap_or_default();
+    let line = request.shown("cookie");
+    let others = line.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
+    let is_gone = attributes.split(';').any(|attribute| attribute.trim() == "Max-Age=0");
+    let kept: Vec<&str> = others.chain((!is_gone).then_some(pair)).collect();
+    request.set("cookie", &kept.join("; "));
+}
+
+/// Gives a visitor an id of its own.
+fn set_id(request: &mut Request, unit: &UnitKind<'_>, visitor: u32) {
+    let id = format!("visitor-{visitor}");
+    match unit {
+        UnitKind::Header(name) => request.set(name, &id),
+        UnitKind::Cookie(name) => request.add("cookie", &format!("{name}={id}")),
+        UnitKind::Query(name) => request.add_query(name, &id),
+        UnitKind::Address => {
+            request.source = Some(format!("{}:49152", std::net::Ipv4Addr::from(0x0a00_0000 + visitor)));
+        }
+    }
+}
+
+fn in_words(unit: &UnitKind<'_>) -> String {
+    match unit {
+        UnitKind::Header(name) => format!("an id of their own in header {name}"),
+        UnitKind::Cookie(name) => format!("an id of their own in cookie {name}"),
+        UnitKind::Query(name) => format!("an id of their own in query parameter {name}"),
+        UnitKind::Address => "an address of their own".to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! `serin simulate`, run: measured shares beside expected ones.
+
+mod support;
+
+use serde_json::{Value, json};
+
+use support::{Folder, SOUND};
+
+/// Simulates a document, and checks for each rollout and version that what was measured is what is expected, give or take what
+/// chance makes of it, and what is expected, in parts of a million.
+#[track_caller]
+fn check(document: &str, words: &[&str], expected: &[(&str, &str, Option<u32>)]) -> Value {
+    let folder = Folder::with(&[("rules.yaml", document)]);
+    let words = [&["simulate", "rules.yaml", "--at", "2026-11-26T09:00:00Z", "--output", "json"], words].concat();
+    let json = folder.serin(&words).ends_with(0).json();
+    let mut found = Vec::new();
+    for rollout in json["rollouts"].as_array().unwrap() {
+        for version in rollout["versions"].as_array().unwrap() {
+            let number = |field: &str| version[field].as_f64();
+            let name = |of: &Value, field: &str| of[field].as_str().unwrap().to_owned();
+            if let Some(expected) = number("expected") {
+                let apart = (number("visitors").unwrap() - expected).abs();
+                assert!(apart <= 2.0 * number("margin").unwrap(), "{version}");
+            }
+            let parts = number("expected").map(|share| (share * 1e6).round() as u32);
+            found.push((name(rollout, "rollout"), name(version, "version"), parts));
+        }
+    }
+    let expected: Vec<_> = expected.iter().map(|(r, v, parts)| ((*r).to_owned(), (*v).to_owned(), *parts)).collect();
+    assert_eq!(found, expected, "{json:#}");
+    json
+}
+
+#[test]
+fn visitors_by_cookie() {
+    let json = check(SOUND, &[], &[("shop", "v1", Some(900_000)), ("shop", "v2", Some(100_000))]);
+    assert_eq!((&json["visitors"], &json["requests"], &json["seed"]), (&json!(10_000), &json!(3), &json!(1)));
+    assert_eq!(json["rollouts"][0]["unit"], "the cookie canary");
+    // Who has come keeps the version, so that requests are shared as visitors are.
+    let share = |field: &str| json["rollouts"][0]["versions"][1][field].clone();
+    assert_eq!(share("visitors"), share("requests"));
+}
+
+#[test]
+fn visitors_by_their_ids() {
+    for unit in ["{header: x-user-id}", "{cookie: sid}", "{query: uid}", "{source: address}"] {
+        let document = SOUND.replace("    override", &format!("    sticky: {{unit: [{unit}]}}\n    override"));
+        let json = check(
+            &format!("{document}cookie: false\n"),
+            &["--visitors", "3000"],
+            &[("shop", "v1", Some(900_000)), ("shop", "v2", Some(100_000))],
+        );
+        assert_ne!(json["rollouts"][0]["unit"], "the cookie canary", "{unit}");
+    }
+}
+
+#[test]
+fn rules_overrides_and_kill_switches() {
+    let qa = ["--host", "shop.example.com", "-H", "x-team: qa", "--visitors", "100"];
+    check(SOUND, &qa, &[("shop", "v2", Some(1_000_000))]);
+    let named = ["--host", "shop.example.com", "-H", "x-canary: v2", "--visitors", "100"];
+    check(SOUND, &named, &[("shop", "v2", Some(1_000_000))]);
+    let off = SOUND.replace("weight: 10", "weight: 10, off: true");
+    check(&off, &["--visitors", "100"], &[("shop", "v1", Some(1_000_000))]);
+    let weights = SOUND.replace("use: v2", "weights: {v2: 50}");
+    check(&weights, &qa[..4], &[("shop", "v1", Some(500_000)), ("shop", "v2", Some(500_000))]);
+}
+
+#[test]
+fn holds_and_first_requests() {
+    let sticky = |fields: &str| SOUND.replace("    override", &format!("    sticky: {{{fields}}}\n    override"));
+    let shares = [("shop", "v1", Some(900_000)), ("shop", "v2", Some(100_000))];
+    check(&sticky("hold: version"), &[], &shares);
+    check(&sticky("hold: none"), &[], &shares);
+    let first = check(&sticky("first: stable"), &[], &shares);
+    let requests = first["rollouts"][0]["versions"][1]["requests"].as_f64().unwrap();
+    assert!((0.055..0.08).contains(&requests), "two of three requests are decided by the slot: {requests}");
+    check(&sticky("first: stable"), &["--requests", "1"], &[("shop", "v1", Some(1_000_000))]);
+}
+
+#[test]
+fn every_rollout_by_a_request_that_it_covers() {
+    let rollout = |entry: &str| format!("{{match: [{entry}], stable: v1, versions: {{v1: {{}}, v2: {{weight: 50}}}}}}");
+    let document = format!(
+        "rollouts:\n  a: {}\n  b: {}\n  c: {}\n  d: {}\n",
+        rollout("{hosts: [\"*.example.com\"], path: {regex: \"/[a-z]{3}/x?\"}}"),
+        rollout(
+            "{headers: [{name: x-a, prefix: q}], cookies: [{name: c, in: [x]}], query: [{name: q, present: true}]}"
+        ),
+        rollout("{source: [10.0.0.0/8], methods: [PUT]}"),
+        rollout("{source: [10.0.0.0/8], methods: [PUT], headers: [{name: x-b, exact: a}, {name: x-b, exact: b}]}"),
+    );
+    let half = Some(500_000);
+    let shares = [
+        ("a", "v1", half),
+        ("a", "v2", half),
+        ("b", "v1", half),
+        ("b", "v2", half),
+        ("c", "v1", half),
+        ("c", "v2", half),
+    ];
+    let json = check(&document, &["--visitors", "2000"], &shares);
+    assert_eq!(json["unreached"], json!(["d"]));
+    check(&document, &["--visitors", "2000", "--rollout", "b"], &shares[2..4]);
+    let folder = Folder::with(&[("rules.yaml", &document)]);
+    folder.serin(&["simulate", "rules.yaml", "--rollout", "x"]).ends_with(2).says("no rollout \"x\"");
+    folder
+        .serin(&["simulate", "rules.yaml", "--visitors", "10"])
+        .ends_with(0)
+        .says("d: no request was found that it covers");
+    folder.serin(&["simulate", "rules.yaml", "--visitors", "0"]).ends_with(2);
+}
+
+#[test]
+fn routes_that_choose() {
+    let native = "rollouts: {shop: {stable: v1, versions: {v1: {}, v2: {}}, split: native}}\nheaders: {slot: x-slot}\n";
+    check(native, &["--visitors", "10"], &[("shop", "-", None)]);
+}
+
+#[test]
+fn for_people() {
+    let folder = Folder::with(&[("rules.yaml", SOUND)]);
+    let run = folder.serin(&["simulate", "rules.yaml", "--visitors", "1000"]).ends_with(0);
+    run.says("rollouts.shop, GET shop.example.com/: 1000 visitors with the cookie canary, 3 requests each")
+        .says("90.00 % ± 1.86 %")
+        .says("███████");
+    folder.serin_with(&["simulate", "-", "--visitors", "10"], SOUND.as_bytes(), &[]).ends_with(0);
+    folder.serin(&["simulate", "none.yaml"]).ends_with(2);
+}

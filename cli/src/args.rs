@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::{check, explain, simulate};
+use crate::commands::{check, diff, explain, simulate};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -31,6 +31,12 @@ pub(crate) enum Command {
     /// Visitors keep their cookies, or carry an id of their own where the rollout asks for one.
     #[command(after_help = help::SIMULATE, after_long_help = help::SIMULATE)]
     Simulate(simulate::Args),
+    /// Tell who gets another version when one document follows another.
+    ///
+    /// Exactly, over all slots: from which version to which, by rollout, and by the segments of rules. Held versions, overrides
+    /// and guards are left out.
+    #[command(after_help = help::DIFF, after_long_help = help::DIFF)]
+    Diff(diff::Args),
 }
 
 /// What stands behind the options. Every line that begins with `$` is run by a test.
@@ -82,4 +88,12 @@ Examples:
   $ serin simulate rules.yaml --host shop.example.com -H 'x-region: eu'
 
 Exit codes: 0 done; 1 the document cannot be used; 2 something cannot be read.";
+
+    pub(super) const DIFF: &str = "\
+Examples:
+  $ serin diff old.yaml new.yaml
+  $ serin diff old.yaml new.yaml --max-moved 25%
+  $ cat old.yaml | serin diff - new.yaml --output json
+
+Exit codes: 0 compared, and --max-moved holds; 1 it does not, or a document has mistakes; 2 a file cannot be read.";
 }

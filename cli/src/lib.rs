@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check, explain, simulate};
+use commands::{Streams, Verdict, check, diff, explain, simulate};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
 pub use request::Request;
@@ -59,6 +59,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure>
         Command::Check(args) => check::run(args, streams),
         Command::Explain(args) => explain::run(args, streams),
         Command::Simulate(args) => simulate::run(args, streams),
+        Command::Diff(args) => diff::run(args, streams),
     }
 }
 

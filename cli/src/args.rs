@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::{check, diff, explain, simulate};
+use crate::commands::{check, diff, explain, simulate, token};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -37,6 +37,12 @@ pub(crate) enum Command {
     /// and guards are left out.
     #[command(after_help = help::DIFF, after_long_help = help::DIFF)]
     Diff(diff::Args),
+    /// Make an override token, with the link and the curl line to use it.
+    ///
+    /// For rollouts with `trust: signed`. It is signed with the first key of the document, from the environment if that is where
+    /// the document has it from.
+    #[command(after_help = help::TOKEN, after_long_help = help::TOKEN)]
+    Token(token::Args),
 }
 
 /// What stands behind the options. Every line that begins with `$` is run by a test.
@@ -96,4 +102,12 @@ Examples:
   $ cat old.yaml | serin diff - new.yaml --output json
 
 Exit codes: 0 compared, and --max-moved holds; 1 it does not, or a document has mistakes; 2 a file cannot be read.";
+
+    pub(super) const TOKEN: &str = "\
+Examples:
+  $ export SERIN_KEY_1='the secret that the proxies have'
+  $ serin token signed.yaml --version v2 --ttl 8h
+  $ serin token signed.yaml --version v2 --ttl 30m --url https://a.example.com/
+
+Exit codes: 0 made; 1 the document cannot be used; 2 there is no such rollout, version or key.";
 }

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod simulate;
+pub(crate) mod token;
 
 use std::io::Write;
 use std::path::Path;

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check, diff, explain, simulate};
+use commands::{Streams, Verdict, check, diff, explain, simulate, token};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
 pub use request::Request;
@@ -60,6 +60,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure>
         Command::Explain(args) => explain::run(args, streams),
         Command::Simulate(args) => simulate::run(args, streams),
         Command::Diff(args) => diff::run(args, streams),
+        Command::Token(args) => token::run(args, streams),
     }
 }
 

@@ -1,0 +1,103 @@
+//! `serin token`, run: what it makes counts, and what it cannot make it tells why.
+
+mod support;
+
+use support::{Folder, Run, SIGNED, SOUND};
+
+const KEY: (&str, &str) = ("SERIN_TEST_KEY", "the first secret of the vectors");
+const AT: [&str; 2] = ["--at", "2026-11-21T01:20:00Z"];
+
+fn token_of(document: &str, words: &[&str], variables: &[(&str, &str)]) -> Run {
+    let folder = Folder::with(&[("rules.yaml", document)]);
+    folder.serin_with(&[&["token", "rules.yaml"], &AT[..], words].concat(), b"", variables)
+}
+
+fn token(words: &[&str]) -> Run {
+    token_of(SIGNED, words, &[KEY])
+}
+
+#[test]
+fn a_token_with_its_link_and_its_curl_line() {
+    let run = token(&["--version", "v2", "--ttl", "8h"]).ends_with(0);
+    let expected = "\
+token    v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g
+for      v2 of rollout shop, until 2026-11-21T09:20:00Z
+link     https://shop.example.com/cart?canary=v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g
+curl     curl -H 'x-canary: v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g' 'https://shop.example.com/cart'
+";
+    assert_eq!(run.out, expected);
+    // The example of docs/formats.md, of another moment.
+    let documented = ["--version", "v2", "--ttl", "24h", "--at", "2026-11-20T08:00:00Z", "--output", "json"];
+    let folder = Folder::with(&[("rules.yaml", SIGNED)]);
+    let json =
+        folder.serin_with(&[&["token", "rules.yaml"], &documented[..]].concat(), b"", &[KEY]).ends_with(0).json();
+    assert_eq!(json["token"], "v2.e1795248000.kk1.tOEM0hbVvbf2hCPEul93sAA");
+}
+
+/// Link and curl line are tried as they are printed.
+#[test]
+fn what_it_makes_counts() {
+    let folder = Folder::with(&[("rules.yaml", SIGNED)]);
+    for (version, named) in [("v2", "v2"), ("next", "v2"), ("v1", "v1")] {
+        let json = token(&["--version", version, "--ttl", "1h", "--output", "json"]).ends_with(0).json();
+        let curl: Vec<String> = json["curl"].as_str().unwrap().split('\'').map(str::to_owned).collect();
+        let curl: Vec<&str> = curl
+            .iter()
+            .flat_map(|part| if part.contains(": ") { vec![&**part] } else { part.split_whitespace().collect() })
+            .collect();
+        for line in [vec!["--url", json["link"].as_str().unwrap()], curl] {
+            let words = [&["explain", "rules.yaml"], &AT[..], &line[..]].concat();
+            let run = folder.serin_with(&words, b"", &[KEY]).ends_with(0);
+            run.says(&format!("gets {named} by override"));
+        }
+        let later = ["explain", "rules.yaml", "--at", "2026-11-21T02:20:00Z", "--url", json["link"].as_str().unwrap()];
+        folder.serin_with(&later, b"", &[KEY]).ends_with(0).says("it has expired 0 s ago");
+    }
+}
+
+#[test]
+fn where_there_is_no_link() {
+    let document = SIGNED.replace("query: canary, ", "");
+    token_of(&document, &["--version", "v2", "--ttl", "8h"], &[KEY])
+        .ends_with(0)
+        .says("link     none: a link needs override.query");
+    let cookie = SIGNED.replace("query: canary, header: x-canary", "cookie: lane");
+    token_of(&cookie, &["--version", "v2", "--ttl", "8h"], &[KEY]).ends_with(0).says("curl -b 'lane=v2.e");
+    let page = ["--version", "v2", "--ttl", "8h", "--url", "https://staging.example.com/a?b=c"];
+    token(&page).ends_with(0).says("link     https://staging.example.com/a?b=c&canary=v2.e");
+}
+
+#[test]
+fn what_it_cannot_make() {
+    let ask = ["--version", "v2", "--ttl", "8h"];
+    token_of(SIGNED, &ask, &[])
+        .ends_with(2)
+        .says("SERIN_TEST_KEY is not set, and a token is signed with it")
+        .says_not("secret of the vectors");
+    token_of(SIGNED, &ask, &[("SERIN_TEST_KEY", "short")]).ends_with(2).says("the document has no key that signs");
+    token_of(SOUND, &ask, &[])
+        .ends_with(2)
+        .says("takes the bare name of a version from anybody, and no token; expected trust: signed");
+    token(&["--version", "v9", "--ttl", "8h"]).ends_with(2).says("has no version \"v9\"; did you mean \"v1\"?");
+    token(&["--version", "v3", "--ttl", "8h"]).ends_with(2).says("v3 is off, so nobody gets it");
+    token(&["--rollout", "shpo", "--version", "v2", "--ttl", "8h"])
+        .ends_with(2)
+        .says("no rollout \"shpo\"; did you mean \"shop\"?");
+    for ttl in ["8", "0s", "401d", "1.5h", "90000000000d", "500ms", ""] {
+        token(&["--version", "v2", "--ttl", ttl])
+            .ends_with(2)
+            .says("expected a duration of whole seconds from 1s to 400d");
+    }
+    token(&["--version", "v2"]).ends_with(2).says("--ttl");
+    Folder::with(&[])
+        .serin(&["token", "none.yaml", "--version", "v2", "--ttl", "8h"])
+        .ends_with(2)
+        .says("cannot read none.yaml");
+    let several = SIGNED
+        .replace("rollouts:\n", "rollouts:\n  other: {stable: a, versions: {a: {}}, match: [{path: {exact: /x}}]}\n");
+    token_of(&several, &ask, &[KEY])
+        .ends_with(2)
+        .says("the document has several rollouts; expected --rollout; expected one of other, shop");
+    token_of(&several, &[&["--rollout", "other"], &ask[..]].concat(), &[KEY]).ends_with(2);
+    token_of(&several, &[&["--rollout", "shop"], &ask[..]].concat(), &[KEY]).ends_with(0);
+}

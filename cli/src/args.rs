@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::{check, diff, explain, simulate, token};
+use crate::commands::{check, completions, diff, explain, simulate, token};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// the document has it from.
     #[command(after_help = help::TOKEN, after_long_help = help::TOKEN)]
     Token(token::Args),
+    /// Print what a shell needs to complete commands and options.
+    #[command(after_help = help::COMPLETIONS, after_long_help = help::COMPLETIONS)]
+    Completions(completions::Args),
 }
 
 /// What stands behind the options. Every line that begins with `$` is run by a test.
@@ -110,4 +113,10 @@ Examples:
   $ serin token signed.yaml --version v2 --ttl 30m --url https://a.example.com/
 
 Exit codes: 0 made; 1 the document cannot be used; 2 there is no such rollout, version or key.";
+
+    pub(super) const COMPLETIONS: &str = "\
+Examples:
+  $ serin completions bash > serin.bash
+  $ serin completions zsh > _serin
+  $ serin completions fish > serin.fish";
 }

@@ -1,6 +1,7 @@
 //! The commands: each a module with its options, what it works out, and how it shows that.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod simulate;

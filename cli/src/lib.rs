@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check, diff, explain, simulate, token};
+use commands::{Streams, Verdict, check, completions, diff, explain, simulate, token};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
 pub use request::Request;
@@ -61,6 +61,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure>
         Command::Simulate(args) => simulate::run(args, streams),
         Command::Diff(args) => diff::run(args, streams),
         Command::Token(args) => token::run(args, streams),
+        Command::Completions(args) => completions::run(args, streams),
     }
 }
 

@@ -1,10 +1,12 @@
-//! The core, run natively, as the oracle for the module: the same requests, the same decisions, the same headers, and the
-//! same counters.
+//! The core, run natively, as the oracle for the module: the same requests, the same decisions, the same headers, the same
+//! counters, and the same told by `serin explain`.
 
 mod documents;
+mod explained;
 mod requests;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -78,15 +80,19 @@ impl Oracle {
             Rng::with_seed(u64::from_le_bytes(eight.expect("eight bytes of entropy")))
         };
         let facts = Facts::new(sent);
+        let drawn = Cell::new(0);
         let decision = decide(&self.rules, &Current::new(&self.rules, now), &facts, now, || {
-            random.get_or_insert_with(seeded).u64(..)
+            drawn.set(random.get_or_insert_with(seeded).u64(..));
+            drawn.get()
         });
         let effects = Effects::of(&self.rules, decision.as_ref(), &facts, now);
         let outcome = carried_out(&self.rules, &effects, sent);
         if let Some(decision) = &decision {
             count(&mut self.counters, decision);
         }
-        (outcome, decision.as_ref().map(|decision| decision.reason))
+        let reason = decision.as_ref().map(|decision| decision.reason);
+        explained::check(&self.rules, sent, now, drawn.get(), &outcome, reason.map(Reason::as_str));
+        (outcome, reason)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing of this is in the module.
 
 mod compare;
+mod literal;
 mod logic;
 mod place;
 mod review;

@@ -150,7 +150,7 @@ fn what_is_surely_not_meant_is_said() {
         ]
     );
     let never = warned(&scheduled("", r#"[{"weight": 5}, {"weight": 50, "for": "1h"}, {"weight": 100}]"#, "[]"));
-    let path = "it never runs, since a step before it has no time; expected for there";
+    let path = "it never runs, since a step before it has no time; expected `for` in that one";
     assert_eq!(never, [1, 2].map(|index| format!("rollouts.r.schedule.steps[{index}]: {path}")));
 }
 

@@ -20,14 +20,15 @@ pub struct Warning {
 }
 
 /// Every kind of warning that [`review`] gives, and what it is about.
-pub const WARNINGS: [(&str, &str); 9] = [
+pub const WARNINGS: [(&str, &str); 10] = [
     ("whole-weight", "a version has the whole total, and stable is still another one"),
     ("open-query", "anybody can put others on a version by a link"),
     ("not-sticky", "nothing makes a visitor stick, or everybody gets stable"),
     ("no-effect", "something that changes nothing here"),
     ("unreachable-rule", "no request gets to a rule"),
     ("unreachable-rollout", "no request gets to a rollout, or to an entry of its match"),
-    ("literal-regex", "a regular expression without anything regular, which matches one whole value alone"),
+    ("literal-regex", "a regular expression without anything regular, which has to match the whole value"),
+    ("literal-star", "a star in a path, which stands for itself"),
     ("cookie-refused", "a cookie that browsers refuse"),
     ("cookie-unsent", "a cookie that browsers do not send where it is asked for"),
 ];

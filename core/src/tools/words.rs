@@ -58,14 +58,14 @@ impl PathPattern {
             Self::Any => "any".to_owned(),
             Self::Exact(path) => text(path),
             Self::Prefix(path) => format!("below {}", text(path)),
-            Self::Regex(pattern) => pattern.in_words(),
+            Self::Regex(pattern) => format!("matching {}", pattern.in_words()),
         }
     }
 }
 
 impl Pattern {
     fn in_words(&self) -> String {
-        format!("of the form {}", quote(self.as_str()))
+        format!("{} as a whole", quote(self.as_str()))
     }
 }
 
@@ -127,7 +127,7 @@ impl Matcher {
             Test::Suffix(part) => (verb("ends with", "does not end with"), shown(part)),
             Test::Contains(part) => (verb("contains", "does not contain"), shown(part)),
             Test::In(values) => (verb("is", "is not"), listed(values.iter().map(|value| shown(value)))),
-            Test::Regex(pattern) => (verb("is", "is not"), pattern.in_words()),
+            Test::Regex(pattern) => (verb("matches", "does not match"), pattern.in_words()),
         };
         format!("{verb} {what}{}", if self.ignore_case { " in any case" } else { "" })
     }

@@ -217,16 +217,32 @@ fn a_regex_comes_behind_every_prefix() {
 
 #[test]
 fn expressions_without_anything_regular() {
-    check_rules(
-        r#"{"when": {"headers": [{"name": "user-agent", "regex": "Firefox"}]}, "use": "v2"}"#,
-        &["literal-regex rollouts.r.rules[0].when.headers[0].regex"],
-    );
-    check_rules(r#"{"when": {"headers": [{"name": "user-agent", "regex": ".*Firefox.*"}]}, "use": "v2"}"#, &[]);
+    let of_header = |name: &str, regex: &str, expected: &[&str]| {
+        let rule = format!(r#"{{"when": {{"headers": [{{"name": "{name}", "regex": "{regex}"}}]}}, "use": "v2"}}"#);
+        check_rules(&rule, expected);
+    };
+    let warned: &[&str] = &["literal-regex rollouts.r.rules[0].when.headers[0].regex"];
+    of_header("user-agent", "Firefox", warned);
+    of_header("user-agent", "(?i)firefox", warned);
+    of_header("user-agent", "^Mozilla", warned);
+    of_header("user-agent", "Firefox|Chrome", warned);
+    of_header("user-agent", ".*Firefox.*", &[]);
+    of_header("user-agent", "^curl/8$", &[]);
+    of_header("x-group", "qa|dev", &[]);
     check_rules(
         r#"{"when": {"cookies": [{"name": "a", "regex": "x", "ignore_case": true}]}, "use": "v2"}"#,
         &["literal-regex rollouts.r.rules[0].when.cookies[0].regex"],
     );
     check_matches(&[("a", r#"{"path": {"regex": "/reviews"}}"#)], &["literal-regex rollouts.a.match[0].path.regex"]);
+}
+
+#[test]
+fn stars_in_paths() {
+    let check = |path: &str, expected: &[&str]| check_matches(&[("a", &format!(r#"{{"path": {{{path}}}}}"#))], expected);
+    check(r#""prefix": "/api/*""#, &["literal-star rollouts.a.match[0].path.prefix"]);
+    check(r#""exact": "/*/cart""#, &["literal-star rollouts.a.match[0].path.exact"]);
+    check(r#""regex": "/api/.*""#, &[]);
+    check(r#""prefix": "/api""#, &[]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn read(
     let schedule = Schedule { version: version?, start: start?, steps, pauses };
     let path = object.field("steps");
     for index in schedule.steps_that_never_run() {
-        report.warn(&path.item(index), "it never runs, since a step before it has no time; expected for there");
+        report.warn(&path.item(index), "it never runs, since a step before it has no time; expected `for` in that one");
     }
     Some(schedule)
 }

@@ -11,11 +11,15 @@ pub(super) fn review(rollout: &Rollout, shared: &Shared, found: &mut Found) {
             found.warn("unreachable-rule", &format!(".rules[{index}]"), text);
         }
         if let Some(when) = &rule.when {
-            literal_regexes(when, &format!(".rules[{index}].when"), found);
+            let path = format!(".rules[{index}].when");
+            odd_paths(when, &path, found);
+            literal_regexes(when, &path, found);
         }
     }
     for (index, entry) in rollout.matches.iter().enumerate() {
-        literal_regexes(entry, &format!(".match[{index}]"), found);
+        let path = format!(".match[{index}]");
+        odd_paths(entry, &path, found);
+        literal_regexes(entry, &path, found);
     }
 }
 
@@ -64,34 +68,47 @@ fn may_be_out(shared: &Shared) -> bool {
     shared.guard.is_some() || shared.covers_missing
 }
 
-/// Who writes `regex: Firefox` nearly always means a part of the value, and the whole value has to match.
-fn literal_regexes(entry: &MatchEntry, path: &str, found: &mut Found) {
-    if let PathPattern::Regex(pattern) = &entry.path
-        && pattern.is_literal()
-    {
-        found.warn(
+/// Paths that are not read as they were meant: a regex that is none, or a star.
+fn odd_paths(entry: &MatchEntry, path: &str, found: &mut Found) {
+    let of_glob = |path: &[u8]| path.contains(&b'*');
+    match &entry.path {
+        PathPattern::Regex(pattern) if pattern.is_literal() => found.warn(
             "literal-regex",
             &format!("{path}.path.regex"),
-            "it has nothing regular in it; expected exact, or prefix",
-        );
+            "a regular expression has to match the whole path, and this one has nothing regular in it; expected prefix for \
+             what lies below it, or exact",
+        ),
+        PathPattern::Prefix(prefix) if of_glob(prefix) => found.warn(
+            "literal-star",
+            &format!("{path}.path.prefix"),
+            "a star stands for itself here; expected a prefix without it, which covers all that lies below, or a regex",
+        ),
+        PathPattern::Exact(exact) if of_glob(exact) => found.warn(
+            "literal-star",
+            &format!("{path}.path.exact"),
+            "a star stands for itself here; expected prefix for what lies below, or a regex",
+        ),
+        _ => {}
     }
+}
+
+/// Headers whose values are long, so that no list of a few words is all of one.
+const LONG_VALUES: [&str; 5] = ["user-agent", "referer", "accept", "accept-language", "accept-encoding"];
+
+/// Who writes `regex: Firefox` nearly always means a part of the value, and the whole value has to match.
+fn literal_regexes(entry: &MatchEntry, path: &str, found: &mut Found) {
     let Some(conditions) = &entry.conditions else { return };
     for (field, list) in
         [("headers", &conditions.headers), ("cookies", &conditions.cookies), ("query", &conditions.query)]
     {
-        for (index, Condition { matcher, .. }) in list.iter().enumerate() {
-            if matches!(&matcher.test, Test::Regex(pattern) if pattern.is_literal()) {
+        for (index, Condition { name, matcher }) in list.iter().enumerate() {
+            let Test::Regex(pattern) = &matcher.test else { continue };
+            let is_long = field == "headers" && LONG_VALUES.contains(&name.as_str());
+            if pattern.is_literal() || (is_long && pattern.is_choice()) {
                 let text = "a regular expression has to match the whole value, and this one has nothing regular in it; expected \
-                            contains for a part of the value, or exact";
+                            contains for a part of the value, exact, or .* around it";
                 found.warn("literal-regex", &format!("{path}.{field}[{index}].regex"), text);
             }
         }
-    }
-}
-
-impl Pattern {
-    /// Whether it stands for one text alone.
-    fn is_literal(&self) -> bool {
-        regex_syntax::parse(self.as_str()).is_ok_and(|hir| hir.properties().is_literal())
     }
 }

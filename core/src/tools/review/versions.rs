@@ -26,15 +26,15 @@ fn whole_weight(shared: &Shared, found: &mut Found) {
         [only] => {
             let name = shared.name_of(*only);
             let text = format!(
-                "{name} has the whole total of {}, so that stable, {stable}, gets nobody and is still what serves when {name} \
-                 fails; expected stable: {name} once it is to stay",
+                "{name} has the whole total of {}, so that nobody gets stable, which is {stable}. Whoever cannot get {name} still \
+                 does; expected stable: {name} once it is to stay",
                 shared.total
             );
             found.warn("whole-weight", &format!(".versions.{name}.weight"), text);
         }
         _ => {
             let text = format!(
-                "the others have the whole total of {}, so that stable, {stable}, gets nobody; expected a weight less, or \
+                "the others have the whole total of {}, so that nobody gets stable, which is {stable}; expected lower weights, or \
                  another stable",
                 shared.total
             );

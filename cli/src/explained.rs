@@ -1,6 +1,7 @@
 //! What a request gets, and why, in a form that can be shown and compared.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serin_core::{Current, Decision, Effects, Explanation, Facts, Rules, SLOTS, Time, decide, explain};
@@ -127,6 +128,19 @@ pub struct ResponseHeaders {
 }
 
 impl Explained {
+    /// With secrets that are not here what they sign was not checked, and nothing can be said of it.
+    pub(crate) fn checked_with(mut self, unset: &BTreeSet<String>) -> Self {
+        let names: Vec<&str> = unset.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            return self;
+        }
+        let why = format!("cannot be checked, since {} is not set here", names.join(" or "));
+        for note in self.layers.iter_mut().flat_map(|layer| &mut layer.notes) {
+            *note = note.replace("is not signed by one of the keys", &why).replace("is not the secret", &why);
+        }
+        self
+    }
+
     /// Decides for a request, and explains the decision. `draw` gives the random bits of a new visitor, or of a request that
     /// nothing makes stick.
     pub fn new(rules: &Rules, current: &Current, request: &Request, now: Time, draw: impl FnOnce() -> u64) -> Self {

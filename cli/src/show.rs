@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 pub(crate) use findings::{FindingJson, findings_json, show_findings, summary};
 pub(crate) use position::{Lines, Position};
-pub(crate) use table::{bar, percent, table};
+pub(crate) use table::{bar, percent, short_percent, table};
 
 /// The form of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -23,7 +23,7 @@ fn a_request_by_its_options() {
     let run =
         explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778", "-H", "x-team: qa"]).ends_with(0);
     let expected = "\
-GET shop.example.com/ gets v2 by rule, of rollout shop
+GET shop.example.com/ gets v2 (cluster shop-v2) of rollout shop, by rule
 
   match     rollouts.shop.match[0] covers it: host shop.example.com
   inherit   passed: inherit is off
@@ -72,7 +72,12 @@ fn a_request_by_its_url_or_a_curl_line() {
 #[test]
 fn who_is_drawn_is_told() {
     let drawn = explain(&["--host", "shop.example.com"]).ends_with(0);
-    drawn.says("by chance, as").says("a new visitor, drawn as").says("add set-cookie: canary=n").says("; Secure");
+    drawn
+        .says("of rollout shop, by slot; by chance: ")
+        .says("of all get it")
+        .says("a new visitor, drawn as")
+        .says("add set-cookie: canary=n")
+        .says("; Secure");
     let again = |seed: &str| {
         explain(&["--host", "shop.example.com", "--seed", seed, "--output", "json"]).json()["slot"].clone()
     };
@@ -96,7 +101,12 @@ fn what_goes_on_elsewhere() {
     missing.says("rules[0]: its version v2 has no cluster right now");
     let out =
         explain(&["--host", "shop.example.com", "-b", "canary=nicZY14NMA4.d20778", "--out", "shop/v2"]).ends_with(0);
-    out.says("gets v1 by guard").says("v2 has been taken out by a guard: stable serves in its place");
+    out.says("gets v1 (cluster shop-v1) of rollout shop, since a guard has taken out the version that it would be")
+        .says("v2 has been taken out by a guard: stable serves in its place");
+    let named = explain(&["--host", "shop.example.com", "-H", "x-canary: v2", "--missing", "shop/v2"]).ends_with(0);
+    named
+        .says("gets v2 (cluster shop-v2) of rollout shop, by override")
+        .says("its cluster is missing, so that Envoy answers 503");
     explain(&["--out", "shop/v9"]).ends_with(2).says("--out \"shop/v9\": no such version; did you mean \"v1\"?");
     explain(&["--missing", "shop"]).ends_with(2).says("expected a rollout and a version, such as shop/v2");
     explain(&["--missing", "shpo/v2"]).ends_with(2).says("did you mean \"shop\"?");
@@ -127,7 +137,8 @@ fn documents_with_mistakes() {
     ]);
     let one = folder.serin(&["explain", "one.yaml", "--host", "shop.example.com"]).ends_with(0);
     assert!(one.err.contains("rollouts.shop.versions.v2.weight"), "{}", one.err);
-    one.says("gets v1 by broken").says("the rollout has a mistake, and there is no earlier form of it: stable serves");
+    one.says("gets v1 (cluster shop-v1) of rollout shop, since the rollout cannot be used")
+        .says("the rollout has a mistake, and there is no earlier form of it: stable serves");
     let all = folder.serin(&["explain", "all.yaml", "--host", "shop.example.com"]).ends_with(1);
     assert!(all.out.is_empty() && all.err.contains("error[wrong-value]"), "{all:?}");
 }
@@ -152,8 +163,8 @@ fn one_document_of_several() {
         folder.serin(&[&["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-team: qa"], words].concat())
     };
     ask(&[]).ends_with(2).says("holds 2 documents, and which one is meant").says("  2  a bare document");
-    ask(&["--document", "1"]).ends_with(0).says("gets v2 by rule");
-    ask(&["--document", "2"]).ends_with(0).says("gets v1 by rule");
+    ask(&["--document", "1"]).ends_with(0).says("gets v2 (cluster shop-v2) of rollout shop, by rule");
+    ask(&["--document", "2"]).ends_with(0).says("gets v1 (cluster shop-v1) of rollout shop, by rule");
     ask(&["--document", "3"]).ends_with(2).says("no number 3");
     ask(&["--document", "0"]).ends_with(2);
 }
@@ -164,7 +175,7 @@ fn from_standard_input() {
     folder
         .serin_with(&["explain", "-", "--host", "shop.example.com", "-H", "x-canary: v2"], SOUND.as_bytes(), &[])
         .ends_with(0)
-        .says("gets v2 by override");
+        .says("gets v2 (cluster shop-v2) of rollout shop, by override");
 }
 
 #[test]
@@ -177,10 +188,37 @@ fn secrets_are_not_shown() {
     };
     ask("x-secret: sesame sesame sesame")
         .ends_with(0)
-        .says("gets v2 by override")
+        .says("gets v2 (cluster shop-v2) of rollout shop, by override")
         .says("remove x-secret")
         .says_not("sesame");
     ask("x-secret: wrong").ends_with(0).says("header x-secret is not the secret").says_not("wrong");
+}
+
+/// What is signed with a secret that only the proxies have is not said to be wrong.
+#[test]
+fn secrets_that_are_not_here() {
+    let signed = SOUND
+        .replace("override: {header: x-canary, aliases: {always: v2}}", "override: {header: x-canary, trust: signed}");
+    let folder = Folder::with(&[("rules.yaml", &format!("{signed}keys: [{{id: k1, env: SERIN_TEST_KEY}}]\n"))]);
+    let token = "v2.e1795712400.kk1.tAgjbAGJVpJY8PEExEYnbVw";
+    let words = ["explain", "rules.yaml", "--host", "shop.example.com", "-H", &format!("x-canary: {token}")];
+    folder
+        .serin(&words)
+        .ends_with(0)
+        .says("it cannot be checked, since SERIN_TEST_KEY is not set here")
+        .says_not(token);
+    let with = folder.serin_with(&words, b"", &[("SERIN_TEST_KEY", "sixteen characters")]).ends_with(0);
+    with.says("it is not signed by one of the keys");
+}
+
+#[test]
+fn a_first_visit_that_goes_to_stable() {
+    let folder =
+        Folder::with(&[("rules.yaml", &SOUND.replace("    override", "    sticky: {first: stable}\n    override"))]);
+    let run = folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com"]).ends_with(0);
+    run.says("gets v1 (cluster shop-v1) of rollout shop, as a first visit")
+        .says_not("by chance")
+        .says("and the slot decides from the next request on");
 }
 
 #[test]

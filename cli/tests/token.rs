@@ -48,10 +48,10 @@ fn what_it_makes_counts() {
         for line in [vec!["--url", json["link"].as_str().unwrap()], curl] {
             let words = [&["explain", "rules.yaml"], &AT[..], &line[..]].concat();
             let run = folder.serin_with(&words, b"", &[KEY]).ends_with(0);
-            run.says(&format!("gets {named} by override"));
+            run.says(&format!("gets {named} of rollout shop, by override"));
         }
         let later = ["explain", "rules.yaml", "--at", "2026-11-21T02:20:00Z", "--url", json["link"].as_str().unwrap()];
-        folder.serin_with(&later, b"", &[KEY]).ends_with(0).says("it has expired 0 s ago");
+        folder.serin_with(&later, b"", &[KEY]).ends_with(0).says("it expired 0 s ago");
     }
 }
 

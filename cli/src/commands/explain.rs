@@ -11,7 +11,7 @@ use crate::explained::{Explained, Header, Layer, Odds};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::request::{Request, RequestArgs};
-use crate::show::{Output, bar, bold, dim, json, percent, table};
+use crate::show::{Output, bar, bold, dim, json, percent, short_percent, table};
 
 /// So many notes of a layer are shown to people.
 const MOST_NOTES: usize = 12;
@@ -51,6 +51,8 @@ struct Report<'a> {
     asked: Asked<'a>,
     #[serde(flatten)]
     explained: &'a Explained,
+    /// Whether the version is one of `--missing`, and serves all the same.
+    cluster_missing: bool,
 }
 
 /// The request as it was understood.
@@ -72,24 +74,29 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let now = moment.time();
     let current = current(rules, args, now)?;
     let mut random = fastrand::Rng::with_seed(args.seed);
-    let explained = Explained::new(rules, &current, &request, now, || random.u64(..));
+    let explained = Explained::new(rules, &current, &request, now, || random.u64(..)).checked_with(&document.unset);
+    let header = |(name, value): &(String, Vec<u8>)| Header {
+        name: name.clone(),
+        value: String::from_utf8_lossy(value).into_owned(),
+    };
+    let asked = Asked {
+        at: moment.to_string(),
+        headers: request.headers.iter().map(header).collect(),
+        source: request.source.as_deref(),
+        cluster: request.cluster.as_deref(),
+    };
+    let report = Report { asked, explained: &explained, cluster_missing: is_missing(args, &explained) };
     match args.output {
-        Output::Text => show(streams.out, &request, &explained)?,
-        Output::Json => {
-            let header = |(name, value): &(String, Vec<u8>)| Header {
-                name: name.clone(),
-                value: String::from_utf8_lossy(value).into_owned(),
-            };
-            let asked = Asked {
-                at: moment.to_string(),
-                headers: request.headers.iter().map(header).collect(),
-                source: request.source.as_deref(),
-                cluster: request.cluster.as_deref(),
-            };
-            json(streams.out, &Report { asked, explained: &explained })?;
-        }
+        Output::Text => show(streams.out, &request, &report)?,
+        Output::Json => json(streams.out, &report)?,
     }
     Ok(Verdict::Good)
+}
+
+/// Whether a version without a cluster serves: an override, or a rollout that does not mind.
+fn is_missing(args: &Args, explained: &Explained) -> bool {
+    let (Some(rollout), Some(version)) = (&explained.rollout, &explained.version) else { return false };
+    args.missing.contains(&format!("{rollout}/{version}"))
 }
 
 /// What the clock makes of the rules, without the versions that are missing or out.
@@ -126,15 +133,16 @@ fn version_named(rules: &Rules, option: &str, name: &str) -> Result<(usize, Vers
     Ok((index, found))
 }
 
-fn show(out: &mut dyn Write, request: &Request, explained: &Explained) -> Result<(), Failure> {
+fn show(out: &mut dyn Write, request: &Request, report: &Report<'_>) -> Result<(), Failure> {
+    let explained = report.explained;
     let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
     let shown =
         |version: &str| if version == "-" { "whatever the route chooses".to_owned() } else { version.to_owned() };
     let answer = match (&explained.rollout, &explained.version, explained.reason) {
         (Some(rollout), Some(version), Some(reason)) => {
-            let by_chance = by_chance(explained, version);
-            let dry = if explained.dry_run { "; a dry run, so that nothing is changed" } else { "" };
-            format!("{} by {reason}, of rollout {rollout}{by_chance}{dry}", bold(&shown(version)))
+            let cluster = explained.cluster.as_ref().map_or_else(String::new, |name| format!(" (cluster {name})"));
+            let (version, why, beside) = (bold(&shown(version)), why(reason), beside(report, version));
+            format!("{version}{cluster} of rollout {rollout}, {why}{beside}")
         }
         _ => format!("{}: no rollout covers it, so the routes decide", bold("nothing")),
     };
@@ -147,11 +155,27 @@ fn show(out: &mut dyn Write, request: &Request, explained: &Explained) -> Result
     show_changes(out, explained)
 }
 
-/// How many of those who are drawn get what this one got.
-fn by_chance(explained: &Explained, version: &str) -> String {
+/// The reason in words.
+fn why(reason: &str) -> String {
+    match reason {
+        "first" => "as a first visit".to_owned(),
+        "guard" => "since a guard has taken out the version that it would be".to_owned(),
+        "missing" => "since the version that it would be has no cluster".to_owned(),
+        "broken" => "since the rollout cannot be used".to_owned(),
+        _ => format!("by {reason}"),
+    }
+}
+
+/// What else there is to know of the answer.
+fn beside(report: &Report<'_>, version: &str) -> String {
+    let explained = report.explained;
     let share = explained.odds.iter().find(|odds| odds.version == version).map(share_of);
-    let share = share.filter(|share| explained.drawn && *share < 1.0);
-    share.map_or_else(String::new, |share| format!("; by chance, as {} of new ones do", percent(share, 4)))
+    let by_chance = explained.drawn && matches!(explained.reason, Some("slot" | "random"));
+    let share = share.filter(|share| by_chance && *share < 1.0);
+    let share = share.map_or_else(String::new, |share| format!("; by chance: {} of all get it", short_percent(share)));
+    let dry = if explained.dry_run { "; a dry run, so that nothing is changed" } else { "" };
+    let missing = if report.cluster_missing { "; its cluster is missing, so that Envoy answers 503" } else { "" };
+    format!("{share}{dry}{missing}")
 }
 
 fn share_of(odds: &Odds) -> f64 {
@@ -177,7 +201,7 @@ fn show_covering(out: &mut dyn Write, explained: &Explained) -> Result<(), Failu
     };
     line(out, "match", &format!("{} covers it: {}", entry(&first.rollout, first.entry), first.what))?;
     for other in others.iter().take(MOST_NOTES) {
-        line(out, "", &dim(&format!("{} fits, too, and is less specific", entry(&other.rollout, other.entry))))?;
+        line(out, "", &dim(&format!("{} fits, too, and comes after it", entry(&other.rollout, other.entry))))?;
     }
     more(out, others.len())
 }

@@ -30,6 +30,12 @@ pub(crate) fn bar(share: f64) -> String {
     "█".repeat(eighths / 8) + &rest.map(char::to_string).unwrap_or_default()
 }
 
+/// A share, 0 to 1, as a percentage in a sentence: to the ten thousandth, and no longer than it has to be.
+pub(crate) fn short_percent(share: f64) -> String {
+    let decimals = format!("{:.4}", share * 100.0);
+    format!("{} %", decimals.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A share, 0 to 1, as a percentage with so many decimals.
 pub(crate) fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", share * 100.0)

@@ -236,9 +236,10 @@ fn holds(rule: &crate::rules::Rule) -> String {
     rule.when.as_ref().map_or_else(|| "every request".to_owned(), crate::condition::MatchEntry::in_words)
 }
 
-/// A number of slots as a percentage.
+/// A number of slots as a percentage, exactly.
 fn percent(slots: u32) -> String {
-    format!("{}.{:04} %", slots / (SLOTS / 100), slots % (SLOTS / 100))
+    let decimals = format!("{}.{:04}", slots / (SLOTS / 100), slots % (SLOTS / 100));
+    format!("{} %", decimals.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A time span in its two largest units.

@@ -238,7 +238,8 @@ fn expressions_without_anything_regular() {
 
 #[test]
 fn stars_in_paths() {
-    let check = |path: &str, expected: &[&str]| check_matches(&[("a", &format!(r#"{{"path": {{{path}}}}}"#))], expected);
+    let check =
+        |path: &str, expected: &[&str]| check_matches(&[("a", &format!(r#"{{"path": {{{path}}}}}"#))], expected);
     check(r#""prefix": "/api/*""#, &["literal-star rollouts.a.match[0].path.prefix"]);
     check(r#""exact": "/*/cart""#, &["literal-star rollouts.a.match[0].path.exact"]);
     check(r#""regex": "/api/.*""#, &[]);

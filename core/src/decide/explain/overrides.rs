@@ -121,7 +121,7 @@ impl<S: Source> Request<'_, '_, S> {
         }
         match Token::read(value, keys, name, Time::default()) {
             Some(token) if token.expiry <= self.now => {
-                format!("it has expired {} ago", span(self.now.seconds_since(token.expiry)))
+                format!("it expired {} ago", span(self.now.seconds_since(token.expiry)))
             }
             Some(token) => self.why_no_version(token.version),
             None => "it is not in the form of a token".to_owned(),
@@ -134,7 +134,7 @@ impl<S: Source> Request<'_, '_, S> {
         };
         let name = self.shared.name_of(version);
         if expiry <= self.now {
-            return (false, format!("{name} was remembered, up to {} ago", span(self.now.seconds_since(expiry))));
+            return (false, format!("{name} was remembered until {} ago", span(self.now.seconds_since(expiry))));
         }
         if !self.is_open(version) {
             return (false, format!("{name} is remembered, and is off"));

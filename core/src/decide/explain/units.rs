@@ -12,7 +12,8 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     pub(super) fn explain_slot(&self, shares: &Shares, decision: &Decision<'_>) -> Said {
         let mut notes = self.explain_unit(decision);
         if decision.reason == Reason::First {
-            notes.push("first: stable gives whoever carries nothing yet to stable".to_owned());
+            let then = if decision.visitor.is_some() { ", and the slot decides from the next request on" } else { "" };
+            notes.push(format!("by first: stable whoever carries nothing yet gets stable{then}"));
         }
         let Some(slot) = decision.slot else { return (true, notes) };
         let owner = shares.intervals.at(slot);
@@ -68,7 +69,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let absent = self.shared.sticky.units.iter().take_while(|source| !self.carries(source));
         let names: Vec<String> = absent.map(UnitSource::in_words).collect();
         (!names.is_empty())
-            .then(|| format!("{} {} absent", names.join(" and "), if names.len() > 1 { "are" } else { "is" }))
+            .then(|| format!("{} {} absent or empty", names.join(" and "), if names.len() > 1 { "are" } else { "is" }))
     }
 
     fn carries(&self, source: &'r UnitSource) -> bool {

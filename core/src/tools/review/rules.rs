@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::condition::{Condition, MatchEntry, PathPattern};
-use crate::matcher::{Pattern, Test};
+use crate::matcher::Test;
 use crate::rules::{Rollout, Rule, Shared, Then};
 
 pub(super) fn review(rollout: &Rollout, shared: &Shared, found: &mut Found) {

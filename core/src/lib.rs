@@ -100,6 +100,6 @@ pub use time::{Day, Time};
 pub use token::Token;
 #[cfg(feature = "tools")]
 pub use tools::{
-    About, Compared, Move, OverrideNames, Sample, Segment, Step, Trusts, UnitKind, WARNINGS, Warning, compare,
-    duration_seconds, review, samples,
+    About, Compared, Coverage, Move, OverrideNames, Sample, Segment, Step, Trusts, UnitKind, WARNINGS, Warning,
+    compare, duration_seconds, review, samples,
 };

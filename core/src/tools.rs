@@ -12,7 +12,7 @@ mod sample;
 mod ways;
 mod words;
 
-pub use compare::{Compared, Move, Segment, compare};
+pub use compare::{Compared, Coverage, Move, Segment, compare};
 pub use place::{About, Step};
 pub use review::{WARNINGS, Warning, review};
 pub use sample::{Sample, samples};

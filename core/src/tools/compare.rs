@@ -1,6 +1,10 @@
 //! Who gets another version under another document: exactly, over the slots.
 
+mod coverage;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use coverage::Entries;
 
 use crate::condition::MatchEntry;
 use crate::keys::Keys;
@@ -16,12 +20,25 @@ const PARTS: u64 = SLOTS as u64 * SLOTS as u64;
 pub struct Compared<'r> {
     /// The rollout's name.
     pub rollout: &'r str,
+    /// Which of its requests.
+    pub coverage: Coverage,
     /// The rule whose segment it is; `None` for the requests that no rule with a `when` holds for.
     pub segment: Option<Segment>,
     /// Why every unit gets another slot; empty if they keep theirs.
     pub redrawn: Vec<&'static str>,
     /// Which units move, the most first; or why that cannot be known.
-    pub moves: Result<Vec<Move<'r>>, &'static str>,
+    pub moves: Result<Vec<Move<'r>>, String>,
+}
+
+/// Requests of a rollout, by the documents in which it covers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// In both.
+    Both,
+    /// In the new document alone.
+    New,
+    /// In the old document alone.
+    Old,
 }
 
 /// A segment of the requests, by its rule: those that it holds for, and that no other rule with a `when` of its own holds for.
@@ -62,33 +79,54 @@ impl Compared<'_> {
 }
 
 /// What becomes of the units of every rollout when one document follows another at a moment: a row for each rollout, and one
-/// for each segment that a rule of either document makes.
+/// for each segment that a rule of either document makes; apart for the requests that only one of the documents has it cover.
 ///
-/// Versions are the same if their names are. Where a document lacks the rollout, everybody counts as on stable. Held versions,
-/// overrides and guards are left out: this is where the documents lead.
+/// Versions are the same if their names are. Where a document does not have the rollout cover a request, whoever sends it counts
+/// as on stable, as do all of a dry run. Held versions, overrides and guards are left out: this is where the documents lead.
 pub fn compare<'r>(old: &'r Rules, new: &'r Rules, now: Time) -> Vec<Compared<'r>> {
     let names: BTreeSet<&str> = old.rollouts().chain(new.rollouts()).map(Rollout::name).collect();
+    let (old_entries, new_entries) = (Entries::new(old), Entries::new(new));
     let mut rows = Vec::new();
-    for rollout in names {
-        let side =
-            |rules: &'r Rules| Side { rules, shared: rules.rollout_named(rollout).and_then(Rollout::shared), now };
-        let (old, new) = (side(old), side(new));
-        let redrawn = redrawn(old, new);
-        let row = |segment, when| {
-            let moves = moves(old, new, when, !redrawn.is_empty());
-            Compared { rollout, segment, redrawn: redrawn.clone(), moves }
-        };
-        rows.push(row(None, None));
-        rows.extend(segments(old, new).into_iter().map(|(segment, when)| row(Some(segment), Some(when))));
+    for name in names {
+        let side = |rules: &'r Rules| Side { rules, shared: rules.rollout_named(name).and_then(Rollout::shared), now };
+        let (before, after) = (side(old), side(new));
+        for (coverage, unknown) in coverage::of(name, &old_entries, &new_entries) {
+            let (before, after) = match coverage {
+                Coverage::Both => (before, after),
+                Coverage::New => (Side { shared: None, ..before }, after),
+                Coverage::Old => (before, Side { shared: None, ..after }),
+            };
+            let all = Compared {
+                rollout: name,
+                coverage,
+                segment: None,
+                redrawn: redrawn(before, after),
+                moves: Ok(Vec::new()),
+            };
+            match unknown {
+                Some(why) => rows.push(Compared { moves: Err(why), ..all }),
+                None => push_rows(all, before, after, &mut rows),
+            }
+        }
     }
     rows
+}
+
+/// A row for the requests that no rule is about, and one for each segment.
+fn push_rows<'r>(all: Compared<'r>, old: Side<'r>, new: Side<'r>, rows: &mut Vec<Compared<'r>>) {
+    let row = |segment, when| {
+        let moves = moves(old, new, when, !all.redrawn.is_empty()).map_err(str::to_owned);
+        Compared { segment, moves, ..all.clone() }
+    };
+    rows.push(row(None, None));
+    rows.extend(segments(old, new).into_iter().map(|(segment, when)| row(Some(segment), Some(when))));
 }
 
 /// A rollout in one of the documents.
 #[derive(Clone, Copy)]
 struct Side<'r> {
     rules: &'r Rules,
-    /// `None` if the document lacks it.
+    /// `None` if the document does not have it cover the requests.
     shared: Option<&'r Shared>,
     now: Time,
 }
@@ -161,6 +199,9 @@ impl<'r> Side<'r> {
             let stable = other.shared.map(|shared| shared.name_of(shared.stable));
             return stable.map(|stable| vec![(SLOTS, stable)]).ok_or("the rollout has a mistake");
         };
+        if shared.ways.dry_run {
+            return Ok(vec![(SLOTS, shared.name_of(shared.stable))]);
+        }
         if shared.ways.split != Split::Filter {
             return Err("the route has the weights");
         }

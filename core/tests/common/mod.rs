@@ -10,7 +10,7 @@ use serin_core::{Current, Effects, Facts, Rules, Source, Surroundings, Time, dec
 pub(crate) const TODAY: u64 = 20_778 * 86_400;
 
 /// A request as its headers, and the address that it comes from.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     headers: Vec<(String, Vec<u8>)>,
     source: Option<String>,

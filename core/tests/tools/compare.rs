@@ -10,7 +10,7 @@ use crate::common::{Request, TODAY, rules};
 
 const HOUR: u64 = 3_600;
 /// A day on which schedules of the documents are on their way.
-const NOW: u64 = TODAY + 12 * HOUR;
+pub(crate) const NOW: u64 = TODAY + 12 * HOUR;
 const PAIRS: usize = 12;
 
 type Moves = BTreeMap<(String, String), u64>;
@@ -192,20 +192,20 @@ fn why_slots_are_drawn_anew() {
     check_redrawn(&keys(&["k1"]), &keys(&["k2"]), &["the key that signed cookies"]);
 }
 
+/// Nobody is moved by a dry run.
 #[test]
-fn rollouts_that_come_and_go() {
-    let both = rules(
-        r#"{"rollouts": {"a": {"stable": "v1", "versions": {"v1": {}, "v2": {"weight": 10}}}, "b": {"stable": "w1", "versions": {"w1": {}}}}}"#,
-    );
-    let one = rules(r#"{"rollouts": {"b": {"stable": "w1", "versions": {"w1": {}}}}}"#);
-    let told = |old, new| {
-        let rows = compare(old, new, Time::from_unix_seconds(NOW));
-        rows.iter().map(|row| (row.rollout.to_owned(), moves(row))).collect::<Vec<_>>()
+fn a_dry_run_has_everybody_on_stable() {
+    let document = |dry_run: bool, weight: u32| {
+        let rollout = json!({"stable": "v1", "versions": {"v1": {}, "v2": {"weight": weight}}, "dry_run": dry_run});
+        rules(&json!({"rollouts": {"r": rollout}}).to_string())
     };
-    let tenth = 100_000_000_000;
-    let moved = |from: &str, to: &str| Moves::from([((from.to_owned(), to.to_owned()), tenth)]);
-    assert_eq!(told(&one, &both), [("a".to_owned(), moved("v1", "v2")), ("b".to_owned(), Moves::new())]);
-    assert_eq!(told(&both, &one), [("a".to_owned(), moved("v2", "v1")), ("b".to_owned(), Moves::new())]);
+    let share = |old: (bool, u32), new: (bool, u32)| {
+        let (old, new) = (document(old.0, old.1), document(new.0, new.1));
+        compare(&old, &new, Time::from_unix_seconds(NOW))[0].share()
+    };
+    assert_eq!(share((true, 10), (true, 90)), Some(0.0));
+    assert_eq!(share((true, 10), (false, 10)), Some(0.1));
+    assert_eq!(share((false, 10), (true, 10)), Some(0.1));
 }
 
 #[test]

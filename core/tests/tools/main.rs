@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod coverage;
 mod explain;
 mod paths;
 mod review;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::condition::{HostPattern, MatchEntry, PathPattern};
+use crate::condition::{HostPattern, MatchEntry};
 use crate::cover::normal_host;
 use crate::facts::{Facts, Source};
 use crate::rules::Rules;
@@ -52,18 +52,10 @@ pub(super) fn of<'r, S: Source>(rules: &'r Rules, facts: &Facts<'r, S>) -> (Vec<
 
 /// How specific an entry is for a request, in the order of Gateway API's `HTTPRoute`: host, path, conditions.
 fn specificity(entry: &MatchEntry, host: &[u8]) -> ((u8, usize), (u8, usize), u32) {
-    let of_host = |pattern: &HostPattern| match pattern {
-        HostPattern::Exact(name) => (name.as_bytes() == host).then_some((2, 0)),
-        HostPattern::Suffix(rest) => {
-            (host.len() > rest.len() && host.ends_with(rest.as_bytes())).then_some((1, rest.len()))
-        }
+    let fits = |pattern: &&HostPattern| match pattern {
+        HostPattern::Exact(name) => name.as_bytes() == host,
+        HostPattern::Suffix(rest) => host.len() > rest.len() && host.ends_with(rest.as_bytes()),
     };
-    let of_path = match &entry.path {
-        PathPattern::Any => (0, 0),
-        PathPattern::Regex(_) => (1, 0),
-        PathPattern::Prefix(prefix) => (2, prefix.len()),
-        PathPattern::Exact(_) => (3, 0),
-    };
-    let rank = entry.conditions.as_ref().map_or(0, |conditions| conditions.rank());
-    (entry.hosts.iter().filter_map(of_host).max().unwrap_or_default(), of_path, rank)
+    let of_host = entry.hosts.iter().filter(fits).map(HostPattern::specificity).max();
+    (of_host.unwrap_or_default(), entry.path.specificity(), entry.rank())
 }

@@ -60,10 +60,9 @@ impl<'r> Entries<'r> {
 
     /// The entry that covers whatever this one would of one host.
     fn hiding(&self, host: String, this: At, entry: &MatchEntry) -> Option<At> {
-        let rank = |entry: &MatchEntry| entry.conditions.as_ref().map_or(0, |conditions| conditions.rank());
         let hides = |at: &At| {
             let Some((_, other)) = self.get(*at) else { return false };
-            let comes_first = other.path != entry.path || (rank(other), Reverse(*at)) > (rank(entry), Reverse(this));
+            let comes_first = other.path != entry.path || (other.rank(), Reverse(*at)) > (entry.rank(), Reverse(this));
             *at != this && comes_first && other.path.precedes_all_of(&entry.path) && entry.conditions_imply(other)
         };
         let is_regex = matches!(entry.path, PathPattern::Regex(_));

@@ -32,6 +32,7 @@ pub(crate) struct Loaded {
 pub(crate) struct Document {
     /// Where in the file it is; empty for a bare one.
     pub(crate) place: String,
+    pub(crate) tree: Tree,
     /// `None` if the document as a whole is spoiled.
     pub(crate) rules: Option<Rules>,
     /// Whether it has no mistakes at all.
@@ -160,7 +161,7 @@ impl Loaded {
         let first_key = tree.get("keys").and_then(|keys| keys.items().first());
         let signing_variable = first_key.and_then(|key| key.get("env")).and_then(Tree::text).map(str::to_owned);
         let is_sound = parsed.errors.is_empty();
-        self.documents.push(Document { place, rules: parsed.rules, is_sound, signing_variable, unset });
+        self.documents.push(Document { place, tree, rules: parsed.rules, is_sound, signing_variable, unset });
     }
 
     /// Notes what was found in a document.

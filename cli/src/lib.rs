@@ -8,6 +8,7 @@
 //! Everything about rules is in `serin_core`; here are files, positions, options, and how results are shown.
 
 mod args;
+mod changes;
 mod commands;
 mod crowd;
 mod document;
@@ -18,6 +19,7 @@ mod finding;
 mod input;
 mod moment;
 mod request;
+mod secrets;
 mod show;
 mod tree;
 

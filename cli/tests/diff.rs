@@ -19,18 +19,28 @@ fn diff(new: &str, words: &[&str]) -> Run {
 #[test]
 fn a_ramp() {
     let run = diff(&with_weight("30"), &[]).ends_with(0);
-    assert_eq!(run.out, "rollouts.shop: 20.0000 % move\n  v1 → v2  20.0000 %  ████████\n");
-    assert_eq!(diff(SOUND, &[]).ends_with(0).out, "nobody moves in rollouts.shop\n");
+    let expected = "\
+rollouts.shop: 20 % move
+  v1 → v2  20.0000 %  ████████
+
+changed
+  rollouts.shop.versions.v2.weight: 10 → 30
+";
+    assert_eq!(run.out, expected);
+    let same = "nobody moves in rollouts.shop\n\nthe documents say the same\n";
+    assert_eq!(diff(SOUND, &[]).ends_with(0).out, same);
 }
 
 #[test]
 fn how_many_may_move() {
     diff(&with_weight("30"), &["--max-moved", "20%"])
         .ends_with(0)
-        .says("held: at most 20.0000 % may move; 20.0000 % do");
-    diff(&with_weight("30"), &["--max-moved", "19.9999%"]).ends_with(1).says("not held");
+        .says("within the limit: at most 20 % may move; 20 % do");
+    diff(&with_weight("30"), &["--max-moved", "19.9999%"])
+        .ends_with(1)
+        .says("over the limit: at most 19.9999 % may move");
     diff(SOUND, &["--max-moved", "0%"]).ends_with(0);
-    for wrong in ["x", "-1%", "101%", "", "nan", "5%%"] {
+    for wrong in ["x", "5", "-1%", "101%", "", "nan", "nan%", "5%%"] {
         diff(SOUND, &[&format!("--max-moved={wrong}")]).ends_with(2).says("expected a percentage from 0% to 100%");
     }
 }
@@ -40,17 +50,20 @@ fn what_a_rule_is_about() {
     let new = SOUND.replace("use: v2", "use: v1");
     diff(&new, &["--max-moved", "5%"])
         .ends_with(1)
-        .says("rollouts.shop.rules[0]: 100.0000 % move")
+        .says("rollouts.shop.rules[0]: 100 % move")
         .says("nobody moves in rollouts.shop");
-    diff(&new, &["--max-moved", "5%", "--no-rules"]).ends_with(0).says_not("rules[0]");
+    diff(&new, &["--max-moved", "5%", "--no-rules"]).ends_with(0).says_not("rules[0]: 100");
     let without = SOUND.replace("    rules: [{when: {headers: [{name: x-team, in: [qa, dev]}]}, use: v2}]\n", "");
-    diff(&without, &[]).ends_with(0).says("rollouts.shop.rules[0] of the old document: 90.0000 % move").says("v2 → v1");
+    diff(&without, &[]).ends_with(0).says("rollouts.shop.rules[0] of the old document: 90 % move").says("v2 → v1");
 }
 
 #[test]
 fn what_is_drawn_anew() {
     let new = SOUND.replace("    stable: v1", "    release: \"2\"\n    stable: v1");
-    diff(&new, &[]).ends_with(0).says("18.0000 % move, drawn anew by another release").says("v1 → v2  9.0000 %");
+    diff(&new, &[])
+        .ends_with(0)
+        .says("18 % move, as slots are drawn anew: release has changed")
+        .says("v1 → v2  9.0000 %");
 }
 
 #[test]
@@ -59,11 +72,40 @@ fn what_cannot_be_known() {
     let run = diff(native, &["--max-moved", "100%"])
         .ends_with(1)
         .says("it cannot be known who moves: the route has the weights");
-    run.says("not held").says("and of some it cannot be known who moves");
+    run.says("not known to be within the limit: at most 100 % may move");
+    diff(native, &["--max-moved", "100%", "--allow-unknown"]).ends_with(0).says("within the limit");
+}
+
+/// Where a request goes may change though nobody gets another version, and that is told as well.
+#[test]
+fn what_else_changes() {
+    let run = diff(&SOUND.replace("cluster: shop-v2", "cluster: shop-v3"), &["--max-moved", "0%"]).ends_with(0);
+    run.says("nobody moves").says("rollouts.shop.versions.v2.cluster: \"shop-v2\" → \"shop-v3\"");
+    let wider = SOUND.replace("shop.example.com]", "shop.example.com, www.example.com]");
+    let run = diff(&wider, &["--max-moved", "5%"]).ends_with(1);
+    run.says("rollouts.shop, requests that it covers in the new document alone: 10 % move");
+    let other = format!(
+        "{SOUND}  more: {{match: [{{hosts: [shop.example.com], path: {{prefix: /x}}}}], stable: v1, versions: {{v1: {{}}}}}}\n"
+    );
+    let other = other.replace("headers: {cluster: x-canary-cluster}\n", "").replacen(
+        "rollouts:",
+        "headers: {cluster: x-canary-cluster}\nrollouts:",
+        1,
+    );
+    let run = diff(&other, &["--max-moved", "5%"]).ends_with(1);
+    run.says("it cannot be known who moves: some requests may come from rollouts.shop");
+    diff(&other, &["--max-moved", "5%", "--allow-unknown"]).ends_with(0);
+    let keys = |secret: &str| format!("{SOUND}keys: [{{id: k1, secret: {secret}}}]\n");
+    let folder =
+        Folder::with(&[("old.yaml", &keys("sesame-sesame-sesame")), ("new.yaml", &keys("another-open-sesame"))]);
+    let run = folder.serin(&["diff", "old.yaml", "new.yaml"]).ends_with(0);
+    run.says("keys[0].secret: \"…\" → \"…\"").says_not("sesame");
 }
 
 #[test]
 fn what_cannot_be_compared() {
+    diff(SOUND, &["--allow-unknown"]).ends_with(2).says("--max-moved");
+    Folder::with(&[]).serin(&["diff", "-", "-"]).ends_with(2).says("expected a file for one of them");
     diff(&with_weight("x"), &[]).ends_with(1).says("error[wrong-value]");
     diff("", &[]).ends_with(1).says("the file is empty");
     Folder::with(&[("old.yaml", SOUND)])
@@ -83,7 +125,7 @@ fn documents_inside_of_resources() {
     };
     let folder = Folder::with(&[("old.yaml", &plugin(SOUND))]);
     let new = plugin(&with_weight("20"));
-    folder.serin_with(&["diff", "old.yaml", "-"], new.as_bytes(), &[]).ends_with(0).says("10.0000 % move");
+    folder.serin_with(&["diff", "old.yaml", "-"], new.as_bytes(), &[]).ends_with(0).says("10 % move");
 }
 
 #[test]
@@ -91,12 +133,13 @@ fn for_scripts() {
     let json = diff(&with_weight("10.0").replace("use: v2", "use: v1"), &["--output", "json", "--max-moved", "5%"])
         .ends_with(1)
         .json();
-    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "rule": rule, "rule_of": rule_of, "redrawn": [], "moved": moved, "moves": moves, "unknown": null});
+    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "coverage": "both", "rule": rule, "rule_of": rule_of, "redrawn": [], "moved": moved, "moves": moves, "unknown": null});
     let all = json!([{"from": "v2", "to": "v1", "share": 1.0, "parts": 1_000_000_000_000_u64}]);
     let expected = json!({
         "at": "2026-11-26T09:00:00Z",
         "rows": [row(json!(null), json!(null), 0.0, json!([])), row(json!("rollouts.shop.rules[0]"), json!("new"), 1.0, all)],
         "most_moved": 1.0, "max_moved": 0.05, "held": false,
+        "changes": [{"path": "rollouts.shop.rules[0].use", "from": "\"v2\"", "to": "\"v1\""}],
     });
     assert_eq!(json, expected);
 }

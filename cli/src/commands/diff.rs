@@ -4,12 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Compared, Segment, compare};
+use serin_core::{Compared, Coverage, Segment, compare};
 
 use super::{Chosen, Streams, Verdict};
+use crate::changes::{Change, changes};
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::show::{Output, bar, bold, dim, json, percent, table};
+use crate::show::{Output, bar, bold, dim, json, percent, short_percent, table};
+
+/// So many changes are shown to people.
+const MOST_CHANGES: usize = 20;
 
 /// Options of `serin diff`.
 #[derive(clap::Args)]
@@ -22,9 +26,13 @@ pub(crate) struct Args {
     new: PathBuf,
     #[command(flatten)]
     chosen: Chosen,
-    /// Exit with 1 if more than this share of the units of any rollout, or of any rule's segment, moves: such as 5%.
+    /// Exit with 1 if more than this share of the units of any rollout, or of any rule's segment, moves, or if it cannot be
+    /// known; such as 5%.
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     max_moved: Option<f64>,
+    /// For --max-moved let pass what cannot be known, such as which requests a new rollout takes from another one.
+    #[arg(long, requires = "max_moved")]
+    allow_unknown: bool,
     /// Leave out the segments of rules: only units that no rule is about.
     #[arg(long)]
     no_rules: bool,
@@ -38,9 +46,9 @@ pub(crate) struct Args {
 
 /// `5%` as 0.05.
 fn share(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
-    let expected = || format!("found {text:?}; expected a percentage from 0% to 100%, such as 5% or 0.5%");
-    number.ok().filter(|number| (0.0..=100.0).contains(number)).map(|number| number / 100.0).ok_or_else(expected)
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let expected = || "expected a percentage from 0% to 100%, such as 5% or 0.5%".to_owned();
+    number.filter(|number| (0.0..=100.0).contains(number)).map(|number| number / 100.0).ok_or_else(expected)
 }
 
 #[derive(Serialize)]
@@ -52,12 +60,15 @@ struct Report<'a> {
     max_moved: Option<f64>,
     /// Whether `max_moved` holds; none without it.
     held: Option<bool>,
+    changes: Vec<Change>,
 }
 
 /// A rollout, or a segment of it.
 #[derive(Serialize)]
 struct Row<'a> {
     rollout: &'a str,
+    /// Whether both documents have the rollout cover the requests, or only the `new` or the `old` one.
+    coverage: &'static str,
     /// The rule that makes the segment, as a path in the new document, or in the old one if only that has it.
     rule: Option<String>,
     rule_of: Option<&'static str>,
@@ -67,7 +78,7 @@ struct Row<'a> {
     moved: Option<f64>,
     moves: Vec<Moved<'a>>,
     /// Why it cannot be known.
-    unknown: Option<&'static str>,
+    unknown: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -82,14 +93,19 @@ struct Moved<'a> {
 
 /// Runs `serin diff`.
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
+    if [&args.old, &args.new].iter().all(|path| path.as_os_str() == "-") {
+        return Err(Failure::new(
+            "both documents are -; expected a file for one of them, as there is one standard input",
+        ));
+    }
     let mut read = |path| args.chosen.read_sound(path, streams);
-    let (Some(old), Some(new)) = (read(&args.old)?, read(&args.new)?) else { return Ok(Verdict::Bad) };
-    let (Some(old), Some(new)) = (&old.rules, &new.rules) else { return Ok(Verdict::Bad) };
+    let (Some(before), Some(after)) = (read(&args.old)?, read(&args.new)?) else { return Ok(Verdict::Bad) };
+    let (Some(old), Some(new)) = (&before.rules, &after.rules) else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let compared = compare(old, new, moment.time());
     let rows: Vec<&Compared<'_>> = compared.iter().filter(|row| !args.no_rules || row.segment.is_none()).collect();
     let most_moved = rows.iter().filter_map(|row| row.share()).fold(0.0, f64::max);
-    let is_known = rows.iter().all(|row| row.moves.is_ok());
+    let is_known = args.allow_unknown || rows.iter().all(|row| row.moves.is_ok());
     let held = args.max_moved.map(|most| is_known && most_moved <= most);
     let report = Report {
         at: moment.to_string(),
@@ -97,6 +113,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         most_moved,
         max_moved: args.max_moved,
         held,
+        changes: changes(&before.tree, &after.tree),
     };
     match args.output {
         Output::Text => show(streams.out, &report)?,
@@ -115,12 +132,17 @@ fn row<'a>(compared: &'a Compared<'a>) -> Row<'a> {
     let moves = compared.moves.as_deref().unwrap_or_default().iter();
     Row {
         rollout: compared.rollout,
+        coverage: match compared.coverage {
+            Coverage::Both => "both",
+            Coverage::New => "new",
+            Coverage::Old => "old",
+        },
         rule,
         rule_of,
         redrawn: &compared.redrawn,
         moved: compared.share(),
         moves: moves.map(|of| Moved { from: of.from, to: of.to, share: of.share(), parts: of.parts }).collect(),
-        unknown: compared.moves.as_ref().err().copied(),
+        unknown: compared.moves.as_ref().err().map(String::as_str),
     }
 }
 
@@ -130,44 +152,73 @@ fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failure> {
         show_row(out, row)?;
     }
     let still = report.rows.iter().filter(|row| !moves(row) && row.rule.is_none());
-    let still: Vec<&str> = still.map(|row| row.rollout).collect();
+    let still: Vec<String> = still.map(name).collect();
     if !still.is_empty() {
         writeln!(out, "nobody moves in {}", listed(&still))?;
     }
+    show_changes(out, &report.changes)?;
     let (Some(most), Some(held)) = (report.max_moved, report.held) else { return Ok(()) };
-    let verdict = if held { "held" } else { "not held" };
-    let why = if !held && report.most_moved <= most { ", and of some it cannot be known who moves" } else { "" };
-    let most = percent(most, 4);
-    writeln!(out, "{}: at most {most} may move; {} do{why}", bold(verdict), percent(report.most_moved, 4))?;
+    let verdict = match held {
+        true => "within the limit",
+        false if report.most_moved <= most => "not known to be within the limit",
+        false => "over the limit",
+    };
+    let (most, moved) = (short_percent(most), short_percent(report.most_moved));
+    writeln!(out, "\n{}: at most {most} may move; {moved} do", bold(verdict))?;
+    Ok(())
+}
+
+/// Where the documents differ, whether somebody moves by it or not.
+fn show_changes(out: &mut dyn Write, changes: &[Change]) -> Result<(), Failure> {
+    if changes.is_empty() {
+        return Ok(writeln!(out, "\nthe documents say the same")?);
+    }
+    writeln!(out, "\nchanged")?;
+    for Change { path, from, to } in changes.iter().take(MOST_CHANGES) {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        writeln!(out, "  {path}: {} → {}", value(from), value(to))?;
+    }
+    let more = changes.len().saturating_sub(MOST_CHANGES);
+    if more > 0 {
+        writeln!(out, "  {}", dim(&format!("and {more} more")))?;
+    }
     Ok(())
 }
 
 /// The first few names, and how many more there are.
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[String]) -> String {
     const MOST: usize = 10;
     let more = names.len().saturating_sub(MOST);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let paths: Vec<String> = names.iter().take(MOST).map(|name| format!("rollouts.{name}")).collect();
-    paths.join(", ") + &more
+    names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ") + &more
 }
 
-fn show_row(out: &mut dyn Write, row: &Row<'_>) -> Result<(), Failure> {
-    let name = match (&row.rule, row.rule_of) {
+/// Which requests a row is about.
+fn name(row: &Row<'_>) -> String {
+    let rule = match (&row.rule, row.rule_of) {
         (Some(rule), Some("old")) => format!("{rule} of the old document"),
         (Some(rule), _) => rule.clone(),
         (None, _) => format!("rollouts.{}", row.rollout),
     };
-    let redrawn = match row.redrawn {
-        [] => String::new(),
-        reasons => format!(", drawn anew by another {}", reasons.join(", ")),
+    match row.coverage {
+        "both" => rule,
+        document => format!("{rule}, requests that it covers in the {document} document alone"),
+    }
+}
+
+fn show_row(out: &mut dyn Write, row: &Row<'_>) -> Result<(), Failure> {
+    let redrawn = match row.redrawn.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!(", as slots are drawn anew: {last} has changed"),
+        Some((last, rest)) => format!(", as slots are drawn anew: {} and {last} have changed", rest.join(", ")),
     };
     let moved = match (row.moved, row.unknown) {
-        (Some(moved), _) => format!("{} move{redrawn}", percent(moved, 4)),
+        (Some(moved), _) => format!("{} move{redrawn}", short_percent(moved)),
         (None, why) => format!("it cannot be known who moves: {}", why.unwrap_or_default()),
     };
-    writeln!(out, "{}: {moved}", bold(&name))?;
+    writeln!(out, "{}: {moved}", bold(&name(row)))?;
     if row.rule.is_some() && row.moved.is_some_and(|moved| moved > 0.0) {
-        writeln!(out, "{}", dim("  of the requests that this rule is about, and no other with a when"))?;
+        writeln!(out, "{}", dim("  of the requests that this rule holds for, and no other one with a when"))?;
     }
     let line = |of: &Moved<'_>| vec![format!("{} → {}", of.from, of.to), percent(of.share, 4), bar(of.share)];
     if !row.moves.is_empty() {

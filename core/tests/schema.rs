@@ -37,6 +37,27 @@ fn takes_every_good_document() {
     }
 }
 
+/// What editors and the command offer is right where they offer it.
+#[test]
+fn takes_its_own_examples() {
+    let schema = serin_core::schema();
+    let mut found = 0;
+    let mut places = vec![&schema];
+    while let Some(place) = places.pop() {
+        places
+            .extend(place.as_object().into_iter().flat_map(Map::values).chain(place.as_array().into_iter().flatten()));
+        let Some(examples) = place.get("examples").and_then(Value::as_array) else { continue };
+        let mut alone = place.clone();
+        alone["definitions"] = schema["definitions"].clone();
+        let validator = jsonschema::draft7::new(&alone).unwrap();
+        for example in examples {
+            assert!(validator.is_valid(example), "{example} in {place}");
+            found += 1;
+        }
+    }
+    assert!(found > 60, "{found} examples");
+}
+
 /// Mistakes that a schema cannot see: a part of their message, and why.
 const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("the field stands here twice", "readers of JSON keep one of the two"),

@@ -13,22 +13,23 @@ pub(super) struct Entry {
     #[schemars(extend("minItems" = 1, "examples" = [["shop.example.com", "*.shop.example.com"]]))]
     hosts: Option<Vec<Host>>,
     /// The path, without its query string. Default: every path.
+    #[schemars(extend("examples" = [{ "prefix": "/checkout" }, { "exact": "/" }]))]
     path: Option<Path>,
     /// Methods, one of which the request has. Default: every method.
-    #[schemars(extend("minItems" = 1, "maxItems" = 64))]
+    #[schemars(extend("examples" = [["GET", "HEAD"]], "minItems" = 1, "maxItems" = 64))]
     methods: Option<Vec<Method>>,
     /// Conditions on headers, all of which have to hold. Of a header that is there several times the first value counts.
-    #[schemars(extend("minItems" = 1, "maxItems" = 16))]
+    #[schemars(extend("examples" = [[{ "name": "x-team", "exact": "qa" }]], "minItems" = 1, "maxItems" = 16))]
     headers: Option<Vec<Condition<HeaderName>>>,
     /// Conditions on cookies, all of which have to hold.
-    #[schemars(extend("minItems" = 1, "maxItems" = 16))]
+    #[schemars(extend("examples" = [[{ "name": "beta", "present": true }]], "minItems" = 1, "maxItems" = 16))]
     cookies: Option<Vec<Condition<CookieName>>>,
     /// Conditions on query parameters, all of which have to hold. Values count as they stand in the URL, without
     /// percent-decoding.
-    #[schemars(extend("minItems" = 1, "maxItems" = 16))]
+    #[schemars(extend("examples" = [[{ "name": "preview", "exact": "1" }]], "minItems" = 1, "maxItems" = 16))]
     query: Option<Vec<Condition<QueryName>>>,
     /// Networks, one of which the client's address lies in, as Envoy determines that address. Default: every address.
-    #[schemars(extend("minItems" = 1, "maxItems" = 1000))]
+    #[schemars(extend("examples" = [["10.0.0.0/8"]], "minItems" = 1, "maxItems" = 1000))]
     source: Option<Vec<Network>>,
 }
 
@@ -71,7 +72,7 @@ struct Condition<N> {
     /// Whether it is there at all, whatever its value.
     present: Option<bool>,
     /// The whole value is one of these: up to 10,000.
-    #[schemars(extend("minItems" = 1, "maxItems" = 10_000))]
+    #[schemars(extend("examples" = [["qa", "dev"]], "minItems" = 1, "maxItems" = 10_000))]
     r#in: Option<Vec<Matched>>,
     /// Turns the condition round: what is not there then holds as well. Default: false.
     #[schemars(extend("default" = false))]

@@ -15,15 +15,17 @@ use super::text::{OutputName, RolloutName, Secret, Variable};
 pub(super) struct Document {
     /// The rollouts by name: 1 to 63 characters out of a-z, 0-9 and `-`. At most one covers a request, the one with the
     /// most specific match; their order here means nothing.
-    #[schemars(extend("maxProperties" = 10_000))]
+    #[schemars(extend("examples" = [{ "shop": { "stable": "v1", "versions": { "v1": {}, "v2": { "weight": 10 } } } }], "maxProperties" = 10_000))]
     rollouts: BTreeMap<RolloutName, Rollout>,
     /// The cookie that keeps a visitor on a version, the same for all rollouts; `false` for no cookies at all.
+    #[schemars(extend("examples" = [{ "name": "canary", "max_age": "30d" }, false]))]
     cookie: Option<CookieOrOff>,
     /// Keys that sign cookies and check override tokens. The first one signs, all verify. Default: none, and cookies are not
     /// signed.
-    #[schemars(extend("minItems" = 1, "maxItems" = 8))]
+    #[schemars(extend("examples" = [[{ "id": "k1", "env": "SERIN_KEY_1" }]], "minItems" = 1, "maxItems" = 8))]
     keys: Option<Vec<Key>>,
     /// The names of the headers that carry a decision.
+    #[schemars(extend("examples" = [{ "cluster": "x-canary-cluster" }]))]
     headers: Option<Headers>,
     /// What to do on a sidecar's inbound listener. Default: `skip`.
     #[schemars(extend("default" = "skip"))]
@@ -39,7 +41,7 @@ pub(super) struct Document {
 #[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["env", "secret"])))]
 struct Key {
     /// Names the key inside what it signed: 1 to 16 characters out of A-Z, a-z, 0-9, `_` and `-`; no two the same.
-    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]{1,16}$"))]
+    #[schemars(extend("examples" = ["k1"], "pattern" = "^[A-Za-z0-9_-]{1,16}$"))]
     id: String,
     /// The environment variable that holds the secret, of at least 16 bytes; white space at its ends does not count.
     env: Option<Variable>,

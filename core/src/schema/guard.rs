@@ -12,9 +12,10 @@ pub(super) struct Guard {
     #[schemars(extend("default" = "60s"))]
     window: Option<Window>,
     /// What a failure is. Default: a status of 5xx.
+    #[schemars(extend("examples" = [{ "status": ["5xx"], "slower_than": "2s" }]))]
     failures: Option<Failures>,
     /// The percentage of requests that may fail.
-    #[schemars(range(min = 0.0, max = 99.0))]
+    #[schemars(extend("examples" = [5]), range(min = 0.0, max = 99.0))]
     max_percent: f64,
     /// How sure, in percent, it has to be that more than that fail. Default: 99.9.
     #[schemars(extend("default" = 99.9), range(min = 50.0, max = 99.999))]

@@ -18,15 +18,16 @@ use super::text::{
 #[schemars(deny_unknown_fields)]
 pub(super) struct Rollout {
     /// Which requests it covers: those for which one entry holds. Default: every request.
-    #[schemars(extend("minItems" = 1))]
+    #[schemars(extend("examples" = [[{ "hosts": ["shop.example.com"] }]], "minItems" = 1))]
     r#match: Option<Vec<Entry>>,
     /// The version that takes whatever no other version takes.
+    #[schemars(extend("examples" = ["v1"]))]
     stable: VersionName,
     /// The versions by name: 1 to 63 characters out of A-Z, a-z, 0-9, `_` and `-`.
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("examples" = [{ "v1": {}, "v2": { "weight": 10 } }], "maxProperties" = 64))]
     versions: BTreeMap<VersionName, Version>,
     /// What a weight is a share of: 1 to 1,000,000. Default: 100, so that weights are per cent.
-    #[schemars(extend("default" = 100), range(min = 1, max = 1_000_000))]
+    #[schemars(extend("examples" = [1000], "default" = 100), range(min = 1, max = 1_000_000))]
     total: Option<u32>,
     /// The name of the current attempt. A new one reshuffles who gets what, and forgets held versions. Default: none.
     #[schemars(extend("examples" = ["2026-11"]))]
@@ -34,15 +35,17 @@ pub(super) struct Rollout {
     /// Rollouts with the same cohort and release put a visitor into the same slot. Default: the rollout's name.
     cohort: Option<VersionName>,
     /// How a request may name its version itself. Default: it may not.
+    #[schemars(extend("examples" = [{ "header": "x-canary" }]))]
     r#override: Option<Override>,
     /// Segments with a version, or weights, of their own; the first rule that holds decides.
-    #[schemars(extend("minItems" = 1, "maxItems" = 1000))]
+    #[schemars(extend("examples" = [[{ "when": { "headers": [{ "name": "x-team", "exact": "qa" }] }, "use": "v2" }]], "minItems" = 1, "maxItems" = 1000))]
     rules: Option<Vec<Rule>>,
     /// Follow the version that an earlier hop wrote into our version header. Only where nobody else can send that header.
     /// Default: false.
     #[schemars(extend("default" = false))]
     inherit: Option<bool>,
     /// What keeps a visitor on its version. Default: the visitor cookie, and the version follows the weights.
+    #[schemars(extend("examples" = [{ "unit": [{ "header": "x-user-id" }] }]))]
     sticky: Option<Sticky>,
     /// Who steers a request to its version. Default: `filter`.
     #[schemars(extend("default" = "filter"))]
@@ -54,8 +57,10 @@ pub(super) struct Rollout {
     #[schemars(extend("default" = false))]
     dry_run: Option<bool>,
     /// The weight of one version over time. Default: weights stay as they are. Needs `split: filter`.
+    #[schemars(extend("examples" = [{ "version": "v2", "start": "2026-11-21T09:00:00Z", "steps": [{ "weight": 5, "for": "1h" }, { "weight": 50 }] }]))]
     schedule: Option<Schedule>,
     /// Takes a version out of traffic that fails. Default: nothing does. Not with `split: native`.
+    #[schemars(extend("examples" = [{ "max_percent": 5 }]))]
     guard: Option<Guard>,
     /// Who serves in the place of a version whose cluster is missing or has no healthy host. Default: `stable`.
     #[schemars(extend("default" = "stable"))]
@@ -77,9 +82,11 @@ enum MissingCluster {
 #[schemars(deny_unknown_fields)]
 struct Version {
     /// Its Envoy cluster; needed where `headers.cluster` is set, and with `split: route`.
+    #[schemars(extend("examples" = ["shop-v2"]))]
     cluster: Option<Cluster>,
     /// Its share of `total`. On stable only if all weights then add up to `total`. Default: none; it is reached by override,
     /// rule or inheritance alone.
+    #[schemars(extend("examples" = [10]))]
     weight: Option<Weight>,
     /// Where its interval lies in the slots: `low` grows up from slot 0, `high` down from the top; numbers stack several
     /// versions, -1 at the very top. Needed where two or more versions have a weight. Default: `low`.
@@ -89,7 +96,7 @@ struct Version {
     #[schemars(extend("default" = false))]
     off: Option<bool>,
     /// Request headers that go with this version. They never come in from a client.
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("examples" = [{ "x-variant": "b" }], "maxProperties" = 16))]
     set_headers: Option<BTreeMap<HeaderName, HeaderValue>>,
 }
 
@@ -126,11 +133,11 @@ struct Override {
     /// The cookie that may name the version.
     cookie: Option<CookieName>,
     /// Other names for versions, such as `{always: v2, never: v1}`.
-    #[schemars(extend("maxProperties" = 256, "propertyNames" = { "not": { "const": "auto" } }))]
+    #[schemars(extend("examples" = [{ "always": "v2", "never": "v1" }], "maxProperties" = 256, "propertyNames" = { "not": { "const": "auto" } }))]
     aliases: Option<BTreeMap<Alias, VersionName>>,
     /// Whose overrides count: `open` takes them from anybody, `signed` only as a token that one of `keys` signed,
     /// `{header: NAME, env: NAME}` only from requests that show a secret in that header. Default: `open`.
-    #[schemars(extend("default" = "open"))]
+    #[schemars(extend("examples" = ["signed", { "header": "x-canary-secret", "env": "CANARY_SECRET" }], "default" = "open"))]
     trust: Option<Trust>,
     /// Keep an override in a cookie for so long, `1m` to `400d`. Needs cookies, and `keys` with any trust but `open`. Default:
     /// not remembered.
@@ -171,11 +178,13 @@ struct SharedSecret {
 #[schemars(deny_unknown_fields, extend("oneOf" = one_of(&["use", "weights"])))]
 struct Rule {
     /// Conditions that all have to hold. Default: every request.
+    #[schemars(extend("examples" = [{ "headers": [{ "name": "x-team", "exact": "qa" }] }]))]
     when: Option<Entry>,
     /// The version that the segment gets.
+    #[schemars(extend("examples" = ["v2"]))]
     r#use: Option<VersionName>,
     /// Weights by version; those of versions that are not named here stay.
-    #[schemars(extend("minProperties" = 1))]
+    #[schemars(extend("examples" = [{ "v2": 50 }], "minProperties" = 1))]
     weights: Option<BTreeMap<VersionName, Weight>>,
 }
 

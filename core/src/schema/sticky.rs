@@ -11,7 +11,7 @@ use super::text::{CookieName, HeaderName, QueryName};
 pub(super) struct Sticky {
     /// Ids that requests carry, such as a user id; the first that is there and not empty counts. Default: none, and the
     /// visitor cookie alone makes visitors stick.
-    #[schemars(extend("minItems" = 1, "maxItems" = 16))]
+    #[schemars(extend("examples" = [[{ "header": "x-user-id" }]], "minItems" = 1, "maxItems" = 16))]
     unit: Option<Vec<Unit>>,
     /// Which one wins where a request has both the visitor cookie and an id of `unit`. Default: `visitor`.
     #[schemars(extend("default" = "visitor"))]

@@ -2,7 +2,7 @@
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use crate::commands::{check, completions, diff, explain, simulate, token};
+use crate::commands::{check, completions, diff, explain, fields, simulate, token};
 
 /// Check, explain and compare the rules documents of Serin, canary routing inside Envoy.
 #[derive(Parser)]
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// the document has it from.
     #[command(after_help = help::TOKEN, after_long_help = help::TOKEN)]
     Token(token::Args),
+    /// Tell what may stand where in a document.
+    #[command(after_help = help::FIELDS, after_long_help = help::FIELDS)]
+    Fields(fields::Args),
     /// Print what a shell needs to complete commands and options.
     #[command(after_help = help::COMPLETIONS, after_long_help = help::COMPLETIONS)]
     Completions(completions::Args),
@@ -51,14 +54,22 @@ pub(crate) enum Command {
 /// What stands behind the options. Every line that begins with `$` is run by a test.
 mod help {
     pub(super) const SERIN: &str = "\
-A document to start from; v2 gets 10 of 100 visitors, and everybody keeps what they got:
+A document to start from:
   rollouts:
     shop:
-      match: [{hosts: [shop.example.com]}]   # leave out for every request
+      match:                                 # which requests; leave out for all
+        - {hosts: [shop.example.com], path: {prefix: /}}
       stable: v1
       versions:
-        v1: {}
-        v2: {weight: 10}
+        v1: {cluster: shop-v1}
+        v2: {cluster: shop-v2, weight: 10}   # 10 of 100 visitors, who keep it
+      override: {header: x-canary}           # x-canary: v2 asks for v2
+      rules:                                 # before weights, the first that holds
+        - when: {headers: [{name: x-team, in: [qa, dev]}]}
+          use: v2
+  headers: {cluster: x-canary-cluster}       # for Envoy's cluster_header
+
+`serin fields` tells all that may stand in one.
 
 Examples:
   $ serin check rules.yaml
@@ -86,7 +97,7 @@ Examples:
   $ serin explain rules.yaml --host shop.example.com -H 'x-canary: v2'
   $ serin explain rules.yaml --url https://shop.example.com/cart --seed 7
   $ serin explain rules.yaml curl https://shop.example.com/ -b session=4711
-  $ serin explain rules.yaml --at 2026-12-24T18:00:00Z --output json
+  $ serin explain rules.yaml --path / --at 2026-12-24T18:00:00Z --output json
 
 Exit codes: 0 explained; 1 the document cannot be used; 2 something cannot be read.";
 
@@ -113,6 +124,14 @@ Examples:
   $ serin token signed.yaml --version v2 --ttl 30m --url https://a.example.com/
 
 Exit codes: 0 made; 1 the document cannot be used; 2 there is no such rollout, version or key.";
+
+    pub(super) const FIELDS: &str = "\
+Examples:
+  $ serin fields
+  $ serin fields rollouts.shop.match
+  $ serin fields rollouts.shop.sticky.hold
+
+Exit codes: 0 told; 2 there is no such place.";
 
     pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod fields;
 pub(crate) mod simulate;
 pub(crate) mod token;
 
@@ -15,9 +16,9 @@ use serin_core::{Rollout, Rules};
 
 use crate::document::{Document, Loaded};
 use crate::failure::Failure;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::input::File;
-use crate::show::show_findings;
+use crate::show::{several, show_findings};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +44,22 @@ pub(crate) struct Streams<'a> {
     pub(crate) err: &'a mut dyn Write,
 }
 
+/// A whole number of a range, as an option has it.
+pub(crate) fn number<const LEAST: u32, const MOST: u32>(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from {LEAST} to {MOST}"))
+}
+
+/// A seed, as an option has it.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
 /// The document that a command works with, and the file it stands in.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Chosen {
     /// Which document of the file, if it holds several: 1 for the first.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::<1, { u32::MAX }>)]
     document: Option<u32>,
 }
 
@@ -57,26 +69,28 @@ impl Chosen {
     /// `None` if the document as a whole is spoiled, which has been told then.
     pub(crate) fn read(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
         let mut file = Loaded::new(File::read(path)?);
-        // Warnings are for `check`.
-        file.findings.retain(|finding| finding.severity != Severity::Warning);
-        show_findings(streams.err, &file)?;
         let count = file.documents.len();
         let index = match (self.document, count) {
-            (_, 0) => return Ok(None),
-            (None, 1) => 0,
-            (Some(number), count) if usize::try_from(number).is_ok_and(|number| number <= count) => number as usize - 1,
-            (found, count) => {
-                let places: Vec<String> =
-                    file.documents.iter().zip(1..).map(|(of, at)| format!("  {at}  {}", of.name())).collect();
-                let places = places.join("\n");
-                let which = found.map_or_else(|| "which one".to_owned(), |number| format!("no number {number}"));
-                return Err(Failure::new(format!(
-                    "{} holds {count} documents, and {which} is meant; expected --document with one of\n{places}",
-                    file.name
-                )));
-            }
+            (_, 0) => None,
+            (None, 1) => Some(0),
+            (Some(number), _) => Some(number as usize - 1),
+            (None, _) => None,
         };
-        Ok(Some((file.name, file.documents.swap_remove(index))))
+        if count > 0 && index.is_none_or(|index| index >= count) {
+            let places = file.documents.iter().zip(1..).map(|(of, at)| format!("\n  {at}  {}", of.name()));
+            let wanted = self.document.map_or_else(String::new, |number| format!(", and no number {number}"));
+            let places: String = places.collect();
+            return Err(Failure::new(format!(
+                "{} holds {}{wanted}; expected --document with the number of one:{places}",
+                file.name,
+                several(count, "document"),
+            )));
+        }
+        // Warnings are for `check`.
+        let is_of_it = |finding: &Finding| finding.document.is_none_or(|document| Some(document) == index);
+        file.findings.retain(|finding| finding.severity != Severity::Warning && is_of_it(finding));
+        show_findings(streams.err, &file)?;
+        Ok(index.map(|index| (file.name, file.documents.swap_remove(index))))
     }
 }
 
@@ -107,8 +121,8 @@ pub(crate) fn rollout_of<'r>(rules: &'r Rules, name: Option<&'r str>) -> Result<
                 (Some(only), None) => Ok(only),
                 (None, _) => Err(Failure::new("the document has no rollouts")),
                 _ => Err(Failure::new(format!(
-                    "the document has several rollouts; expected --rollout{}",
-                    expected("", names())
+                    "the document has several rollouts; expected --rollout with {}",
+                    one_of(names())
                 ))),
             }
         }
@@ -117,11 +131,17 @@ pub(crate) fn rollout_of<'r>(rules: &'r Rules, name: Option<&'r str>) -> Result<
 
 /// What would have been a name, as the end of a message.
 pub(crate) fn expected<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match serin_core::nearest(written, names.iter().copied()) {
+        Some(name) => format!("; did you mean {name:?}?"),
+        None => format!("; expected {}", one_of(names.into_iter())),
+    }
+}
+
+/// The first few names, and how many more there are.
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const MOST: usize = 10;
     let all: Vec<&str> = names.collect();
-    if let Some(name) = serin_core::nearest(written, all.iter().copied()).filter(|_| !written.is_empty()) {
-        return format!("; did you mean {name:?}?");
-    }
     let more = if all.len() > MOST { format!(" and {} more", all.len() - MOST) } else { String::new() };
-    format!("; expected one of {}{more}", all.into_iter().take(MOST).collect::<Vec<_>>().join(", "))
+    format!("one of {}{more}", all.into_iter().take(MOST).collect::<Vec<_>>().join(", "))
 }

@@ -1,5 +1,8 @@
 //! Documents of a file, read: rules, and all that was found on the way.
 
+mod forms;
+mod scalars;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -9,8 +12,11 @@ use serin_core::{Parsed, Rules, Surroundings, Warning, review};
 use crate::find::{Found, Problem, Search, find};
 use crate::finding::{Finding, Severity};
 use crate::input::File;
+use crate::secrets;
 use crate::show::{Lines, Position};
-use crate::tree::{Ambiguous, Reader, SyntaxMistake, Tree, Value, read_json, read_yaml, taken};
+use crate::tree::{Ambiguous, Tree, Value};
+use forms::Forms;
+use scalars::ambiguous_word;
 
 /// Stands for a secret that the environment lacks: the proxy's environment is another one.
 const PLACEHOLDER: &str = "not the secret, which is not here";
@@ -19,8 +25,10 @@ const PLACEHOLDER: &str = "not the secret, which is not here";
 pub(crate) struct Loaded {
     /// As it is shown in messages.
     pub(crate) name: String,
-    pub(crate) text: String,
+    text: String,
     lines: Lines,
+    /// Where in the text there may be secrets.
+    hidden: Vec<Range<usize>>,
     pub(crate) documents: Vec<Document>,
     /// In the order of the file.
     pub(crate) findings: Vec<Finding>,
@@ -54,9 +62,9 @@ impl Loaded {
                 return Self::not_text(file.name, error.as_bytes(), at);
             }
         };
-        let mut loaded = Self { text, ..Self::empty(file.name) };
-        loaded.read();
-        loaded.lines = Lines::of(&loaded.text);
+        let mut loaded = Self { lines: Lines::of(&text), ..Self::empty(file.name) };
+        loaded.read(&text);
+        loaded.text = text;
         loaded.findings.sort_by_key(|finding| (finding.span.start, finding.severity));
         loaded
     }
@@ -67,19 +75,25 @@ impl Loaded {
             "a WebAssembly module; expected a rules document in YAML or JSON".to_owned()
         } else {
             let found = bytes.get(at).copied().unwrap_or_default();
-            format!("no text: byte {at} is 0x{found:02x}; expected a rules document in YAML or JSON, in UTF-8")
+            format!("not a text file in UTF-8: byte {at} is 0x{found:02x}; expected a rules document in YAML or JSON")
         };
         Self { findings: vec![Finding::error("not-text", 0..0, message)], ..Self::empty(name) }
     }
 
     fn empty(name: String) -> Self {
         let (text, lines) = (String::new(), Lines::of(""));
-        Self { name, text, lines, documents: Vec::new(), findings: Vec::new(), more_errors: 0 }
+        let (documents, findings) = (Vec::new(), Vec::new());
+        Self { name, text, lines, hidden: Vec::new(), documents, findings, more_errors: 0 }
     }
 
     /// The line and column of a byte of the file.
     pub(crate) fn position(&self, at: usize) -> Position {
         self.lines.position(&self.text, at)
+    }
+
+    /// The text with other characters where there may be secrets.
+    pub(crate) fn shown(&self) -> String {
+        secrets::without(&self.text, &self.hidden)
     }
 
     /// How many findings are that bad.
@@ -88,92 +102,69 @@ impl Loaded {
         found + if severity == Severity::Error { self.more_errors } else { 0 }
     }
 
-    fn read(&mut self) {
-        let text = std::mem::take(&mut self.text);
-        let (trees, ambiguous) = self.read_trees(&text);
-        let searches: Vec<Search> = trees.iter().map(|tree| find(&text, tree)).collect();
-        let others: Vec<&String> = searches.iter().flat_map(|search| &search.others).collect();
-        let has_problem = searches.iter().any(|search| !search.problems.is_empty());
-        let has_any = searches.iter().any(|search| !search.found.is_empty());
-        if !has_any && !has_problem && self.findings.is_empty() {
+    fn read(&mut self, text: &str) {
+        let Forms { trees, ambiguous, mistakes } = Forms::read(&self.name, text);
+        self.hidden.extend(mistakes.iter().flat_map(|of| secrets::spans_of_line(text, line_of(text, of.span.start))));
+        self.hidden.extend(trees.iter().flat_map(secrets::spans));
+        self.findings.extend(mistakes);
+        let searches: Vec<Search> = trees.iter().map(|tree| find(text, tree)).collect();
+        if self.findings.is_empty() && searches.iter().all(Search::is_empty) {
+            let others: Vec<&String> = searches.iter().flat_map(|search| &search.others).collect();
             self.findings.push(Finding::error("no-document", 0..0, no_document(&trees, &others)));
         }
         for Search { found, problems, .. } in searches {
-            for Problem { span, place, code, message } in problems {
-                self.findings.push(Finding { place, ..Finding::error(code, first_line(&text, span), message) });
+            for Problem { span, place, code, message, suggestion } in problems {
+                let finding = Finding::error(code, first_line(text, span), message);
+                self.findings.push(Finding { place, suggestion, ..finding });
             }
             for found in found {
-                self.read_document(&text, found, &ambiguous);
-            }
-        }
-        self.text = text;
-    }
-
-    /// The values of the file: one of JSON, or any number of YAML.
-    fn read_trees(&mut self, text: &str) -> (Vec<Tree>, BTreeMap<usize, Ambiguous>) {
-        let is_json = self.name.ends_with(".json");
-        let seems_json = text.trim_start().starts_with(['{', '[']);
-        let no_yaml = BTreeMap::new();
-        let of_json = (is_json || seems_json).then(|| read_json(text));
-        if let Some(Ok(tree)) = of_json {
-            return (vec![tree], no_yaml);
-        }
-        let syntax = |form: &str, SyntaxMistake { at, message }| {
-            Finding::error("syntax", first_line(text, at..at), format!("not {form}: {message}"))
-        };
-        let of_yaml = read_yaml(text);
-        match of_json {
-            Some(Err(mistake)) if is_json || !of_yaml.mistakes.is_empty() => {
-                self.findings.push(syntax("JSON", mistake));
-                (Vec::new(), no_yaml)
-            }
-            _ => {
-                self.findings.extend(of_yaml.mistakes.into_iter().map(|mistake| syntax("YAML", mistake)));
-                (of_yaml.documents, of_yaml.ambiguous)
+                self.read_document(text, found, &ambiguous);
             }
         }
     }
 
     fn read_document(&mut self, text: &str, found: Found, ambiguous: &BTreeMap<usize, Ambiguous>) {
         let Found { place, tree, reader } = found;
+        self.hidden.extend(secrets::spans(&tree));
         let words = ambiguous.range(tree.span.clone());
-        let words = words.filter_map(|(start, of)| ambiguous_word(text, &place, (*start, *of), reader));
-        self.findings.extend(words);
+        let words = words.filter_map(|(start, of)| ambiguous_word(text, (*start, *of), reader, &self.hidden));
+        let mut findings: Vec<Finding> = words.collect();
         let tree = tree.taken_by(reader, text, ambiguous);
         let size = json_size(&tree);
+        let document = self.documents.len();
         if size > Rules::MOST_BYTES {
             let message = format!("found {size} bytes as JSON; expected at most {}", Rules::MOST_BYTES);
-            let finding = Finding::error("limit", first_line(text, tree.span.clone()), message);
-            self.findings.push(Finding { place, ..finding });
-            return;
+            findings.push(Finding::error("limit", first_line(text, tree.span.clone()), message));
+        } else {
+            let unset = RefCell::new(BTreeSet::new());
+            let env = |name: &str| {
+                std::env::var(name).ok().or_else(|| {
+                    unset.borrow_mut().insert(name.to_owned());
+                    Some(PLACEHOLDER.to_owned())
+                })
+            };
+            let parsed = Rules::from_node(tree.to_node(), &Surroundings { last_good: None, env: &env });
+            self.more_errors += parsed.more_errors;
+            findings.extend(found_in(text, &tree, &parsed));
+            let unset = unset.into_inner();
+            findings.extend(unset_secrets(&tree, &unset));
+            let first_key = tree.get("keys").and_then(|keys| keys.items().first());
+            let signing_variable = first_key.and_then(|key| key.get("env")).and_then(Tree::text).map(str::to_owned);
+            let (is_sound, rules) = (parsed.errors.is_empty(), parsed.rules);
+            self.documents.push(Document { place: place.clone(), tree, rules, is_sound, signing_variable, unset });
         }
-        let unset = RefCell::new(BTreeSet::new());
-        let env = |name: &str| {
-            std::env::var(name).ok().or_else(|| {
-                unset.borrow_mut().insert(name.to_owned());
-                Some(PLACEHOLDER.to_owned())
-            })
-        };
-        let parsed = Rules::from_node(tree.to_node(), &Surroundings { last_good: None, env: &env });
-        let unset = unset.into_inner();
-        self.note(text, &place, &tree, &parsed);
-        self.findings.extend(unset_secrets(&place, &tree, &unset));
-        let first_key = tree.get("keys").and_then(|keys| keys.items().first());
-        let signing_variable = first_key.and_then(|key| key.get("env")).and_then(Tree::text).map(str::to_owned);
-        let is_sound = parsed.errors.is_empty();
-        self.documents.push(Document { place, tree, rules: parsed.rules, is_sound, signing_variable, unset });
+        let document = (document < self.documents.len()).then_some(document);
+        let of_document = |finding| Finding { place: place.clone(), document, ..finding };
+        self.findings.extend(findings.into_iter().map(of_document));
     }
+}
 
-    /// Notes what was found in a document.
-    fn note(&mut self, text: &str, place: &str, tree: &Tree, parsed: &Parsed) {
-        self.more_errors += parsed.more_errors;
-        self.findings.extend(parsed.errors.iter().map(|error| Finding::of_error(text, place, tree, error)));
-        let of_reading = parsed.warnings.iter().map(|error| Warning { code: "no-effect", error: error.clone() });
-        let of_review = parsed.rules.iter().flat_map(review);
-        for warning in of_reading.chain(of_review) {
-            self.findings.push(Finding::of_warning(text, place, tree, &warning));
-        }
-    }
+/// What the core has found in a document.
+fn found_in(text: &str, tree: &Tree, parsed: &Parsed) -> Vec<Finding> {
+    let of_reading = parsed.warnings.iter().map(|error| Warning { code: "no-effect", error: error.clone() });
+    let warnings = of_reading.chain(parsed.rules.iter().flat_map(review));
+    let errors = parsed.errors.iter().map(|error| Finding::of_error(text, tree, error));
+    errors.chain(warnings.map(|warning| Finding::of_warning(text, tree, &warning))).collect()
 }
 
 /// Why there is nothing to read.
@@ -182,57 +173,32 @@ fn no_document(trees: &[Tree], others: &[&String]) -> String {
                             Envoy configuration that holds one";
     match (trees, others) {
         ([], _) => "the file is empty; expected an object with rollouts".to_owned(),
-        (_, [only]) => format!("no rules document: {only} is the configuration of something else; {EXPECTED}"),
+        (_, [only]) => format!("no rules document: {only} is something else; {EXPECTED}"),
         _ => format!("no rules document; {EXPECTED}"),
     }
 }
 
-/// A plain scalar that a reader takes for something else than YAML 1.2 does; `None` if none does that matters.
-fn ambiguous_word(text: &str, place: &str, (start, of): (usize, Ambiguous), reader: Reader) -> Option<Finding> {
-    let span = start..of.end;
-    let written = text.get(span.clone()).unwrap_or_default();
-    // The filter knows what Kubernetes makes of this name.
-    if of.is_name && written == "off" {
-        return None;
-    }
-    let readers: &[(Reader, &str)] = match reader {
-        Reader::Itself if !of.is_name => &[(Reader::Kubernetes, "Kubernetes"), (Reader::Envoy, "Envoy")],
-        Reader::Itself | Reader::Kubernetes => &[(Reader::Kubernetes, "Kubernetes")],
-        // Envoy leaves names as they are.
-        Reader::Envoy if of.is_name => &[],
-        Reader::Envoy => &[(Reader::Envoy, "Envoy")],
-    };
-    let as_written = taken(written, Reader::Itself);
-    // That Envoy makes texts of fractions does not matter: where the filter takes some it takes those as well.
-    let others = readers.iter().map(|(reader, who)| (*who, taken(written, *reader)));
-    let mut others = others.filter(|(_, other)| *other != as_written && !matches!(other, Value::Text(_)));
-    let (who, other) = others.next()?;
-    let (who, verb) = if others.next().is_some() { ("Kubernetes and Envoy", "take") } else { (who, "takes") };
-    let other = match other {
-        Value::Bool(value) => value.to_string(),
-        Value::Number(value) => value.to_string(),
-        _ => "something else".to_owned(),
-    };
-    let message =
-        format!("{who} {verb} {written} without quotes for {other}; expected \"{written}\" in quotes, or {other}");
-    let finding = Finding::error("yaml-word", span, message);
-    Some(Finding { severity: Severity::Warning, place: place.to_owned(), ..finding })
-}
-
 /// A note for each place that names a variable which is not set here.
-fn unset_secrets(place: &str, tree: &Tree, unset: &BTreeSet<String>) -> Vec<Finding> {
+fn unset_secrets(tree: &Tree, unset: &BTreeSet<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in tree.entries() {
         if let Some(name) = entry.tree.text().filter(|name| entry.name == "env" && unset.contains(*name)) {
             let message =
                 format!("{name} is not set here, so what it signs or proves cannot be checked; the proxy needs it");
             let finding = Finding::error("unset-secret", entry.tree.span.clone(), message);
-            found.push(Finding { severity: Severity::Note, place: place.to_owned(), ..finding });
+            found.push(Finding { severity: Severity::Note, ..finding });
         }
-        found.extend(unset_secrets(place, &entry.tree, unset));
+        found.extend(unset_secrets(&entry.tree, unset));
     }
-    found.extend(tree.items().iter().flat_map(|item| unset_secrets(place, item, unset)));
+    found.extend(tree.items().iter().flat_map(|item| unset_secrets(item, unset)));
     found
+}
+
+/// The line that a byte stands on.
+fn line_of(text: &str, at: usize) -> Range<usize> {
+    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| at + length);
+    start..end
 }
 
 /// The part of a span that stands on its first line.

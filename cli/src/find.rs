@@ -34,6 +34,8 @@ pub(crate) struct Problem {
     pub(crate) place: String,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// What was probably meant.
+    pub(crate) suggestion: Option<String>,
 }
 
 /// The fields of a document, by which it is known.
@@ -43,13 +45,17 @@ const FIELDS: [&str; 6] = ["rollouts", "cookie", "keys", "headers", "inbound", "
 const OF_ENVOY: [&str; 8] =
     ["static_resources", "dynamic_resources", "resources", "typed_config", "configuration", "@type", "admin", "node"];
 
+/// The kinds of resources that carry a document in a place of its own.
+const KINDS: [&str; 3] = ["WasmPlugin", "TrafficExtension", "EnvoyExtensionPolicy"];
+
 /// Finds the documents in a value of a file.
 pub(crate) fn find(file: &str, tree: &Tree) -> Search {
     let text = |name| tree.get(name).and_then(Tree::text);
+    let is_bare = tree.get("rollouts").is_some();
     match (text("apiVersion"), text("kind")) {
-        (Some(_), Some(kind)) => {
+        (Some(_), _) | (_, Some(_)) if !is_bare => {
             let mut search = Search::by(Reader::Kubernetes);
-            search.resource(file, tree, kind);
+            search.resource(file, tree, text("kind").unwrap_or_default());
             search
         }
         _ if tree.entries().iter().any(|entry| OF_ENVOY.contains(&&*snake_case(&entry.name))) => {
@@ -69,6 +75,11 @@ impl Search {
         Self { reader, found: Vec::new(), problems: Vec::new(), others: Vec::new() }
     }
 
+    /// Whether there is neither a document nor anything that should have been one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.problems.is_empty()
+    }
+
     /// A resource of Kubernetes.
     fn resource(&mut self, file: &str, tree: &Tree, kind: &str) {
         let name = |field| tree.at(&["metadata", field]).and_then(Tree::text);
@@ -82,7 +93,7 @@ impl Search {
                 let filters = tree.at(&["spec", "wasm"]).map_or(&[][..], Tree::items);
                 for (index, filter) in filters.iter().enumerate() {
                     let place = format!("spec.wasm[{index}].config of {resource}");
-                    self.configuration(filter.get("config"), &filter.span, place);
+                    self.configuration(filter, "config", place);
                 }
             }
             _ if kind.ends_with("List") => {
@@ -93,25 +104,48 @@ impl Search {
                     self.others.extend(within.others);
                 }
             }
-            _ => self.envoy(file, tree, &format!(" of {resource}")),
+            "ConfigMap" => self.others.push(format!("the data of {resource}, whose texts are not looked into,")),
+            _ => {
+                self.envoy(file, tree, &format!(" of {resource}"));
+                self.check_kind(tree, kind, resource);
+            }
         }
+    }
+
+    /// A kind that is nearly one of ours.
+    fn check_kind(&mut self, tree: &Tree, kind: &str, place: String) {
+        let suggestion = serin_core::nearest(kind, KINDS).filter(|_| self.is_empty());
+        let (span, message) = match tree.get("kind") {
+            Some(found) if suggestion.is_some() => (&found.span, format!("found kind {kind}")),
+            None => (&tree.span, "kind is missing; expected one such as WasmPlugin".to_owned()),
+            Some(_) => return,
+        };
+        let code = if kind.is_empty() { "missing" } else { "wrong-value" };
+        self.problems.push(Problem { span: span.clone(), place, code, message, suggestion });
     }
 
     /// The configuration of a plugin at a path of a resource.
     fn plugin(&mut self, tree: &Tree, path: &[&str], resource: &str) {
         let parent = path.split_last().and_then(|(_, parents)| tree.at(parents)).unwrap_or(tree);
-        self.configuration(tree.at(path), &parent.span, format!("{} of {resource}", path.join(".")));
+        let name = path.last().copied().unwrap_or_default();
+        self.configuration(parent, name, format!("{} of {resource}", path.join(".")));
     }
 
-    fn configuration(&mut self, tree: Option<&Tree>, parent: &Range<usize>, place: String) {
-        match tree.filter(|tree| !tree.is_null()) {
+    /// The configuration in a field of an object.
+    fn configuration(&mut self, parent: &Tree, name: &str, place: String) {
+        match parent.get(name).filter(|tree| !tree.is_null()) {
             Some(tree) if is_ours(tree) => {
                 self.found.push(Found { place, tree: tree.clone(), reader: self.reader });
             }
             Some(_) => self.others.push(place),
             None => {
-                let message = "no configuration; expected a rules document".to_owned();
-                self.problems.push(Problem { span: parent.clone(), place, code: "missing", message });
+                let is_near =
+                    |entry: &&Entry| serin_core::nearest(&snake_case(&entry.name), [&*snake_case(name)]).is_some();
+                let near = parent.entries().iter().find(is_near);
+                let span = near.map_or(&parent.span, |entry| &entry.name_span).clone();
+                let message = format!("{name} is missing; expected a rules document in it");
+                let suggestion = near.map(|_| name.to_owned());
+                self.problems.push(Problem { span, place, code: "missing", message, suggestion });
             }
         }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serin_core::{ConfigError, Warning};
 
+use crate::hints::{hint, misnamed, name_of};
 use crate::tree::{Tree, locate};
 
 /// Something that was found in a file.
@@ -14,6 +15,8 @@ pub(crate) struct Finding {
     pub(crate) code: &'static str,
     /// The bytes of the file that it is about.
     pub(crate) span: Range<usize>,
+    /// The document that it is about, of those of the file; `None` for what is about the file.
+    pub(crate) document: Option<usize>,
     /// Where in the file the document is; empty for a bare one.
     pub(crate) place: String,
     /// The path inside the document; empty for the document as a whole, or the file.
@@ -22,8 +25,12 @@ pub(crate) struct Finding {
     pub(crate) rollout: Option<String>,
     /// What is wrong, and what was expected.
     pub(crate) message: String,
+    /// The same with the name that it is about, for those who do not read the path first.
+    pub(crate) title: Option<String>,
     /// What was probably meant.
     pub(crate) suggestion: Option<String>,
+    /// What else helps.
+    pub(crate) hint: Option<String>,
 }
 
 /// How bad it is.
@@ -54,28 +61,41 @@ impl Finding {
             severity: Severity::Error,
             code,
             span,
+            document: None,
             place: String::new(),
             path: String::new(),
             rollout: None,
             message: message.into(),
+            title: None,
             suggestion: None,
+            hint: None,
         }
     }
 
     /// A mistake that the core has found in a document.
-    pub(crate) fn of_error(file: &str, place: &str, document: &Tree, error: &ConfigError) -> Self {
+    pub(crate) fn of_error(file: &str, document: &Tree, error: &ConfigError) -> Self {
+        let steps = error.steps();
+        let name = name_of(&steps);
+        let misnamed = if error.code() == "missing" { misnamed(document, &steps) } else { None };
+        let span = misnamed.map_or_else(|| locate(file, document, error), |entry| entry.name_span.clone());
+        let title = match (error.code(), name) {
+            ("missing", Some(name)) => Some(format!("{name} is {}", error.message())),
+            ("unknown-field", Some(name)) => Some(error.message().replacen("field", &format!("field {name}"), 1)),
+            _ => None,
+        };
         Self {
-            place: place.to_owned(),
             path: error.path().to_owned(),
             rollout: error.rollout().map(str::to_owned),
+            title,
             suggestion: error.suggestion().map(str::to_owned),
-            ..Self::error(error.code(), locate(file, document, error), error.message())
+            hint: hint(document, error),
+            ..Self::error(error.code(), span, error.message())
         }
     }
 
     /// What the core has found surely not meant.
-    pub(crate) fn of_warning(file: &str, place: &str, document: &Tree, warning: &Warning) -> Self {
-        let error = Self::of_error(file, place, document, &warning.error);
+    pub(crate) fn of_warning(file: &str, document: &Tree, warning: &Warning) -> Self {
+        let error = Self::of_error(file, document, &warning.error);
         Self { severity: Severity::Warning, code: warning.code, ..error }
     }
 }

@@ -16,9 +16,11 @@ mod explained;
 mod failure;
 mod find;
 mod finding;
+mod hints;
 mod input;
 mod moment;
 mod request;
+mod schema;
 mod secrets;
 mod show;
 mod tree;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use commands::{Streams, Verdict, check, completions, diff, explain, simulate, token};
+use commands::{Streams, Verdict, check, completions, diff, explain, fields, simulate, token};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
 pub use request::Request;
@@ -63,6 +65,7 @@ fn run(command: &Command, streams: &mut Streams<'_>) -> Result<Verdict, Failure>
         Command::Simulate(args) => simulate::run(args, streams),
         Command::Diff(args) => diff::run(args, streams),
         Command::Token(args) => token::run(args, streams),
+        Command::Fields(args) => fields::run(args, streams),
         Command::Completions(args) => completions::run(args, streams),
     }
 }

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::failure::Failure;
-pub(crate) use findings::{FindingJson, findings_json, show_findings, summary};
+pub(crate) use findings::{FindingJson, findings_json, several, show_findings, summary};
 pub(crate) use position::{Lines, Position};
 pub(crate) use table::{bar, percent, short_percent, table};
 

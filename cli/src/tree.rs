@@ -18,7 +18,7 @@ use serin_core::Node;
 pub(crate) use embedded::read_embedded;
 pub(crate) use json::read as read_json;
 pub(crate) use locate::locate;
-pub(crate) use plain::{Reader, taken};
+pub(crate) use plain::{Reader, is_text, taken};
 pub(crate) use yaml::{Ambiguous, read as read_yaml};
 
 /// Values inside each other; no document is a dozen levels deep. As many as `serde_json` reads.

@@ -28,11 +28,13 @@ fn good_ones() {
 fn bad_ones() {
     let run = check(SOUND.replace("weight", "wieght")).ends_with(1);
     let expected = "\
-error[unknown-field]: unknown field
+error[unknown-field]: unknown field wieght
  --> rules.yaml:7:30
   |
 7 |       v2: {cluster: shop-v2, wieght: 10}
   |                              ^^^^^^ rollouts.shop.versions.v2.wieght: did you mean \"weight\"?
+  |
+  = help: the fields here are cluster, weight, place, off, set_headers
 
 1 error in 1 document of 1 file
 ";
@@ -40,9 +42,48 @@ error[unknown-field]: unknown field
     check(SOUND.replace("use: v2", "use: v9")).ends_with(1).says(":9:69");
     check(SOUND.replace("    stable: v1\n", ""))
         .ends_with(1)
-        .says("missing; expected the name of the stable version")
+        .says("stable is missing; expected the name of the stable version")
         .says(":2:3");
     check(format!("{SOUND}cookie: 1\n")).ends_with(1).says(":11:9");
+}
+
+/// Beside what is wrong stands what would be right.
+#[test]
+fn hints() {
+    let hint = |from: &str, to: &str, hint: &str| {
+        check(SOUND.replacen(from, to, 1)).ends_with(1).says(&format!("= help: {hint}\n"));
+    };
+    hint("weight: 10", "weight: \"10\"", "without quotes: 10");
+    hint(
+        "weight: 10",
+        "weight: 0.5",
+        "parts of a percent need a larger total: with total: 1000 a weight of 5 is 0.5 %",
+    );
+    hint("[shop.example.com]", "shop.example.com", "such as [shop.example.com, \"*.shop.example.com\"]");
+    hint("hosts: [shop.example.com]", "path: /cart", "such as {prefix: /cart}".replace("/cart", "/checkout").as_str());
+    hint("[{name: x-team, in: [qa, dev]}]", "{x-team: qa}", "such as [{name: x-team, exact: qa}]");
+    hint("    stable: v1\n", "", "such as stable: v1");
+    hint("[shop.example.com]", "[*.example.com]", "a text that begins so stands in quotes: \"*.example.com\"");
+    let misnamed = check(SOUND.replace("    stable: v1", "    stabel: v1")).ends_with(1);
+    let misnamed = misnamed.says("unknown field stabel").says("did you mean \"stable\"?");
+    let misnamed =
+        misnamed.says("error[missing]: stable is missing").says("= help: stabel is unknown, and may be meant for it");
+    assert_eq!(misnamed.out.matches(":4:5").count(), 2, "{}", misnamed.out);
+}
+
+/// What is printed goes into the logs of pipelines.
+#[test]
+fn secrets_are_not_shown() {
+    let keys = |keys: &str| check(format!("{SOUND}keys: {keys}\n"));
+    keys("[{id: k1, secert: sesame-sesame-sesame}]").ends_with(1).says("did you mean \"secret\"?").says_not("sesame");
+    keys("[{id: k1, secret: sesame, envv: A}]").ends_with(1).says("did you mean \"env\"?").says_not("sesame");
+    keys("[{id: k1, secret: 0123456789_0123456789}]").says_not("0123");
+    keys("[{id: k1, secret: sesame-sesame-sesame]").ends_with(1).says("not YAML").says_not("sesame");
+    let trust = "override: {header: x-canary, trust: {header: x-s, secret: sesame-sesame-sesame, x: 1}, ";
+    check(SOUND.replace("override: {header: x-canary, ", trust))
+        .ends_with(1)
+        .says("unknown field x")
+        .says_not("sesame");
 }
 
 #[test]
@@ -58,7 +99,9 @@ fn what_is_no_document() {
     check("rollouts: [\n").ends_with(1).says("not YAML").says("rules.yaml:");
     check("rollouts:\n\tshop: {}\n").ends_with(1).says("not YAML").says(":2:");
     check("{\"rollouts\": {},}").ends_with(0);
-    check("{\"rollouts\": {\"a\": nul").ends_with(1).says("not JSON").says(":1:");
+    check("{\"rollouts\": {\"a\": nul").ends_with(1).says("not YAML").says(":1:");
+    let folder = Folder::with(&[]);
+    folder.serin_with(&["check", "-"], b"{\"rollouts\": {\"a\": nul", &[]).ends_with(1).says("not JSON").says(":1:");
     check("rollouts: !custom {}\n").ends_with(1);
     check("a: &a [*a]\n").ends_with(1).says("an alias inside of what it stands for");
     let bomb: String =
@@ -72,8 +115,8 @@ fn what_is_no_document() {
 #[test]
 fn what_is_no_text() {
     check(b"\0asm\x01\0\0\0").ends_with(1).says("a WebAssembly module; expected a rules document");
-    check(b"rollouts: \xff\n").ends_with(1).says("no text: byte 10 is 0xff");
-    check(b"r\0o\0l\0").ends_with(1).says("no text: byte 1 is 0x00");
+    check(b"rollouts: \xff\n").ends_with(1).says("not a text file in UTF-8: byte 10 is 0xff");
+    check(b"r\0o\0l\0").ends_with(1).says("not a text file in UTF-8: byte 1 is 0x00");
 }
 
 #[test]
@@ -159,14 +202,19 @@ fn warnings() {
 #[test]
 fn plain_scalars_that_are_not_read_alike() {
     let rule = |value: &str| SOUND.replace("in: [qa, dev]", &format!("exact: {value}"));
-    check(rule("no")).ends_with(0).says("warning[yaml-word]: Kubernetes and Envoy take no without quotes for false; expected \"no\" in quotes, or false");
-    check(rule("1_000")).ends_with(0).says("Kubernetes takes 1_000");
+    check(rule("no")).ends_with(0).says(
+        "warning[yaml-word]: Kubernetes and Envoy read no without quotes as false; expected \"no\" in quotes, or false",
+    );
+    check(rule("1_000")).ends_with(0).says("Kubernetes reads 1_000 without quotes as 1000");
     check(rule("'no'")).ends_with(0).says_not("yaml-word");
     let plugin = format!(
         "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: a}}\nspec:\n  pluginConfig:\n{}",
         indented(&rule("no"), 4)
     );
-    check(plugin).ends_with(1).says("found false; expected text").says("warning[yaml-word]: Kubernetes takes no");
+    check(plugin)
+        .ends_with(1)
+        .says("found false; expected text")
+        .says("warning[yaml-word]: Kubernetes reads no without");
     // The kill switch is what it is everywhere.
     let off = SOUND.replace("weight: 10", "weight: 10, off: true");
     check(&off).ends_with(0).says_not("yaml-word");
@@ -205,7 +253,7 @@ fn for_scripts() {
     let expected = json!({
         "severity": "error", "code": "unknown-field", "file": "rules.yaml", "line": 7, "column": 30, "end_line": 7, "end_column": 36,
         "place": null, "path": "rollouts.shop.versions.v2.wieght", "rollout": "shop", "message": "unknown field",
-        "did_you_mean": "weight",
+        "did_you_mean": "weight", "hint": "the fields here are cluster, weight, place, off, set_headers",
     });
     assert_eq!(json["findings"][0], expected);
     let counts = ["errors", "warnings", "documents", "files"].map(|name| json[name].clone());

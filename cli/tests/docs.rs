@@ -64,7 +64,7 @@ fn every_field_of_a_result() {
     let answered = format!("{SOUND}  answer: x-answer\naccess_log: true\n")
         .replace("headers: {cluster: x-canary-cluster}\n", "headers:\n");
     folder.write("answered.yaml", &answered);
-    let results: [&[&str]; 6] = [
+    let results: [&[&str]; 8] = [
         &["check", "bad.yaml"],
         &[
             "explain",
@@ -80,6 +80,8 @@ fn every_field_of_a_result() {
         &["simulate", "rules.yaml", "--visitors", "10"],
         &["diff", "rules.yaml", "answered.yaml", "--max-moved", "1%"],
         &["token", "signed.yaml", "--version", "v2", "--ttl", "1h"],
+        &["fields", "rollouts"],
+        &["fields", "rollouts.a.sticky.hold"],
     ];
     let mut fields = BTreeSet::new();
     for words in results {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use support::{Folder, SOUND};
 
-const COMMANDS: [&str; 6] = ["check", "explain", "simulate", "diff", "token", "completions"];
+const COMMANDS: [&str; 7] = ["check", "explain", "simulate", "diff", "token", "fields", "completions"];
 
 /// The files that examples name.
 fn folder() -> Folder {

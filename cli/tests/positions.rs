@@ -110,7 +110,7 @@ fn check_messages(name: &str, file: &str, found: &[&Value], errors: &Value) {
 }
 
 /// Checks the line and column of a mistake: a name that is unknown, or there again, at that name; a wrong value there; an object
-/// or list at its name; what is missing at the name of what it is missing in.
+/// or list at its name; what is missing at the name of what it is missing in, or of what is there in its place.
 fn check_place(written: &Written, finding: &Value) {
     let path = finding["path"].as_str().unwrap();
     // Names that are no plain ones are spelled in another way.
@@ -122,7 +122,10 @@ fn check_place(written: &Written, finding: &Value) {
         let line = before.rsplit('\n').next().unwrap_or_default();
         (before.matches('\n').count() as u64 + 1, line.chars().count() as u64 + 1)
     };
-    let spots = written.spots.get(path);
+    // What is missing is told where something else is that may be meant for it.
+    let misnamed = finding["hint"].as_str().and_then(|hint| hint.strip_suffix(" is unknown, and may be meant for it"));
+    let beside = |name: &str| path.rfind('.').map_or_else(|| name.to_owned(), |dot| format!("{}.{name}", &path[..dot]));
+    let spots = written.spots.get(misnamed.map_or_else(|| path.to_owned(), beside).as_str());
     let expected: Vec<usize> = match (finding["code"].as_str().unwrap(), spots) {
         ("unknown-field" | "missing", Some(spots)) => spots.iter().map(|spot| spot.name).collect(),
         ("duplicate-field", Some(spots)) => vec![spots.last().unwrap().name],

@@ -66,6 +66,7 @@ fn resources_without_a_document() {
         format!("apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: a}}\nspec: {spec}\n")
     };
     check(&plugin("{url: oci://x}"), 0, &["spec.pluginConfig of WasmPlugin a | - | missing"]);
+    check(&plugin("{pluginconfig: {rollouts: {}}}"), 0, &["spec.pluginConfig of WasmPlugin a | - | missing"]);
     check(&plugin("{pluginConfig: null}"), 0, &["spec.pluginConfig of WasmPlugin a | - | missing"]);
     // Of another plugin, so that nothing is said of it.
     check(&plugin("{pluginConfig: {header: x-a}}"), 0, &["- | - | no-document"]);
@@ -74,8 +75,8 @@ fn resources_without_a_document() {
         &plugin("{pluginConfig: {rolouts: {}}}"),
         1,
         &[
-            "spec.pluginConfig of WasmPlugin a | rollouts | missing",
             "spec.pluginConfig of WasmPlugin a | rolouts | unknown-field",
+            "spec.pluginConfig of WasmPlugin a | rollouts | missing",
         ],
     );
     check(&plugin("{pluginConfig: text}"), 1, &["spec.pluginConfig of WasmPlugin a | - | wrong-value"]);
@@ -84,6 +85,24 @@ fn resources_without_a_document() {
         0,
         &["- | - | no-document"],
     );
+}
+
+#[test]
+fn resources_that_are_nearly_ours() {
+    let says = |file: &str, expected: &str| {
+        Folder::with(&[("file.yaml", file)]).serin(&["check", "file.yaml"]).ends_with(1).says(expected);
+    };
+    let plugin =
+        "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\nspec: {url: oci://x}\n";
+    says(plugin, "error[missing]: pluginConfig is missing; expected a rules document in it");
+    says(&plugin.replace("url", "plugin_config"), ":4:8");
+    says(&plugin.replace("url", "plugin_config"), "did you mean \"pluginConfig\"?");
+    says(&plugin.replace("kind: WasmPlugin", "kind: WasmPlugn"), "found kind WasmPlugn");
+    says(&plugin.replace("kind: WasmPlugin", "kind: WasmPlugn"), "did you mean \"WasmPlugin\"?");
+    says(&plugin.replace("kind: WasmPlugin\n", ""), "kind is missing");
+    says("apiVersion: v1\nkind: EnvoyPatchPolicy\nspec: {}\n", "no rules document; expected a field rollouts");
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rules}\ndata: {rules.yaml: 'rollouts: {}'}\n";
+    says(map, "the data of ConfigMap rules, whose texts are not looked into");
 }
 
 /// A configuration of the filter in Envoy.

@@ -101,5 +101,5 @@ pub use token::Token;
 #[cfg(feature = "tools")]
 pub use tools::{
     About, Compared, Coverage, Move, OverrideNames, Sample, Segment, Step, Trusts, UnitKind, WARNINGS, Warning,
-    compare, duration_seconds, review, samples,
+    compare, duration_seconds, review, samples, steps,
 };

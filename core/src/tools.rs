@@ -13,7 +13,7 @@ mod ways;
 mod words;
 
 pub use compare::{Compared, Coverage, Move, Segment, compare};
-pub use place::{About, Step};
+pub use place::{About, Step, steps};
 pub use review::{WARNINGS, Warning, review};
 pub use sample::{Sample, samples};
 pub use ways::{OverrideNames, Trusts, UnitKind, duration_seconds};

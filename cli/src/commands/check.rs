@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long)]
     strict: bool,
     /// Say nothing of this kind of warning; may be given again. The kind stands in brackets behind "warning".
-    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = kinds())]
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
     allow: Vec<String>,
     /// The form of the result.
     #[arg(long, value_enum, default_value_t)]

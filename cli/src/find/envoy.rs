@@ -33,7 +33,7 @@ impl Search {
     fn packed(&mut self, file: &str, any: &Tree, place: Place<'_>) {
         let kind = any.get("@type").and_then(Tree::text).and_then(|name| name.rsplit(['/', '.']).next());
         match (kind, any.get("value")) {
-            (Some("Struct"), Some(value)) => self.configuration(Some(value), &any.span, place.value()),
+            (Some("Struct"), Some(_)) => self.configuration(any, "value", place.value()),
             (Some("StringValue"), Some(value)) => self.packed_text(file, value, place),
             (None, _) if is_ours(any) => {
                 let message = "Envoy wants to be told what this is; expected \"@type\": \
@@ -60,7 +60,7 @@ impl Search {
     }
 
     fn problem(&mut self, span: &Range<usize>, place: String, code: &'static str, message: &str) {
-        self.problems.push(Problem { span: span.clone(), place, code, message: message.to_owned() });
+        self.problems.push(Problem { span: span.clone(), place, code, message: message.to_owned(), suggestion: None });
     }
 }
 

@@ -18,8 +18,9 @@ const AROUND: usize = 120;
 /// Shows every finding of a file with the line that it is about.
 pub(crate) fn show_findings(out: &mut dyn Write, file: &Loaded) -> Result<(), Failure> {
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
+    let text = file.shown();
     for finding in &file.findings {
-        writeln!(out, "{}\n", renderer.render(&[group(file, finding)]))?;
+        writeln!(out, "{}\n", renderer.render(&[group(file, &text, finding)]))?;
     }
     if file.more_errors > 0 {
         writeln!(out, "and {} more errors in {}\n", file.more_errors, file.name)?;
@@ -27,29 +28,30 @@ pub(crate) fn show_findings(out: &mut dyn Write, file: &Loaded) -> Result<(), Fa
     Ok(())
 }
 
-fn group<'a>(file: &'a Loaded, finding: &'a Finding) -> Group<'a> {
+fn group<'a>(file: &'a Loaded, text: &'a str, finding: &'a Finding) -> Group<'a> {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(&finding.message).id(finding.code);
+    let title = level.primary_title(finding.title.as_ref().unwrap_or(&finding.message)).id(finding.code);
     let Position { line, column } = file.position(finding.span.start);
-    let (shown, span) = surroundings(&file.text, &finding.span);
+    let (shown, span) = surroundings(text, &finding.span);
     // Of what is shown of a long line the beginning may be missing, and then the column is told beside it.
     let is_whole = shown.get(..span.start).is_some_and(|before| before.chars().count() + 1 == column);
     let marked = AnnotationKind::Primary.span(span).label(label(finding));
     let source = Snippet::source(shown).line_start(line).annotation(marked);
     let mut elements: Vec<Element<'_>> = Vec::new();
-    if is_whole && !file.text.is_empty() {
+    if is_whole && !text.is_empty() {
         elements.push(source.path(&file.name).into());
     } else {
         elements.push(Origin::path(&file.name).line(line).char_column(column).into());
-        elements.extend((!file.text.is_empty()).then(|| source.into()));
+        elements.extend((!text.is_empty()).then(|| source.into()));
     }
     if !finding.place.is_empty() {
         elements.push(Level::NOTE.with_name("in").message(&finding.place).into());
     }
+    elements.extend(finding.hint.as_ref().map(|hint| Level::HELP.message(hint).into()));
     title.elements(elements)
 }
 
@@ -90,10 +92,16 @@ pub(crate) fn summary(files: &[Loaded]) -> String {
         (errors, 0) => several(errors, "error"),
         (errors, warnings) => format!("{} and {}", several(errors, "error"), several(warnings, "warning")),
     };
-    format!("{found} in {} of {}", several(documents, "document"), several(files.len(), "file"))
+    let files = several(files.len(), "file");
+    if documents == 0 {
+        format!("{found} in {files}")
+    } else {
+        format!("{found} in {} of {files}", several(documents, "document"))
+    }
 }
 
-fn several(count: usize, what: &str) -> String {
+/// So many of something, in words.
+pub(crate) fn several(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -112,6 +120,7 @@ pub(crate) struct FindingJson<'a> {
     rollout: Option<&'a str>,
     message: &'a str,
     did_you_mean: Option<&'a str>,
+    hint: Option<&'a str>,
 }
 
 /// The findings of a file for scripts.
@@ -131,6 +140,7 @@ pub(crate) fn findings_json(file: &Loaded) -> impl Iterator<Item = FindingJson<'
             rollout: finding.rollout.as_deref(),
             message: &finding.message,
             did_you_mean: finding.suggestion.as_deref(),
+            hint: finding.hint.as_deref(),
         }
     })
 }

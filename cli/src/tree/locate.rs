@@ -15,6 +15,14 @@ pub(crate) fn locate(file: &str, document: &Tree, error: &ConfigError) -> Range<
     first_line(file, named.unwrap_or(&found.spot.tree.span))
 }
 
+impl Tree {
+    /// The value at a path, if there is one.
+    pub(crate) fn follow(&self, steps: &[Step]) -> Option<&Self> {
+        let found = follow(Spot { tree: self, name: None }, steps, About::Value);
+        (found.steps == steps.len()).then_some(found.spot.tree)
+    }
+}
+
 /// A value, and the name that it stands behind.
 #[derive(Clone, Copy)]
 struct Spot<'t> {

@@ -35,6 +35,11 @@ pub(crate) fn taken(text: &str, by: Reader) -> Value {
     plain(text, by).unwrap_or_else(|| Value::Text(Text { text: text.to_owned(), is_block: false }))
 }
 
+/// Whether everybody takes a plain scalar for a text.
+pub(crate) fn is_text(text: &str) -> bool {
+    [Reader::Itself, Reader::Kubernetes, Reader::Envoy].iter().all(|reader| plain(text, *reader).is_none())
+}
+
 /// Whether somebody takes a plain scalar for something else than others do.
 pub(super) fn is_ambiguous(text: &str) -> bool {
     let [itself, kubernetes, envoy] =

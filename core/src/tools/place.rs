@@ -37,6 +37,11 @@ impl ConfigError {
         self.kind().nearest()
     }
 
+    /// The fields that there are, of a mistake that is a field which is not.
+    pub fn known(&self) -> Option<&str> {
+        if let Kind::UnknownField { known, .. } = self.kind() { Some(known) } else { None }
+    }
+
     /// The kind of the mistake: `syntax`, `unknown-field`, `duplicate-field`, `missing`, `wrong-value`, `conflict` or `limit`.
     pub fn code(&self) -> &'static str {
         match self.kind() {
@@ -66,9 +71,9 @@ impl ConfigError {
     }
 }
 
-/// Reads what the reader has written: names apart by dots, indices in brackets, and in quotes and brackets what is no plain
+/// The steps of a path as errors have it: names apart by dots, indices in brackets, and in quotes and brackets what is no plain
 /// name.
-fn steps(path: &str) -> Vec<Step> {
+pub fn steps(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {

@@ -1,0 +1,53 @@
+//! A file's text as trees of values: JSON, or YAML.
+
+use std::collections::BTreeMap;
+
+use crate::finding::Finding;
+use crate::tree::{Ambiguous, SyntaxMistake, Tree, read_json, read_yaml};
+
+/// What a file holds.
+#[derive(Default)]
+pub(super) struct Forms {
+    /// One of JSON, or any number of YAML.
+    pub(super) trees: Vec<Tree>,
+    /// Plain scalars that not everybody takes for the same.
+    pub(super) ambiguous: BTreeMap<usize, Ambiguous>,
+    pub(super) mistakes: Vec<Finding>,
+}
+
+impl Forms {
+    /// Reads a text. A file that is named as one of JSON has to be that, and of what is neither the form is told that it was
+    /// surely meant in.
+    pub(super) fn read(name: &str, text: &str) -> Self {
+        let named = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        let (is_json, is_yaml) = (named(&[".json"]), named(&[".yaml", ".yml"]));
+        let seems_json = text.trim_start().starts_with(['{', '[']);
+        let of_json = (is_json || seems_json).then(|| read_json(text));
+        if let Some(Ok(tree)) = of_json {
+            return Self { trees: vec![tree], ..Self::default() };
+        }
+        let of_yaml = read_yaml(text);
+        match of_json {
+            Some(Err(mistake)) if is_json || (!is_yaml && !of_yaml.mistakes.is_empty()) => {
+                Self { mistakes: vec![syntax(text, "JSON", mistake)], ..Self::default() }
+            }
+            _ => Self {
+                trees: of_yaml.documents,
+                ambiguous: of_yaml.ambiguous,
+                mistakes: of_yaml.mistakes.into_iter().map(|mistake| syntax(text, "YAML", mistake)).collect(),
+            },
+        }
+    }
+}
+
+fn syntax(text: &str, form: &str, SyntaxMistake { at, message }: SyntaxMistake) -> Finding {
+    let hint = text.get(at..).filter(|_| form == "YAML").and_then(quoted);
+    Finding { hint, ..Finding::error("syntax", at..at, format!("not {form}: {message}")) }
+}
+
+/// What begins with a character that means something to YAML, and would be a text in quotes.
+fn quoted(rest: &str) -> Option<String> {
+    let end = rest.find([',', ']', '}', ' ', '\n', '\r']).unwrap_or(rest.len());
+    let word = rest.get(..end).filter(|word| word.starts_with(['*', '&', '!', '%', '@', '`']))?;
+    Some(format!("a text that begins so stands in quotes: \"{word}\""))
+}

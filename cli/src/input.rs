@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::failure::Failure;
 
 /// Larger files are not read: a document has at most 8 MiB.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: u64 = 32 << 20;
 
 /// A file that was read.
 pub(crate) struct File {

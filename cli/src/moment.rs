@@ -30,9 +30,12 @@ impl Moment {
 impl FromStr for Moment {
     type Err = String;
 
-    /// As a schedule has it.
+    /// As a schedule has it, or `now`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected a moment such as 2026-11-26T09:00:00Z or 2026-11-26T10:00:00+01:00";
+        if text == "now" {
+            return Ok(Self::now());
+        }
+        let expected = "expected a moment such as 2026-11-26T09:00:00Z or 2026-11-26T10:00:00+01:00, or now";
         Time::from_rfc3339(text).map(Self).ok_or_else(|| expected.to_owned())
     }
 }

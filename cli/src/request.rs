@@ -1,14 +1,16 @@
 //! A request as a proxy sees it: from options, from a URL, or from a curl line.
 
 mod curl;
+mod url;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use http::Uri;
+use http::Method;
 use serin_core::{HeaderName, Sample, Source};
 
 use crate::failure::Failure;
+pub(crate) use url::Url;
 
 /// A request as a proxy sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -104,32 +106,31 @@ impl RequestArgs {
     /// Whether no option was given.
     pub(crate) fn is_empty(&self) -> bool {
         let of_url = self.url.is_none() && self.host.is_none() && self.path.is_none() && self.method.is_none();
-        of_url && self.headers.is_empty() && self.cookies.is_empty() && self.source.is_none()
+        of_url && self.headers.is_empty() && self.cookies.is_empty() && self.source.is_none() && self.cluster.is_none()
     }
 
-    /// The request, and what else a curl line says.
+    /// The request, by these options or by a curl line.
     pub(crate) fn request(&self, curl: &[String]) -> Result<Request, Failure> {
         let line = match curl {
             [] => curl::Curl::default(),
             words => curl::Curl::read(words)?,
         };
         let mut request = Request::default();
-        let method = self.method.as_deref().or(line.method.as_deref()).unwrap_or("GET");
-        request.set(":method", method);
-        match self.url.as_ref().or(line.url.as_ref()) {
-            Some(url) => set_url(&mut request, url)?,
-            None => {
+        request.set(":method", self.method.as_deref().or(line.method.as_deref()).unwrap_or("GET"));
+        match (&self.url, &line.url) {
+            (Some(_), Some(url)) => {
+                return Err(Failure::new(format!("--url and the curl line, which has {url:?}; expected one of them")));
+            }
+            (Some(url), None) => set_url(&mut request, &Url::read(url, "https")?),
+            // Without a scheme curl takes http.
+            (None, Some(url)) => set_url(&mut request, &Url::read(url, "http")?),
+            (None, None) => {
                 request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
                 request.set(":authority", self.host.as_deref().unwrap_or_default());
                 request.set(":path", self.path.as_deref().unwrap_or("/"));
             }
         }
-        if !request.shown(":path").starts_with('/') {
-            return Err(Failure::new(format!(
-                "the path is {:?}; expected one that begins with /",
-                request.shown(":path")
-            )));
-        }
+        check(&request)?;
         for header in line.headers.iter().chain(&self.headers) {
             add_header(&mut request, header)?;
         }
@@ -142,16 +143,25 @@ impl RequestArgs {
     }
 }
 
-/// The parts of a URL.
-fn set_url(request: &mut Request, url: &str) -> Result<(), Failure> {
-    let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let parsed: Uri = whole.parse().map_err(|error| Failure::new(format!("{url:?} is no URL: {error}")))?;
-    let host = parsed.authority().map_or("", |authority| authority.as_str());
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let path = parsed.path_and_query().map_or("/", |path| path.as_str());
-    request.set(":scheme", parsed.scheme_str().unwrap_or("http"));
-    request.set(":authority", host);
-    request.set(":path", path);
+fn set_url(request: &mut Request, url: &Url) {
+    request.set(":scheme", &url.scheme);
+    request.set(":authority", &url.host);
+    request.set(":path", &url.path);
+}
+
+/// What no client would send is a slip of who asks.
+fn check(request: &Request) -> Result<(), Failure> {
+    let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
+    let is_text = |text: &str| !text.contains(|character: char| character.is_control() || character == ' ');
+    if Method::from_bytes(method.as_bytes()).is_err() {
+        return Err(Failure::new(format!("the method is {method:?}; expected one such as GET")));
+    }
+    if !is_text(&host) || host.contains('/') {
+        return Err(Failure::new(format!("the host is {host:?}; expected one such as shop.example.com")));
+    }
+    if !is_text(&path) || !path.starts_with('/') {
+        return Err(Failure::new(format!("the path is {path:?}; expected one that begins with /, without spaces")));
+    }
     Ok(())
 }
 
@@ -187,6 +197,14 @@ fn address(text: &str) -> Result<String, Failure> {
 }
 
 impl Request {
+    /// A request for a page.
+    pub(crate) fn of_url(url: &Url) -> Self {
+        let mut request = Self::default();
+        request.set(":method", "GET");
+        set_url(&mut request, url);
+        request
+    }
+
     /// A request that fits an entry of a rollout's `match`.
     pub(crate) fn of_sample(sample: &Sample) -> Self {
         let mut request = Self::default();

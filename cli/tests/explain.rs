@@ -63,6 +63,11 @@ fn a_request_by_its_url_or_a_curl_line() {
     {
         assert!(headers.contains(&expected), "{headers:#?}");
     }
+    let whole = by(&["curl 'http://shop.example.com/cart' -H 'x-canary: always'"]);
+    assert_eq!((&whole["version"], &whole["reason"]), (&json!("v2"), &json!("override")));
+    let scheme = |words: &[&str]| by(words)["asked"]["headers"][1].clone();
+    assert_eq!(scheme(&["--url", "shop.example.com"]), header(":scheme", "https"));
+    assert_eq!(scheme(&["curl", "shop.example.com"]), header(":scheme", "http"));
     let host = by(&["curl", "http://127.0.0.1:10000/", "-H", "Host: shop.example.com"]);
     assert_eq!(host["rollout"], "shop");
     let several = by(&["--host", "shop.example.com", "-b", "a=1", "-b", "b=2", "-H", "cookie: c=3"]);
@@ -107,10 +112,14 @@ fn what_goes_on_elsewhere() {
     named
         .says("gets v2 (cluster shop-v2) of rollout shop, by override")
         .says("its cluster is missing, so that Envoy answers 503");
-    explain(&["--out", "shop/v9"]).ends_with(2).says("--out \"shop/v9\": no such version; did you mean \"v1\"?");
-    explain(&["--missing", "shop"]).ends_with(2).says("expected a rollout and a version, such as shop/v2");
-    explain(&["--missing", "shpo/v2"]).ends_with(2).says("did you mean \"shop\"?");
-    explain(&["--missing", "shop/v3"]).ends_with(2).says("did you mean \"v1\"?");
+    explain(&["--path", "/", "--out", "shop/v9"])
+        .ends_with(2)
+        .says("--out \"shop/v9\": no such version; did you mean \"v1\"?");
+    explain(&["--path", "/", "--missing", "shop"])
+        .ends_with(2)
+        .says("expected a rollout and a version, such as shop/v2");
+    explain(&["--path", "/", "--missing", "shpo/v2"]).ends_with(2).says("did you mean \"shop\"?");
+    explain(&["--path", "/", "--missing", "shop/v3"]).ends_with(2).says("did you mean \"v1\"?");
 
     let scheduled = SOUND.replace("weight: 10", "weight: 0").replace(", weight: 0", "").replace(
         "    override",
@@ -146,14 +155,24 @@ fn documents_with_mistakes() {
 #[test]
 fn what_cannot_be_asked() {
     explain_at("tomorrow", &[]).ends_with(2).says("expected a moment such as 2026-11-26T09:00:00Z");
+    explain(&[]).ends_with(2).says("there is no request to explain; expected --host");
     explain(&["--path", "cart"]).ends_with(2).says("expected one that begins with /");
+    explain(&["--path", "/a b"]).ends_with(2).says("without spaces");
+    explain(&["--host", "http://a/"]).ends_with(2).says("expected one such as shop.example.com");
+    explain(&["--path", "/", "-X", "G T"]).ends_with(2).says("expected one such as GET");
+    explain(&["--hots", "a"]).ends_with(2).says("there is no option --hots; did you mean --host?");
+    explain(&["--path", "/", "--seed", "-1"]).ends_with(2).says("expected a whole number from 0 to");
+    explain(&["--path", "/", "--seed", "x"]).ends_with(2).says("expected a whole number from 0 to");
+    explain(&["--url", "ftp://a/"]).ends_with(2).says("expected http or https");
+    explain(&["--url", "a", "curl", "b"]).ends_with(2).says("expected one of them");
+    explain(&["curl", "http://a/", "--at", "now"]).ends_with(2).says("--at of serin stands before the curl line");
     explain(&["-H", "nonsense"]).ends_with(2).says("expected 'name: value'");
     explain(&["-H", "x: a\nb"]).ends_with(2).says("expected 'name: value'");
     explain(&["--source", "here"]).ends_with(2).says("expected one such as 192.0.2.7");
     explain(&["--url", "http://a b/"]).ends_with(2).says("is no URL");
     explain(&["--url", "http://a/", "--host", "b"]).ends_with(2);
     explain(&["wget", "http://a/"]).ends_with(2).says("expected one, or a line that begins with curl");
-    Folder::with(&[]).serin(&["explain", "none.yaml"]).ends_with(2).says("cannot read none.yaml");
+    Folder::with(&[]).serin(&["explain", "none.yaml", "--path", "/"]).ends_with(2).says("cannot read none.yaml");
 }
 
 #[test]
@@ -162,11 +181,17 @@ fn one_document_of_several() {
     let ask = |words: &[&str]| {
         folder.serin(&[&["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-team: qa"], words].concat())
     };
-    ask(&[]).ends_with(2).says("holds 2 documents, and which one is meant").says("  2  a bare document");
+    ask(&[])
+        .ends_with(2)
+        .says("holds 2 documents; expected --document with the number of one:")
+        .says("  2  a bare document");
     ask(&["--document", "1"]).ends_with(0).says("gets v2 (cluster shop-v2) of rollout shop, by rule");
     ask(&["--document", "2"]).ends_with(0).says("gets v1 (cluster shop-v1) of rollout shop, by rule");
-    ask(&["--document", "3"]).ends_with(2).says("no number 3");
-    ask(&["--document", "0"]).ends_with(2);
+    ask(&["--document", "3"]).ends_with(2).says("holds 2 documents, and no number 3; expected --document");
+    ask(&["--document", "0"]).ends_with(2).says("expected a whole number from 1 to");
+    folder.write("rules.yaml", format!("{SOUND}---\n{}", SOUND.replace("weight: 10", "wieght: 10")));
+    ask(&["--document", "1"]).ends_with(0).says_not("wieght");
+    ask(&["--document", "2"]).ends_with(0).says("wieght");
 }
 
 #[test]

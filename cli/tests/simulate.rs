@@ -108,7 +108,9 @@ fn every_rollout_by_a_request_that_it_covers() {
         .serin(&["simulate", "rules.yaml", "--visitors", "10"])
         .ends_with(0)
         .says("d: no request was found that it covers");
-    folder.serin(&["simulate", "rules.yaml", "--visitors", "0"]).ends_with(2);
+    folder.serin(&["simulate", "rules.yaml", "--visitors", "0"]).ends_with(2).says("from 1 to 10000000");
+    let lost = ["simulate", "rules.yaml", "--visitors", "10", "--host", "www.example.org"];
+    folder.serin(&lost).ends_with(1).says("GET www.example.org/: no rollout covers it; serin explain tells why not");
 }
 
 #[test]

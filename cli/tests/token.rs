@@ -64,7 +64,21 @@ fn where_there_is_no_link() {
     let cookie = SIGNED.replace("query: canary, header: x-canary", "cookie: lane");
     token_of(&cookie, &["--version", "v2", "--ttl", "8h"], &[KEY]).ends_with(0).says("curl -b 'lane=v2.e");
     let page = ["--version", "v2", "--ttl", "8h", "--url", "https://staging.example.com/a?b=c"];
-    token(&page).ends_with(0).says("link     https://staging.example.com/a?b=c&canary=v2.e");
+    token(&page)
+        .ends_with(0)
+        .says("link     https://staging.example.com/a?b=c&canary=v2.e")
+        .says("warning: https://staging.example.com/a?b=c is covered by no rollout, so that a token for shop does nothing there");
+    let link = |url: &str| {
+        let run = token(&["--version", "v2", "--ttl", "8h", "--output", "json", "--url", url]).ends_with(0);
+        assert!(!run.err.contains("warning"), "{}", run.err);
+        let json = run.json();
+        let link = json["link"].as_str().unwrap().replace(json["token"].as_str().unwrap(), "TOKEN");
+        (link, json["curl"].as_str().unwrap().replace(json["token"].as_str().unwrap(), "TOKEN"))
+    };
+    let (found, curl) = link("shop.example.com/cart?canary=old&a='b'#end");
+    assert_eq!(found, "https://shop.example.com/cart?a='b'&canary=TOKEN#end");
+    assert_eq!(curl, r"curl -H 'x-canary: TOKEN' 'https://shop.example.com/cart?canary=old&a='\''b'\'''");
+    token(&["--version", "v2", "--ttl", "8h", "--url", "ftp://a/"]).ends_with(2).says("expected http or https");
 }
 
 #[test]
@@ -97,7 +111,7 @@ fn what_it_cannot_make() {
         .replace("rollouts:\n", "rollouts:\n  other: {stable: a, versions: {a: {}}, match: [{path: {exact: /x}}]}\n");
     token_of(&several, &ask, &[KEY])
         .ends_with(2)
-        .says("the document has several rollouts; expected --rollout; expected one of other, shop");
+        .says("the document has several rollouts; expected --rollout with one of other, shop");
     token_of(&several, &[&["--rollout", "other"], &ask[..]].concat(), &[KEY]).ends_with(2);
     token_of(&several, &[&["--rollout", "shop"], &ask[..]].concat(), &[KEY]).ends_with(0);
 }

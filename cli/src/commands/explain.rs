@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serin_core::{Current, Rollout, Rules, SLOTS, Time, Version, VersionId};
 
-use super::{Chosen, Streams, Verdict, expected};
+use super::{Chosen, Streams, Verdict, expected, seed};
 use crate::explained::{Explained, Header, Layer, Odds};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MOMENT")]
     at: Option<Moment>,
     /// What a new visitor, or a request that nothing makes stick, is drawn by: another number is another visitor.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = seed)]
     seed: u64,
     /// A version, as ROLLOUT/VERSION, whose cluster is missing; may be given again.
     #[arg(long, value_name = "ROLLOUT/VERSION")]
@@ -67,6 +67,9 @@ struct Asked<'a> {
 
 /// Runs `serin explain`.
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
+    if args.request.is_empty() && args.curl.is_empty() {
+        return Err(Failure::new("there is no request to explain; expected --host and --path, --url, or a curl line"));
+    }
     let request = args.request.request(&args.curl)?;
     let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
@@ -127,7 +130,7 @@ fn version_named(rules: &Rules, option: &str, name: &str) -> Result<(usize, Vers
     let of = rules.rollout(index);
     let found = of.and_then(|of| of.version_named(version.as_bytes()));
     let found = found.ok_or_else(|| {
-        let names = of.into_iter().flat_map(|of| of.versions()).map(Version::name);
+        let names = of.into_iter().flat_map(Rollout::versions).map(Version::name);
         Failure::new(format!("{option} {name:?}: no such version{}", expected(version, names)))
     })?;
     Ok((index, found))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serin_core::{Rules, samples};
 
-use super::{Chosen, Streams, Verdict, rollout_of};
+use super::{Chosen, Streams, Verdict, number, rollout_of, seed};
 use crate::crowd::{self, Crowd};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
     /// How many visitors come to each rollout.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = number::<1, 10_000_000>)]
     visitors: u32,
     /// How many requests each visitor makes.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true, value_parser = number::<1, 1_000>)]
     requests: u32,
     #[command(flatten)]
     request: RequestArgs,
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MOMENT")]
     at: Option<Moment>,
     /// What visitors are drawn by: another number, other visitors.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = seed)]
     seed: u64,
     /// The form of the result.
     #[arg(long, value_enum, default_value_t)]
@@ -50,8 +50,11 @@ struct Report {
     seed: u64,
     at: String,
     rollouts: Vec<crowd::Shares>,
-    /// Rollouts that no request was found for.
+    /// Rollouts that no request was found for, or the request that no rollout covers.
     unreached: Vec<String>,
+    /// Whether there is a request that was asked for.
+    #[serde(skip)]
+    is_asked: bool,
 }
 
 /// Runs `serin simulate`.
@@ -68,19 +71,23 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         }
     }
     let (visitors, requests, seed, at) = (args.visitors, args.requests, args.seed, moment.to_string());
-    let report = Report { visitors, requests, seed, at, rollouts, unreached };
+    let is_asked = !args.request.is_empty();
+    let report = Report { visitors, requests, seed, at, rollouts, unreached, is_asked };
     match args.output {
         Output::Text => show(streams.out, &report)?,
         Output::Json => json(streams.out, &report)?,
     }
-    Ok(Verdict::Good)
+    // That a request is covered by nothing is an answer, and not the one that was hoped for.
+    let is_lost = is_asked && report.rollouts.is_empty();
+    Ok(if is_lost { Verdict::Bad } else { Verdict::Good })
 }
 
 /// Which rollouts are visited, and by which request: the one that is given, or for each rollout one that it covers.
 fn journeys(args: &Args, rules: &Rules) -> Result<Vec<(String, Option<Request>)>, Failure> {
     if !args.request.is_empty() {
         let request = args.request.request(&[])?;
-        return Ok(vec![("the request".to_owned(), Some(request))]);
+        let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
+        return Ok(vec![(format!("{method} {host}{path}"), Some(request))]);
     }
     let only = args.rollout.as_deref().map(|name| rollout_of(rules, Some(name))).transpose()?;
     let wanted = rules.rollouts().filter(|rollout| only.is_none_or(|only| rollout.name() == only));
@@ -114,7 +121,12 @@ fn show(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
         writeln!(out, "{}\n", table(std::iter::once(head).chain(rows).collect(), &[1, 2, 3]))?;
     }
     for name in &report.unreached {
-        writeln!(out, "{}: no request was found that it covers; give one with --host, --path and -H\n", bold(name))?;
+        let why = if report.is_asked {
+            "no rollout covers it; serin explain tells why not"
+        } else {
+            "no request was found that it covers; give one with --host, --path and -H"
+        };
+        writeln!(out, "{}: {why}\n", bold(name))?;
     }
     if !report.rollouts.is_empty() {
         writeln!(

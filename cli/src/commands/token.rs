@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{OverrideNames, Rollout, Time, Trusts, Version, duration_seconds, samples};
+use serin_core::{OverrideNames, Rollout, Rules, Time, Trusts, Version, duration_seconds, samples};
 
 use super::{Chosen, Streams, Verdict, expected, rollout_of};
+use crate::crowd::covering;
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::request::Request;
+use crate::request::{Request, Url};
 use crate::show::{Output, bold, json};
 
 /// Options of `serin token`.
@@ -74,7 +75,11 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let expiry = args.at.unwrap_or_else(Moment::now).time().plus(args.ttl);
     let token = rules.keys().and_then(|keys| keys.token(name, &args.version, expiry));
     let token = token.ok_or_else(|| Failure::new("the document has no key that signs"))?;
-    let made = made(args, rollout, &overrides, (token, expiry));
+    let page = page(args.url.as_deref(), rollout)?;
+    if let Some(why) = args.url.as_ref().and_then(|_| why_useless(rules, rollout, &page)) {
+        writeln!(streams.err, "warning: {why}")?;
+    }
+    let made = made(args, &page, rollout, &overrides, (token, expiry));
     match args.output {
         Output::Text => show(streams.out, &made)?,
         Output::Json => json(streams.out, &made)?,
@@ -117,27 +122,49 @@ fn check_version(rollout: &Rollout, name: &str) -> Result<(), Failure> {
     version.map_or(Ok(()), |version| Err(Failure::new(format!("{} is off, so nobody gets it", version.name()))))
 }
 
-/// The token in a link and a curl line.
-fn made(args: &Args, rollout: &Rollout, overrides: &OverrideNames<'_>, (token, expiry): (String, Time)) -> Made {
+/// The page that a token is shown for: the one that was asked for, or one that the rollout covers.
+fn page(url: Option<&str>, rollout: &Rollout) -> Result<Url, Failure> {
     let sample = samples(rollout).into_iter().next();
-    let page = match (&args.url, &sample) {
-        (Some(url), _) => url.clone(),
+    match (url, &sample) {
+        (Some(url), _) => Url::read(url, "https"),
         (None, Some(sample)) => {
-            let request = Request::of_sample(sample);
+            let path = Request::of_sample(sample).shown(":path");
             let host = sample.host.as_deref().unwrap_or("HOST");
-            format!("https://{host}{}", request.shown(":path"))
+            Ok(Url { scheme: "https".to_owned(), host: host.to_owned(), path, fragment: String::new() })
         }
-        (None, None) => "https://HOST/".to_owned(),
-    };
-    let with_query = |name: &str| {
-        let mark = if page.contains('?') { '&' } else { '?' };
-        format!("{page}{mark}{name}={token}")
-    };
-    let link = overrides.query.map(with_query);
-    let curl = match (overrides.header, &link, overrides.cookie) {
-        (Some(header), _, _) => format!("curl -H '{header}: {token}' '{page}'"),
-        (None, Some(link), _) => format!("curl '{link}'"),
-        (None, None, cookie) => format!("curl -b '{}={token}' '{page}'", cookie.unwrap_or_default()),
+        (None, None) => Url::read("https://HOST/", "https"),
+    }
+}
+
+/// What is to be said if the rollout does not cover the page, so that the token has no effect there.
+fn why_useless(rules: &Rules, rollout: &Rollout, page: &Url) -> Option<String> {
+    let request = Request::of_url(page);
+    match covering(rules, &request) {
+        Some(name) if name == rollout.name() => None,
+        found => {
+            let by = found.map_or_else(|| "no rollout".to_owned(), |name| format!("rollouts.{name}"));
+            let name = rollout.name();
+            Some(format!("{} is covered by {by}, so that a token for {name} does nothing there", page.text()))
+        }
+    }
+}
+
+/// The token in a link and a curl line.
+fn made(
+    args: &Args,
+    page: &Url,
+    rollout: &Rollout,
+    overrides: &OverrideNames<'_>,
+    (token, expiry): (String, Time),
+) -> Made {
+    let link = overrides.query.map(|name| page.with_query(name, &token).text());
+    let page = Url { fragment: String::new(), ..page.clone() }.text();
+    let curl = match (overrides.header, overrides.query, overrides.cookie) {
+        (Some(header), ..) => format!("curl -H {} {}", quoted(&format!("{header}: {token}")), quoted(&page)),
+        (None, Some(_), _) => format!("curl {}", quoted(link.as_deref().unwrap_or_default())),
+        (None, None, cookie) => {
+            format!("curl -b {} {}", quoted(&format!("{}={token}", cookie.unwrap_or_default())), quoted(&page))
+        }
     };
     Made {
         rollout: rollout.name().to_owned(),
@@ -147,6 +174,11 @@ fn made(args: &Args, rollout: &Rollout, overrides: &OverrideNames<'_>, (token, e
         link,
         curl,
     }
+}
+
+/// A word of a line for a shell, in single quotes.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn show(out: &mut dyn Write, made: &Made) -> Result<(), Failure> {

@@ -1,7 +1,10 @@
 //! What of a curl line is about the request: URL, method, headers, cookies.
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use data_encoding::BASE64;
+use serin_core::nearest;
 
+use crate::args::Cli;
 use crate::failure::Failure;
 
 /// What a curl line says about the request.
@@ -84,17 +87,17 @@ const BODIES: [(&str, char); 8] = [
 ];
 
 impl Curl {
-    /// Reads the words of a line that begins with `curl`.
+    /// Reads the words of a line that begins with `curl`, or the one word that is such a line.
     pub(super) fn read(words: &[String]) -> Result<Self, Failure> {
-        if words.first().is_none_or(|word| word != "curl") {
-            let found = words.first().map_or("", |word| word);
-            return Err(Failure::new(format!("{found:?} is no option; expected one, or a line that begins with curl")));
+        let whole = match words {
+            [line] if line.starts_with("curl ") => shlex::split(line),
+            words => Some(words.to_vec()),
+        };
+        let whole = whole.ok_or_else(|| Failure::new("the curl line cannot be read: a quote is not closed"))?;
+        if whole.first().is_none_or(|word| word != "curl") {
+            return Err(no_line(whole.first().map_or("", |word| word)));
         }
-        let matches = command().try_get_matches_from(words).map_err(|error| {
-            let text = error.render().to_string();
-            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Failure::new(format!("the curl line cannot be read: {line}"))
-        })?;
+        let matches = command().try_get_matches_from(&whole).map_err(|error| why_unread(&whole, &error))?;
         let all = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
         let one = |name: &str| all(name).pop();
         let has_body = BODIES.iter().any(|(name, _)| matches.contains_id(name));
@@ -106,6 +109,8 @@ impl Curl {
         let mut headers = vec!["accept: */*".to_owned(), "user-agent: curl/8".to_owned()];
         headers.extend(one("user-agent").map(|agent| format!("user-agent: {agent}")));
         headers.extend(one("referer").map(|referer| format!("referer: {referer}")));
+        headers.extend(one("user").map(|user| format!("authorization: Basic {}", BASE64.encode(user.as_bytes()))));
+        headers.extend(one("oauth2-bearer").map(|token| format!("authorization: Bearer {token}")));
         headers.extend(all("header"));
         let headers = last_of_each(headers);
         if let Some(file) = headers.iter().chain(&all("cookie")).find(|value| value.starts_with('@')) {
@@ -117,8 +122,40 @@ impl Curl {
                 "the curl line reads cookies from the file {file:?}; expected name=value"
             )));
         }
-        Ok(Self { url: one("url").or_else(|| one("to")), method: one("request").or_else(implied), headers, cookies })
+        let urls: Vec<String> = all("url").into_iter().chain(all("to")).collect();
+        if let [_, other, ..] = urls.as_slice() {
+            return Err(Failure::new(format!("the curl line has another URL, {other:?}; expected one")));
+        }
+        Ok(Self { url: urls.into_iter().next(), method: one("request").or_else(implied), headers, cookies })
     }
+}
+
+/// Why there is no curl line where something stands that is not an option.
+fn no_line(found: &str) -> Failure {
+    let options = options();
+    let meant = found.strip_prefix("--").and_then(|name| nearest(name, options.iter().map(String::as_str)));
+    Failure::new(match meant {
+        Some(name) => format!("there is no option {found}; did you mean --{name}?"),
+        None => format!("there is no option {found:?}; expected one, or a line that begins with curl"),
+    })
+}
+
+/// Why the words of a curl line cannot be read.
+fn why_unread(words: &[String], error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let mut named = words.iter().filter_map(|word| word.strip_prefix("--")?.split('=').next());
+    let options = options();
+    let ours = named.find(|name| options.iter().any(|option| option == name) && line.contains(&format!("'--{name}")));
+    let ours = ours.map_or_else(String::new, |name| format!("; --{name} of serin stands before the curl line"));
+    Failure::new(format!("the curl line cannot be read: {line}{ours}"))
+}
+
+/// The names of the options of serin itself that may stand before a curl line.
+fn options() -> Vec<String> {
+    let serin = Cli::command();
+    let explain = serin.find_subcommand("explain").into_iter();
+    explain.flat_map(Command::get_arguments).filter_map(Arg::get_long).map(str::to_owned).collect()
 }
 
 /// curl sends its own headers unless they are given.
@@ -147,6 +184,8 @@ fn command() -> Command {
         ("user-agent", 'A'),
         ("referer", 'e'),
         ("upload-file", 'T'),
+        ("user", 'u'),
+        ("oauth2-bearer", ' '),
         ("url", ' '),
     ];
     let mut command = Command::new("curl").disable_help_flag(true).disable_version_flag(true);
@@ -183,6 +222,9 @@ mod tests {
         check("curl -G -d x=1 http://a/", "http://a/", None, &DEFAULTS, &[]);
         check("curl -XPUT --data-raw -x http://a/", "http://a/", Some("PUT"), &DEFAULTS, &[]);
         check("curl a -b c=1 -H x-a:_b", "a", None, &[DEFAULTS[0], DEFAULTS[1], "x-a: b"], &["c=1"]);
+        check("curl a -u me:secret", "a", None, &[DEFAULTS[0], DEFAULTS[1], "authorization: Basic bWU6c2VjcmV0"], &[]);
+        let bearer = "authorization: Bearer x";
+        check("curl a --oauth2-bearer x", "a", None, &[DEFAULTS[0], DEFAULTS[1], bearer], &[]);
         check("curl a -A me -H Accept:_text/html", "a", None, &["user-agent: me", "Accept: text/html"], &[]);
     }
 
@@ -194,7 +236,10 @@ mod tests {
             let error = Curl::read(&words).unwrap_err().messages().join("\n");
             assert!(error.contains(expected), "{error}");
         }
-        check("wget http://a/", "\"wget\" is no option");
+        check("wget http://a/", "there is no option \"wget\"");
+        check("--hots a", "there is no option --hots; did you mean --host?");
+        check("curl http://a/ --at now", "--at of serin stands before the curl line");
+        check("curl http://a/ http://b/", "another URL, \"http://b/\"");
         check("curl http://a/ --frobnicate", "--frobnicate");
         check("curl http://a/ -b jar.txt", "from the file \"jar.txt\"");
         check("curl http://a/ -H @headers", "\"@headers\" from a file");

@@ -99,6 +99,19 @@ fn every_field_of_a_result() {
     assert!(missing.is_empty() && fields.len() > 60, "docs/command.md lacks {missing:?} of {}", fields.len());
 }
 
+/// Whoever meets a warning, or wants to be without it, can look it up.
+#[test]
+fn every_kind_of_warning() {
+    let described = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/command.md")).unwrap();
+    let folder = Folder::with(&[("rules.yaml", SOUND)]);
+    let listed = folder.serin(&["check", "rules.yaml", "--allow", "nonsense"]).ends_with(2).err;
+    let listed = listed.split_once("possible values: ").unwrap().1.split_once(']').unwrap().0;
+    for kind in listed.split(", ") {
+        assert!(described.contains(&format!("| `{kind}` |")), "docs/command.md lacks {kind}");
+    }
+    assert!(listed.split(", ").count() > 10, "{listed}");
+}
+
 /// The names of all fields.
 fn collect(value: &Value, fields: &mut BTreeSet<String>) {
     match value {

@@ -1,5 +1,5 @@
 //! `serin`: checks, explains, simulates and compares rules documents.
 
 fn main() -> std::process::ExitCode {
-    serin::main()
+    serin_cli::main()
 }

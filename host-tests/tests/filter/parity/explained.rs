@@ -1,6 +1,6 @@
 //! What `serin explain` tells of a request, held against what the module has made of it.
 
-use serin::{Explained, Header, Request};
+use serin_cli::{Explained, Header, Request};
 use serin_core::{Current, Rules, Time};
 
 use super::Outcome;

@@ -8,17 +8,14 @@ use serde_json::{Map, Value as Json};
 use crate::secrets::is_secret;
 use crate::tree::{Entry, Tree, Value};
 
-/// So many characters of a value are shown.
-const LONGEST: usize = 60;
-
 /// A place at which two documents differ.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Change {
     pub(crate) path: String,
-    /// What stands there in the old document, as JSON; none if nothing does.
-    pub(crate) from: Option<String>,
+    /// What stands there in the old document; none if nothing does.
+    pub(crate) from: Option<Json>,
     /// The same of the new one.
-    pub(crate) to: Option<String>,
+    pub(crate) to: Option<Json>,
 }
 
 /// The places at which documents differ, in the order of the old one.
@@ -54,7 +51,7 @@ impl<'t> Place<'t> {
                 }
             }
             _ => {
-                let shown = |tree: Option<&Tree>| tree.map(|tree| cut(&self.json(tree, &self.names).to_string()));
+                let shown = |tree: Option<&Tree>| tree.map(|tree| self.json(tree, &self.names));
                 let is_same = old.zip(new).is_some_and(|(old, new)| old.to_node() == new.to_node());
                 found.extend((!is_same).then(|| Change { path: self.path.clone(), from: shown(old), to: shown(new) }));
             }
@@ -98,13 +95,6 @@ fn by_name(entries: &[Entry]) -> HashMap<&str, &Tree> {
     entries.iter().map(|entry| (&*entry.name, &entry.tree)).collect()
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +104,9 @@ mod tests {
     fn check(old: &str, new: &str, expected: &[(&str, Option<&str>, Option<&str>)]) {
         let tree = |text: &str| read_yaml(text).documents.remove(0);
         let found = changes(&tree(old), &tree(new));
-        let found: Vec<_> = found.iter().map(|of| (&*of.path, of.from.as_deref(), of.to.as_deref())).collect();
+        let text = |value: &Option<Json>| value.as_ref().map(Json::to_string);
+        let found: Vec<_> = found.iter().map(|of| (&*of.path, text(&of.from), text(&of.to))).collect();
+        let found: Vec<_> = found.iter().map(|(path, from, to)| (*path, from.as_deref(), to.as_deref())).collect();
         assert_eq!(found, expected, "{old}\n{new}");
     }
 

@@ -76,11 +76,33 @@ fn what_cannot_be_known() {
     diff(native, &["--max-moved", "100%", "--allow-unknown"]).ends_with(0).says("within the limit");
 }
 
+/// What a schedule does later counts as well, unless one moment is asked for.
+#[test]
+fn what_moves_later() {
+    let schedule =
+        "    schedule: {version: v2, start: \"2026-11-27T00:00:00Z\", steps: [{weight: 10, to: 60, for: 1d}]}\n";
+    let new = SOUND.replace(", weight: 10", "").replace("    override", &format!("{schedule}    override"));
+    let now = diff(&new, &[]).ends_with(0);
+    now.says("rollouts.shop: 10 % move\n").says("v2 → v1");
+    let folder = Folder::with(&[("old.yaml", SOUND), ("new.yaml", &new)]);
+    let later = folder.serin(&["diff", "old.yaml", "new.yaml", "--at", "2026-11-28T00:00:00Z"]).ends_with(0);
+    later.says("rollouts.shop: 50 % move\n").says("v1 → v2");
+    let far = new.replace("2026-11-27T", "2126-11-27T");
+    let folder = Folder::with(&[("old.yaml", SOUND), ("new.yaml", &far)]);
+    let most = folder.serin(&["diff", "old.yaml", "new.yaml", "--max-moved", "20%"]).ends_with(1);
+    most.says("rollouts.shop: 50 % move at 2126-11-28T00:00:00Z, when it is most").says("over the limit");
+}
+
 /// Where a request goes may change though nobody gets another version, and that is told as well.
 #[test]
 fn what_else_changes() {
-    let run = diff(&SOUND.replace("cluster: shop-v2", "cluster: shop-v3"), &["--max-moved", "0%"]).ends_with(0);
-    run.says("nobody moves").says("rollouts.shop.versions.v2.cluster: \"shop-v2\" → \"shop-v3\"");
+    let elsewhere = diff(&SOUND.replace("cluster: shop-v2", "cluster: shop-v3"), &["--max-moved", "5%"]).ends_with(1);
+    elsewhere
+        .says("rollouts.shop: 10 % move")
+        .says("v2 → v2, at another cluster  10.0000 %")
+        .says("rollouts.shop.versions.v2.cluster: \"shop-v2\" → \"shop-v3\"");
+    let run = diff(&format!("{SOUND}access_log: true\n"), &["--max-moved", "0%"]).ends_with(0);
+    run.says("nobody moves").says("access_log: nothing → true");
     let wider = SOUND.replace("shop.example.com]", "shop.example.com, www.example.com]");
     let run = diff(&wider, &["--max-moved", "5%"]).ends_with(1);
     run.says("rollouts.shop, requests that it covers in the new document alone: 10 % move");
@@ -133,13 +155,13 @@ fn for_scripts() {
     let json = diff(&with_weight("10.0").replace("use: v2", "use: v1"), &["--output", "json", "--max-moved", "5%"])
         .ends_with(1)
         .json();
-    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "coverage": "both", "rule": rule, "rule_of": rule_of, "redrawn": [], "moved": moved, "moves": moves, "unknown": null});
+    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "coverage": "both", "rule": rule, "rule_of": rule_of, "redrawn": [], "at": "2026-11-26T09:00:00Z", "moved": moved, "moves": moves, "unknown": null});
     let all = json!([{"from": "v2", "to": "v1", "share": 1.0, "parts": 1_000_000_000_000_u64}]);
     let expected = json!({
         "at": "2026-11-26T09:00:00Z",
         "rows": [row(json!(null), json!(null), 0.0, json!([])), row(json!("rollouts.shop.rules[0]"), json!("new"), 1.0, all)],
         "most_moved": 1.0, "max_moved": 0.05, "held": false,
-        "changes": [{"path": "rollouts.shop.rules[0].use", "from": "\"v2\"", "to": "\"v1\""}],
+        "changes": [{"path": "rollouts.shop.rules[0].use", "from": "v2", "to": "v1"}],
     });
     assert_eq!(json, expected);
 }

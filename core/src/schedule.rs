@@ -141,7 +141,7 @@ impl Schedule {
     }
 
     /// Seconds since the start, pauses left out.
-    fn running_seconds(&self, now: Time) -> u64 {
+    pub(crate) fn running_seconds(&self, now: Time) -> u64 {
         let within = |pause: &Pause| {
             let (from, to) = (pause.from.max(self.start), pause.to.unwrap_or(now).min(now));
             to.seconds_since(from)

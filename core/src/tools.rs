@@ -9,12 +9,13 @@ mod logic;
 mod place;
 mod review;
 mod sample;
+mod turns;
 mod ways;
 mod words;
 
-pub use compare::{Compared, Coverage, Move, Segment, compare};
+pub use compare::{Compared, Coverage, Move, Segment, When, compare};
 pub use place::{About, Step, steps};
 pub use review::{WARNINGS, Warning, review};
 pub use sample::{Sample, samples};
-pub use ways::{OverrideNames, Trusts, UnitKind, duration_seconds};
+pub use ways::{OverrideNames, Trusts, UnitKind, duration_seconds, span_in_words};
 pub(crate) use words::shown;

@@ -1,19 +1,18 @@
 //! `serin diff`: who moves when one document follows another.
 
-use std::io::Write;
+mod show;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Compared, Coverage, Segment, compare};
+use serin_core::{Compared, Coverage, Segment, When, compare};
 
 use super::{Chosen, Streams, Verdict};
 use crate::changes::{Change, changes};
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::show::{Output, bar, bold, dim, json, percent, short_percent, table};
-
-/// So many changes are shown to people.
-const MOST_CHANGES: usize = 20;
+use crate::show::{Output, json};
+use show::show;
 
 /// Options of `serin diff`.
 #[derive(clap::Args)]
@@ -36,7 +35,7 @@ pub(crate) struct Args {
     /// Leave out the segments of rules: only units that no rule is about.
     #[arg(long)]
     no_rules: bool,
-    /// The moment, on which schedules depend [default: now].
+    /// Compare at this moment alone [default: at whichever of now and all later moments of the schedules most units move].
     #[arg(long, value_name = "MOMENT")]
     at: Option<Moment>,
     /// The form of the result.
@@ -53,6 +52,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 #[derive(Serialize)]
 struct Report<'a> {
+    /// The moment that is compared at, or the first of all that are.
     at: String,
     rows: Vec<Row<'a>>,
     /// The largest share of a row, 0 to 1.
@@ -74,6 +74,8 @@ struct Row<'a> {
     rule_of: Option<&'static str>,
     /// Why every unit gets another slot.
     redrawn: &'a [&'static str],
+    /// The moment that the shares are those of.
+    at: String,
     /// Of the units, 0 to 1; none if it cannot be known.
     moved: Option<f64>,
     moves: Vec<Moved<'a>>,
@@ -84,6 +86,7 @@ struct Row<'a> {
 #[derive(Serialize)]
 struct Moved<'a> {
     from: &'a str,
+    /// The same version where only its cluster is another one.
     to: &'a str,
     /// Of the units, 0 to 1.
     share: f64,
@@ -102,7 +105,8 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let (Some(before), Some(after)) = (read(&args.old)?, read(&args.new)?) else { return Ok(Verdict::Bad) };
     let (Some(old), Some(new)) = (&before.rules, &after.rules) else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
-    let compared = compare(old, new, moment.time());
+    let when = if args.at.is_some() { When::At(moment.time()) } else { When::From(moment.time()) };
+    let compared = compare(old, new, when);
     let rows: Vec<&Compared<'_>> = compared.iter().filter(|row| !args.no_rules || row.segment.is_none()).collect();
     let most_moved = rows.iter().filter_map(|row| row.share()).fold(0.0, f64::max);
     let is_known = args.allow_unknown || rows.iter().all(|row| row.moves.is_ok());
@@ -140,89 +144,9 @@ fn row<'a>(compared: &'a Compared<'a>) -> Row<'a> {
         rule,
         rule_of,
         redrawn: &compared.redrawn,
+        at: Moment::of(compared.at).to_string(),
         moved: compared.share(),
         moves: moves.map(|of| Moved { from: of.from, to: of.to, share: of.share(), parts: of.parts }).collect(),
         unknown: compared.moves.as_ref().err().map(String::as_str),
     }
-}
-
-fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failure> {
-    let moves = |row: &&Row<'_>| row.moved != Some(0.0);
-    for row in report.rows.iter().filter(moves) {
-        show_row(out, row)?;
-    }
-    let still = report.rows.iter().filter(|row| !moves(row) && row.rule.is_none());
-    let still: Vec<String> = still.map(name).collect();
-    if !still.is_empty() {
-        writeln!(out, "nobody moves in {}", listed(&still))?;
-    }
-    show_changes(out, &report.changes)?;
-    let (Some(most), Some(held)) = (report.max_moved, report.held) else { return Ok(()) };
-    let verdict = match held {
-        true => "within the limit",
-        false if report.most_moved <= most => "not known to be within the limit",
-        false => "over the limit",
-    };
-    let (most, moved) = (short_percent(most), short_percent(report.most_moved));
-    writeln!(out, "\n{}: at most {most} may move; {moved} do", bold(verdict))?;
-    Ok(())
-}
-
-/// Where the documents differ, whether somebody moves by it or not.
-fn show_changes(out: &mut dyn Write, changes: &[Change]) -> Result<(), Failure> {
-    if changes.is_empty() {
-        return Ok(writeln!(out, "\nthe documents say the same")?);
-    }
-    writeln!(out, "\nchanged")?;
-    for Change { path, from, to } in changes.iter().take(MOST_CHANGES) {
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        writeln!(out, "  {path}: {} → {}", value(from), value(to))?;
-    }
-    let more = changes.len().saturating_sub(MOST_CHANGES);
-    if more > 0 {
-        writeln!(out, "  {}", dim(&format!("and {more} more")))?;
-    }
-    Ok(())
-}
-
-/// The first few names, and how many more there are.
-fn listed(names: &[String]) -> String {
-    const MOST: usize = 10;
-    let more = names.len().saturating_sub(MOST);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ") + &more
-}
-
-/// Which requests a row is about.
-fn name(row: &Row<'_>) -> String {
-    let rule = match (&row.rule, row.rule_of) {
-        (Some(rule), Some("old")) => format!("{rule} of the old document"),
-        (Some(rule), _) => rule.clone(),
-        (None, _) => format!("rollouts.{}", row.rollout),
-    };
-    match row.coverage {
-        "both" => rule,
-        document => format!("{rule}, requests that it covers in the {document} document alone"),
-    }
-}
-
-fn show_row(out: &mut dyn Write, row: &Row<'_>) -> Result<(), Failure> {
-    let redrawn = match row.redrawn.split_last() {
-        None => String::new(),
-        Some((last, [])) => format!(", as slots are drawn anew: {last} has changed"),
-        Some((last, rest)) => format!(", as slots are drawn anew: {} and {last} have changed", rest.join(", ")),
-    };
-    let moved = match (row.moved, row.unknown) {
-        (Some(moved), _) => format!("{} move{redrawn}", short_percent(moved)),
-        (None, why) => format!("it cannot be known who moves: {}", why.unwrap_or_default()),
-    };
-    writeln!(out, "{}: {moved}", bold(&name(row)))?;
-    if row.rule.is_some() && row.moved.is_some_and(|moved| moved > 0.0) {
-        writeln!(out, "{}", dim("  of the requests that this rule holds for, and no other one with a when"))?;
-    }
-    let line = |of: &Moved<'_>| vec![format!("{} → {}", of.from, of.to), percent(of.share, 4), bar(of.share)];
-    if !row.moves.is_empty() {
-        writeln!(out, "{}", table(row.moves.iter().map(line).collect(), &[1]))?;
-    }
-    Ok(())
 }

@@ -1,14 +1,16 @@
 //! Who gets another version under another document: exactly, over the slots.
 
 mod coverage;
+mod servers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use coverage::Entries;
+use servers::moves;
 
 use crate::condition::MatchEntry;
 use crate::keys::Keys;
-use crate::rules::{Hold, Rollout, Rules, Shared, Shares, Split, Then, VersionId};
+use crate::rules::{Hold, Rollout, Rules, Shared};
 use crate::slot::SLOTS;
 use crate::time::Time;
 
@@ -26,6 +28,8 @@ pub struct Compared<'r> {
     pub segment: Option<Segment>,
     /// Why every unit gets another slot; empty if they keep theirs.
     pub redrawn: Vec<&'static str>,
+    /// The moment at which it is compared.
+    pub at: Time,
     /// Which units move, the most first; or why that cannot be known.
     pub moves: Result<Vec<Move<'r>>, String>,
 }
@@ -50,7 +54,7 @@ pub enum Segment {
     Old(usize),
 }
 
-/// Units that get another version.
+/// Units that get another version, or the same one from another cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move<'r> {
     /// The version before.
@@ -78,17 +82,27 @@ impl Compared<'_> {
     }
 }
 
-/// What becomes of the units of every rollout when one document follows another at a moment: a row for each rollout, and one
-/// for each segment that a rule of either document makes; apart for the requests that only one of the documents has it cover.
+/// The moments at which documents are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// This one.
+    At(Time),
+    /// This one and all later ones: of each row that one counts at which most units move.
+    From(Time),
+}
+
+/// What becomes of the units of every rollout when one document follows another: a row for each rollout, and one for each segment
+/// that a rule of either document makes; apart for the requests that only one of the documents has it cover.
 ///
-/// Versions are the same if their names are. Where a document does not have the rollout cover a request, whoever sends it counts
-/// as on stable, as do all of a dry run. Held versions, overrides and guards are left out: this is where the documents lead.
-pub fn compare<'r>(old: &'r Rules, new: &'r Rules, now: Time) -> Vec<Compared<'r>> {
+/// Versions are the same if their names are, and, where both documents write clusters into a header, their clusters. Where a
+/// document does not have the rollout cover a request, whoever sends it counts as on stable, as do all of a dry run. Held versions,
+/// overrides and guards are left out: this is where the documents lead.
+pub fn compare<'r>(old: &'r Rules, new: &'r Rules, when: When) -> Vec<Compared<'r>> {
     let names: BTreeSet<&str> = old.rollouts().chain(new.rollouts()).map(Rollout::name).collect();
     let (old_entries, new_entries) = (Entries::new(old), Entries::new(new));
     let mut rows = Vec::new();
     for name in names {
-        let side = |rules: &'r Rules| Side { rules, shared: rules.rollout_named(name).and_then(Rollout::shared), now };
+        let side = |rules: &'r Rules| Side { rules, shared: rules.rollout_named(name).and_then(Rollout::shared) };
         let (before, after) = (side(old), side(new));
         for (coverage, unknown) in coverage::of(name, &old_entries, &new_entries) {
             let (before, after) = match coverage {
@@ -96,30 +110,38 @@ pub fn compare<'r>(old: &'r Rules, new: &'r Rules, now: Time) -> Vec<Compared<'r
                 Coverage::New => (Side { shared: None, ..before }, after),
                 Coverage::Old => (before, Side { shared: None, ..after }),
             };
-            let all = Compared {
-                rollout: name,
-                coverage,
-                segment: None,
-                redrawn: redrawn(before, after),
-                moves: Ok(Vec::new()),
-            };
+            let (redrawn, moments) = (redrawn(before, after), moments(before, after, when));
+            let at = moments.first().copied().unwrap_or_default();
+            let all = Compared { rollout: name, coverage, segment: None, redrawn, at, moves: Ok(Vec::new()) };
             match unknown {
                 Some(why) => rows.push(Compared { moves: Err(why), ..all }),
-                None => push_rows(all, before, after, &mut rows),
+                None => push_rows(&all, (before, after), &moments, &mut rows),
             }
         }
     }
     rows
 }
 
+/// The moments at which one of the two may differ the most from the other.
+fn moments(old: Side<'_>, new: Side<'_>, when: When) -> Vec<Time> {
+    let (When::At(now) | When::From(now)) = when;
+    let schedules = [old, new].into_iter().filter_map(|side| side.shared?.schedule.as_deref());
+    let turns = schedules.filter(|_| when == When::From(now)).flat_map(|schedule| schedule.turns(now));
+    std::iter::once(now).chain(turns.collect::<BTreeSet<Time>>()).collect()
+}
+
 /// A row for the requests that no rule is about, and one for each segment.
-fn push_rows<'r>(all: Compared<'r>, old: Side<'r>, new: Side<'r>, rows: &mut Vec<Compared<'r>>) {
-    let row = |segment, when| {
-        let moves = moves(old, new, when, !all.redrawn.is_empty()).map_err(str::to_owned);
-        Compared { segment, moves, ..all.clone() }
-    };
-    rows.push(row(None, None));
-    rows.extend(segments(old, new).into_iter().map(|(segment, when)| row(Some(segment), Some(when))));
+fn push_rows<'r>(all: &Compared<'r>, (old, new): (Side<'r>, Side<'r>), moments: &[Time], rows: &mut Vec<Compared<'r>>) {
+    let segments = segments(old, new).into_iter().map(|(segment, when)| (Some(segment), Some(when)));
+    for (segment, when) in std::iter::once((None, None)).chain(segments) {
+        let row = |at: &Time| {
+            let moves = moves(old, new, when, (*at, !all.redrawn.is_empty())).map_err(str::to_owned);
+            Compared { segment, moves, at: *at, ..all.clone() }
+        };
+        let parts = |row: &Compared<'_>| row.moves.iter().flatten().map(|moved| moved.parts).sum::<u64>();
+        // Of several moments with as many the first one counts.
+        rows.extend(moments.iter().map(row).reduce(|most, next| if parts(&next) > parts(&most) { next } else { most }));
+    }
 }
 
 /// A rollout in one of the documents.
@@ -128,7 +150,6 @@ struct Side<'r> {
     rules: &'r Rules,
     /// `None` if the document does not have it cover the requests.
     shared: Option<&'r Shared>,
-    now: Time,
 }
 
 /// The segments that rules make, those of the new document first.
@@ -143,99 +164,6 @@ fn segments<'r>(old: Side<'r>, new: Side<'r>) -> Vec<(Segment, &'r MatchEntry)> 
         }
     }
     found
-}
-
-/// Who serves which slots: for each part the slot behind it, and the version. They cover all slots.
-type Owners<'r> = Vec<(u32, &'r str)>;
-
-fn moves<'r>(
-    old: Side<'r>,
-    new: Side<'r>,
-    when: Option<&MatchEntry>,
-    redrawn: bool,
-) -> Result<Vec<Move<'r>>, &'static str> {
-    let (before, after) = (old.owners(when, new)?, new.owners(when, old)?);
-    let mut parts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    if redrawn {
-        for (from, before) in widths(&before) {
-            for (to, after) in widths(&after) {
-                *parts.entry((from, to)).or_default() += before * after;
-            }
-        }
-    } else {
-        let ends: BTreeSet<u32> = before.iter().chain(&after).map(|(end, _)| *end).collect();
-        let mut start = 0;
-        for end in ends {
-            *parts.entry((owner(&before, start), owner(&after, start))).or_default() +=
-                u64::from(end - start) * u64::from(SLOTS);
-            start = end;
-        }
-    }
-    let moved = parts.into_iter().filter(|((from, to), parts)| from != to && *parts > 0);
-    let mut moves: Vec<Move<'_>> = moved.map(|((from, to), parts)| Move { from, to, parts }).collect();
-    moves.sort_by_key(|moved| std::cmp::Reverse(moved.parts));
-    Ok(moves)
-}
-
-fn owner<'r>(owners: &Owners<'r>, slot: u32) -> &'r str {
-    owners.iter().find(|(end, _)| slot < *end).map_or("", |(_, version)| version)
-}
-
-/// How many slots each version has.
-fn widths<'r>(owners: &Owners<'r>) -> BTreeMap<&'r str, u64> {
-    let mut widths = BTreeMap::new();
-    let mut start = 0;
-    for (end, version) in owners {
-        *widths.entry(*version).or_default() += u64::from(end - start);
-        start = *end;
-    }
-    widths
-}
-
-impl<'r> Side<'r> {
-    /// Who serves which slots of the requests that fit `when`, and otherwise no rule that has one.
-    fn owners(self, when: Option<&MatchEntry>, other: Self) -> Result<Owners<'r>, &'static str> {
-        let Some(shared) = self.shared else {
-            let stable = other.shared.map(|shared| shared.name_of(shared.stable));
-            return stable.map(|stable| vec![(SLOTS, stable)]).ok_or("the rollout has a mistake");
-        };
-        if shared.ways.dry_run {
-            return Ok(vec![(SLOTS, shared.name_of(shared.stable))]);
-        }
-        if shared.ways.split != Split::Filter {
-            return Err("the route has the weights");
-        }
-        let scheduled = |weights| shared.scheduled(weights, shared.thousandths_at(self.now)?);
-        let laid_out =
-            |shares: Option<Shares>, weights: &Shares| shared.owners_of(&shares.unwrap_or_else(|| weights.clone()));
-        match shared.governing(when) {
-            Some(Then::Use(version)) => Ok(vec![(SLOTS, shared.name_of(*version))]),
-            Some(Then::Weights(index)) => {
-                let weights = shared.rule_weights.get(*index).ok_or("the rollout has a mistake")?;
-                Ok(laid_out(scheduled(weights), &weights.shares))
-            }
-            None => Ok(laid_out(scheduled(&shared.weights), &shared.weights.shares)),
-        }
-    }
-}
-
-impl Shared {
-    /// What the first rule says that holds for whatever fits `when`.
-    fn governing(&self, when: Option<&MatchEntry>) -> Option<&Then> {
-        let passed = |then: &Then| matches!(then, Then::Use(version) if self.is_off(*version));
-        let holds = |of: &MatchEntry| when.is_some_and(|when| when.implies(of));
-        let mut rules = self.rules.iter().filter(|rule| !passed(&rule.then));
-        rules.find(|rule| rule.when.as_ref().is_none_or(holds)).map(|rule| &rule.then)
-    }
-
-    fn owners_of(&self, shares: &Shares) -> Owners<'_> {
-        let open = |version: VersionId| if self.is_off(version) { self.stable } else { version };
-        shares.intervals.parts().map(|(end, version)| (end, self.name_of(open(version)))).collect()
-    }
-
-    fn is_off(&self, version: VersionId) -> bool {
-        self.versions.get(version.index()).is_none_or(|version| version.off)
-    }
 }
 
 /// Why no unit keeps its slot.

@@ -14,6 +14,8 @@ pub struct OverrideNames<'r> {
     pub cookie: Option<&'r str>,
     /// Whose overrides count.
     pub trust: Trusts,
+    /// For so many seconds a browser's cookie remembers the version.
+    pub remember: Option<u32>,
 }
 
 /// Whose overrides count.
@@ -53,6 +55,7 @@ impl Rollout {
                 Trust::Signed => Trusts::Signed,
                 Trust::Secret(..) => Trusts::Secret,
             },
+            remember: overrides.remember,
         })
     }
 
@@ -100,4 +103,18 @@ impl CookieSettings {
 /// The seconds of a duration of whole seconds from 1s to 400d, such as `8h`.
 pub fn duration_seconds(text: &str) -> Option<u32> {
     crate::document::whole_seconds(text, 1)
+}
+
+/// A time span in its two largest units, such as `1 d 2 h`.
+pub fn span_in_words(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (length, unit) in units {
+        if rest >= length && parts.len() < 2 {
+            parts.push(format!("{} {unit}", rest / length));
+            rest %= length;
+        }
+    }
+    if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
 }

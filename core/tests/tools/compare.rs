@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use serin_core::{Compared, Current, Facts, Rules, SLOTS, Segment, Surroundings, Time, compare, decide};
+use serin_core::{Compared, Current, Facts, Rules, SLOTS, Segment, Surroundings, Time, When, compare, decide};
 
 use crate::common::{Request, TODAY, rules};
 
@@ -117,7 +117,7 @@ fn equals_brute_force_over_all_slots() {
     for _ in 0..PAIRS {
         let (old, new) = (any_document(&mut rng), any_document(&mut rng));
         let (before, after) = (rules(&old.to_string()), rules(&new.to_string()));
-        for row in compare(&before, &after, Time::from_unix_seconds(NOW)) {
+        for row in compare(&before, &after, When::At(Time::from_unix_seconds(NOW))) {
             let request = request_of(row.segment, &old, &new);
             let expected = by_force(&owners(&before, &request), &owners(&after, &request));
             assert_eq!(moves(&row), expected, "{:?}\n{old}\n{new}", row.segment);
@@ -141,7 +141,7 @@ fn what_is_drawn_anew_is_every_slot_with_every_other() {
         rules(&json!({"rollouts": {"r": rollout}}).to_string())
     };
     let (old, new) = (document("a", 10), document("b", 25));
-    let rows = compare(&old, &new, Time::from_unix_seconds(NOW));
+    let rows = compare(&old, &new, When::At(Time::from_unix_seconds(NOW)));
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!(row.redrawn, ["release"]);
     let expected: Moves = [
@@ -167,7 +167,7 @@ fn check_redrawn(old: &str, new: &str, expected: &[&str]) {
         ))
     };
     let (old, new) = (document(old), document(new));
-    assert_eq!(compare(&old, &new, Time::from_unix_seconds(NOW))[0].redrawn, expected);
+    assert_eq!(compare(&old, &new, When::At(Time::from_unix_seconds(NOW)))[0].redrawn, expected);
 }
 
 #[test]
@@ -192,6 +192,66 @@ fn why_slots_are_drawn_anew() {
     check_redrawn(&keys(&["k1"]), &keys(&["k2"]), &["the key that signed cookies"]);
 }
 
+/// Some minutes with steps, ramps and pauses.
+fn any_schedule(rng: &mut Rng) -> Value {
+    let moment = |seconds: u64| format!("2026-11-21T12:{:02}:{:02}Z", seconds / 60, seconds % 60);
+    let steps: Vec<Value> = (0..rng.usize(1..4))
+        .map(|_| json!({"weight": rng.u32(..=50), "to": rng.u32(..=50), "for": format!("{}s", rng.u32(1..90))}))
+        .collect();
+    let from = rng.u64(..200);
+    let pauses = json!([{"from": moment(from), "to": moment(from + rng.u64(1..100))}]);
+    json!({"version": "v2", "start": moment(rng.u64(..100)), "steps": steps, "pauses": pauses})
+}
+
+/// No moment of the next ten minutes has more units move than the one that is told.
+#[test]
+fn the_moment_at_which_most_units_move() {
+    let mut rng = Rng::with_seed(8);
+    let mut document = || {
+        let rollout = json!({
+            "stable": "v1", "versions": {"v1": {}, "v2": {"weight": rng.u32(1..50)}},
+            "schedule": any_schedule(&mut rng),
+        });
+        rules(&json!({"rollouts": {"r": rollout}}).to_string())
+    };
+    let mut later = 0;
+    for _ in 0..30 {
+        let (old, new) = (document(), document());
+        let share = |when| compare(&old, &new, when)[0].share().unwrap();
+        let most = compare(&old, &new, When::From(Time::from_unix_seconds(NOW))).remove(0);
+        assert_eq!(most.share(), Some(share(When::At(most.at))));
+        for seconds in (0..600).step_by(7) {
+            let at = Time::from_unix_seconds(NOW + seconds);
+            // Weights are told in whole slots, so that a straight line is one to a slot.
+            assert!(share(When::At(at)) <= most.share().unwrap() + 2e-6, "{seconds} s\n{old:?}\n{new:?}\n{most:?}");
+        }
+        later += usize::from(most.at > Time::from_unix_seconds(NOW));
+    }
+    assert!(later > 20, "{later}");
+}
+
+/// Where requests are sent to a cluster by its name, the same version in another one is another place.
+#[test]
+fn clusters_that_change() {
+    let document = |headers: &str, cluster: &str| {
+        let rollout = format!(r#"{{"stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": 10{cluster}}}}}}}"#);
+        rules(&format!(r#"{{{headers} "rollouts": {{"r": {rollout}}}}}"#))
+    };
+    let named = r#""headers": {"cluster": "x-cluster"},"#;
+    let (one, other) = (r#", "cluster": "one""#, r#", "cluster": "other""#);
+    let share = |old: &Rules, new: &Rules| compare(old, new, When::At(Time::from_unix_seconds(NOW)))[0].share();
+    let check = |old: (&str, &str), new: (&str, &str), expected: f64| {
+        let (old, new) = (document(old.0, old.1), document(new.0, new.1));
+        assert_eq!(share(&old, &new), Some(expected), "{old:?}\n{new:?}");
+    };
+    check((named, one), (named, one), 0.0);
+    check((named, one), (named, other), 0.1);
+    // Here they only tell what is missing.
+    check(("", one), ("", other), 0.0);
+    check(("", one), (named, other), 0.0);
+    check(("", ""), (named, one), 0.0);
+}
+
 /// Nobody is moved by a dry run.
 #[test]
 fn a_dry_run_has_everybody_on_stable() {
@@ -201,7 +261,7 @@ fn a_dry_run_has_everybody_on_stable() {
     };
     let share = |old: (bool, u32), new: (bool, u32)| {
         let (old, new) = (document(old.0, old.1), document(new.0, new.1));
-        compare(&old, &new, Time::from_unix_seconds(NOW))[0].share()
+        compare(&old, &new, When::At(Time::from_unix_seconds(NOW)))[0].share()
     };
     assert_eq!(share((true, 10), (true, 90)), Some(0.0));
     assert_eq!(share((true, 10), (false, 10)), Some(0.1));
@@ -215,7 +275,7 @@ fn what_cannot_be_known() {
         r#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {}}, "split": "native"}}, "headers": {"slot": "x-slot"}}"#,
     );
     for (old, new) in [(&filter, &native), (&native, &filter), (&native, &native)] {
-        let rows = compare(old, new, Time::from_unix_seconds(NOW));
+        let rows = compare(old, new, When::At(Time::from_unix_seconds(NOW)));
         assert_eq!((rows[0].share(), rows[0].moves.is_err()), (None, true));
     }
 }

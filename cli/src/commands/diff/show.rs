@@ -1,0 +1,109 @@
+//! What `serin diff` has found, for people.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::{Moved, Report, Row};
+use crate::changes::Change;
+use crate::failure::Failure;
+use crate::show::{bar, bold, dim, percent, short_percent, table};
+
+/// So many changes are shown.
+const MOST_CHANGES: usize = 20;
+/// So many characters of a value are shown.
+const LONGEST: usize = 60;
+
+/// Shows who moves, where the documents differ, and whether a limit holds.
+pub(super) fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failure> {
+    let moves = |row: &&Row<'_>| row.moved != Some(0.0);
+    for row in report.rows.iter().filter(moves) {
+        show_row(out, row, &report.at)?;
+    }
+    let still = report.rows.iter().filter(|row| !moves(row) && row.rule.is_none());
+    let still: Vec<String> = still.map(name).collect();
+    if !still.is_empty() {
+        writeln!(out, "nobody moves in {}", listed(&still))?;
+    }
+    show_changes(out, &report.changes)?;
+    let (Some(most), Some(held)) = (report.max_moved, report.held) else { return Ok(()) };
+    let verdict = match held {
+        true => "within the limit",
+        false if report.most_moved <= most => "not known to be within the limit",
+        false => "over the limit",
+    };
+    let (most, moved) = (short_percent(most), short_percent(report.most_moved));
+    writeln!(out, "\n{}: at most {most} may move; {moved} do", bold(verdict))?;
+    Ok(())
+}
+
+/// Where the documents differ, whether somebody moves by it or not.
+fn show_changes(out: &mut dyn Write, changes: &[Change]) -> Result<(), Failure> {
+    if changes.is_empty() {
+        return Ok(writeln!(out, "\nthe documents say the same")?);
+    }
+    writeln!(out, "\nchanged")?;
+    for Change { path, from, to } in changes.iter().take(MOST_CHANGES) {
+        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), cut);
+        writeln!(out, "  {path}: {} → {}", shown(from), shown(to))?;
+    }
+    let more = changes.len().saturating_sub(MOST_CHANGES);
+    if more > 0 {
+        writeln!(out, "  {}", dim(&format!("and {more} more")))?;
+    }
+    Ok(())
+}
+
+/// A value as JSON, in so many characters.
+fn cut(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 10;
+    let more = names.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ") + &more
+}
+
+/// Which requests a row is about.
+fn name(row: &Row<'_>) -> String {
+    let rule = match (&row.rule, row.rule_of) {
+        (Some(rule), Some("old")) => format!("{rule} of the old document"),
+        (Some(rule), _) => rule.clone(),
+        (None, _) => format!("rollouts.{}", row.rollout),
+    };
+    match row.coverage {
+        "both" => rule,
+        document => format!("{rule}, requests that it covers in the {document} document alone"),
+    }
+}
+
+fn show_row(out: &mut dyn Write, row: &Row<'_>, first: &str) -> Result<(), Failure> {
+    let redrawn = match row.redrawn.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!(", as slots are drawn anew: {last} has changed"),
+        Some((last, rest)) => format!(", as slots are drawn anew: {} and {last} have changed", rest.join(", ")),
+    };
+    let later = if row.at == first { String::new() } else { format!(" at {}, when it is most", row.at) };
+    let moved = match (row.moved, row.unknown) {
+        (Some(moved), _) => format!("{} move{later}{redrawn}", short_percent(moved)),
+        (None, why) => format!("it cannot be known who moves: {}", why.unwrap_or_default()),
+    };
+    writeln!(out, "{}: {moved}", bold(&name(row)))?;
+    if row.rule.is_some() && row.moved.is_some_and(|moved| moved > 0.0) {
+        writeln!(out, "{}", dim("  of the requests that this rule holds for, and no other one with a when"))?;
+    }
+    let elsewhere = |of: &Moved<'_>| if of.from == of.to { ", at another cluster" } else { "" };
+    let line =
+        |of: &Moved<'_>| vec![format!("{} → {}{}", of.from, of.to, elsewhere(of)), percent(of.share, 4), bar(of.share)];
+    if !row.moves.is_empty() {
+        writeln!(out, "{}", table(row.moves.iter().map(line).collect(), &[1]))?;
+    }
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde::Serialize;
-use serin_core::{Current, Decision, Effects, Facts, Rollout, Rules, SLOTS, Time, UnitKind, decide};
+use serin_core::{Current, Decision, Effects, Facts, Rollout, Rules, SLOTS, Source, Time, UnitKind, decide};
 
 use crate::explained::Explained;
 use crate::request::Request;
@@ -65,10 +65,11 @@ impl<'r> Crowd<'r> {
         Self { rules, current: Current::new(rules, now), now, visitors, requests, random: Rng::with_seed(seed) }
     }
 
-    /// Has every visitor send a request so many times; `None` if no rollout covers it.
-    pub(crate) fn visit(&mut self, request: &Request) -> Option<Shares> {
+    /// Has every visitor send a request so many times; `None` if no rollout covers it. An id that stands in `told` is that of
+    /// everybody.
+    pub(crate) fn visit(&mut self, request: &Request, told: &Request) -> Option<Shares> {
         let rollout = self.rules.rollout_named(covering(self.rules, request)?)?;
-        let unit = rollout.first_unit();
+        let unit = rollout.first_unit().filter(|unit| !carries(told, unit));
         let mut counts: BTreeMap<String, Count> = BTreeMap::new();
         for visitor in 0..self.visitors {
             let mut sent = request.clone();
@@ -78,9 +79,13 @@ impl<'r> Crowd<'r> {
             let last = self.come(&mut sent, &mut counts);
             counts.entry(last).or_default().last += 1;
         }
-        let versions = self.shares(request, counts);
+        let versions = self.shares(request, unit.is_some(), counts);
         let shown = format!("{} {}{}", request.shown(":method"), request.shown(":authority"), request.shown(":path"));
-        let unit = unit.map_or_else(|| self.without_id(rollout), |unit| in_words(&unit));
+        let unit = match (unit, rollout.first_unit()) {
+            (Some(unit), _) => format!("an {} of their own", in_words(&unit)),
+            (None, Some(unit)) => format!("the same {}", in_words(&unit)),
+            (None, None) => self.without_id(rollout, told),
+        };
         Some(Shares { rollout: rollout.name().to_owned(), request: shown, unit, versions })
     }
 
@@ -104,8 +109,8 @@ impl<'r> Crowd<'r> {
         last
     }
 
-    fn shares(&mut self, request: &Request, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
-        let expected = self.expected(request);
+    fn shares(&mut self, request: &Request, have_ids: bool, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
+        let expected = self.expected(request, have_ids);
         for version in expected.keys() {
             counts.entry(version.clone()).or_default();
         }
@@ -128,19 +133,22 @@ impl<'r> Crowd<'r> {
     }
 
     /// What the document says of visitors who come for the first time, and, with `first: stable`, then again.
-    fn expected(&mut self, request: &Request) -> BTreeMap<String, f64> {
+    fn expected(&mut self, request: &Request, have_ids: bool) -> BTreeMap<String, f64> {
         let random = &mut self.random;
         let explained = Explained::new(self.rules, &self.current, request, self.now, || random.u64(..));
         let comes_once = explained.reason == Some("first") && self.requests == 1;
-        if explained.odds.is_empty() || comes_once {
+        let all_alike = !have_ids && !explained.drawn;
+        if explained.odds.is_empty() || comes_once || all_alike {
             return explained.version.map(|version| (version, 1.0)).into_iter().collect();
         }
         explained.odds.into_iter().map(|of| (of.version, f64::from(of.slots) / f64::from(SLOTS))).collect()
     }
 
-    fn without_id(&self, rollout: &Rollout) -> String {
+    fn without_id(&self, rollout: &Rollout, told: &Request) -> String {
         match self.rules.cookie_name() {
-            Some(name) if !rollout.draws_every_request() => format!("the cookie {name}"),
+            Some(name) if !rollout.draws_every_request() => {
+                format!("the {}cookie {name}", if told.has_cookie(name) { "same " } else { "" })
+            }
             _ => "nothing that sticks".to_owned(),
         }
     }
@@ -174,11 +182,21 @@ fn set_id(request: &mut Request, unit: &UnitKind<'_>, visitor: u32) {
     }
 }
 
+/// Whether a request has an id.
+fn carries(request: &Request, unit: &UnitKind<'_>) -> bool {
+    match unit {
+        UnitKind::Header(name) => request.header(name).is_some(),
+        UnitKind::Cookie(name) => request.has_cookie(name),
+        UnitKind::Query(name) => request.has_query(name),
+        UnitKind::Address => request.source.is_some(),
+    }
+}
+
 fn in_words(unit: &UnitKind<'_>) -> String {
     match unit {
-        UnitKind::Header(name) => format!("an id of their own in header {name}"),
-        UnitKind::Cookie(name) => format!("an id of their own in cookie {name}"),
-        UnitKind::Query(name) => format!("an id of their own in query parameter {name}"),
-        UnitKind::Address => "an address of their own".to_owned(),
+        UnitKind::Header(name) => format!("id in header {name}"),
+        UnitKind::Cookie(name) => format!("id in cookie {name}"),
+        UnitKind::Query(name) => format!("id in query parameter {name}"),
+        UnitKind::Address => "address".to_owned(),
     }
 }

@@ -29,6 +29,10 @@ pub struct Explained {
     pub covered: Vec<Fits>,
     /// Where nothing fits: why not.
     pub uncovered: Vec<FitsNot>,
+    /// Where the schedule is, if there is one.
+    pub schedule: Option<String>,
+    /// Whether there is a visitor cookie that does not count.
+    pub cookie_ignored: bool,
     /// Every layer in its order.
     pub layers: Vec<Layer>,
     /// The unit's slot, if one was worked out.
@@ -52,6 +56,8 @@ pub struct Fits {
     pub entry: Option<usize>,
     /// What it asks for.
     pub what: String,
+    /// Why it comes after the first one; none for that.
+    pub after: Option<&'static str>,
 }
 
 /// An entry of `match` that does not fit.
@@ -154,8 +160,11 @@ impl Explained {
         let explanation = explain(rules, current, &facts, now, decision.as_ref());
         let (request_headers, response_headers, access_log) = changes(rules, &effects);
         let of_decision = |tell: &dyn Fn(&Decision<'_>) -> Option<String>| decision.as_ref().and_then(tell);
-        let Explanation { covered, uncovered, layers, odds, interval } = explanation;
-        let fits = |of: serin_core::Covered| Fits { rollout: of.rollout, entry: of.entry, what: of.what };
+        let Explanation { covered, uncovered, layers, odds, interval, schedule, cookie_ignored } = explanation;
+        let fits = |of: serin_core::Covered| {
+            let serin_core::Covered { rollout, entry, what, after } = of;
+            Fits { rollout, entry, what, after }
+        };
         let fits_not = |of: serin_core::Uncovered| FitsNot { rollout: of.rollout, entry: of.entry, why: of.why };
         let layer = |of: serin_core::Layer| Layer { name: of.name, outcome: of.outcome.as_str(), notes: of.notes };
         Self {
@@ -168,6 +177,8 @@ impl Explained {
             override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
             covered: covered.into_iter().map(fits).collect(),
             uncovered: uncovered.into_iter().map(fits_not).collect(),
+            schedule,
+            cookie_ignored,
             layers: layers.into_iter().map(layer).collect(),
             slot: decision.as_ref().and_then(|decision| decision.slot).map(|slot| Slot {
                 number: slot.number(),

@@ -25,10 +25,12 @@ pub struct Request {
 
 impl Source for Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let name = known_as(name);
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.into())
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        let name = known_as(name);
         self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
     }
 
@@ -41,6 +43,11 @@ impl Source for Request {
     }
 }
 
+/// Envoy finds `:authority` by the name `host` as well (`source/common/http/header_map_impl.cc`).
+fn known_as(name: &str) -> &str {
+    if name == "host" { ":authority" } else { name }
+}
+
 impl Request {
     /// A header, or pseudo-header, as text.
     pub(crate) fn shown(&self, name: &str) -> String {
@@ -49,17 +56,31 @@ impl Request {
 
     /// Takes the place of all headers of this name.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let name = known_as(name);
         self.headers.retain(|(found, _)| found != name);
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
     }
 
-    /// Adds a header; cookies join those that are there, as browsers send them.
+    /// Adds a header; cookies join those that are there, as browsers send them, and there is one host.
     pub(crate) fn add(&mut self, name: &str, value: &str) {
         let cookies = self.headers.iter_mut().find(|(found, _)| name == "cookie" && found == name);
         match cookies {
             Some((_, line)) => line.extend_from_slice(format!("; {value}").as_bytes()),
+            None if name == "host" => self.set(name, value),
             None => self.headers.push((name.to_owned(), value.as_bytes().to_vec())),
         }
+    }
+
+    /// Whether there is a cookie of this name.
+    pub(crate) fn has_cookie(&self, name: &str) -> bool {
+        self.shown("cookie").split(';').any(|pair| pair.split('=').next().is_some_and(|found| found.trim() == name))
+    }
+
+    /// Whether there is a parameter of this name in the query string.
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        let path = self.shown(":path");
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|pair| pair.split('=').next() == Some(name))
     }
 
     /// Adds a parameter to the query string.
@@ -131,15 +152,39 @@ impl RequestArgs {
             }
         }
         check(&request)?;
+        self.add(&mut request, &line)?;
+        Ok(request)
+    }
+
+    /// Whether it is said which host the request goes to.
+    pub(crate) fn has_host(&self) -> bool {
+        let is_host = |header: &String| header.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("host"));
+        self.url.is_some() || self.host.is_some() || self.headers.iter().any(is_host)
+    }
+
+    /// A request with what these options say in the place of its own.
+    pub(crate) fn onto(&self, mut request: Request) -> Result<Request, Failure> {
+        for (name, value) in [(":method", &self.method), (":scheme", &self.scheme), (":path", &self.path)] {
+            value.iter().for_each(|value| request.set(name, value));
+        }
+        check(&request)?;
+        self.add(&mut request, &curl::Curl::default())?;
+        Ok(request)
+    }
+
+    /// Adds what is not in the first line of a request.
+    fn add(&self, request: &mut Request, line: &curl::Curl) -> Result<(), Failure> {
         for header in line.headers.iter().chain(&self.headers) {
-            add_header(&mut request, header)?;
+            add_header(request, header)?;
         }
         for cookies in line.cookies.iter().chain(&self.cookies) {
             request.add("cookie", cookies);
         }
-        request.source = self.source.as_deref().map(address).transpose()?;
+        if let Some(source) = &self.source {
+            request.source = Some(address(source)?);
+        }
         request.cluster = self.cluster.clone();
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -197,6 +242,14 @@ fn address(text: &str) -> Result<String, Failure> {
 }
 
 impl Request {
+    /// A request for the first page of whatever host.
+    pub(crate) fn default_page() -> Self {
+        let mut request = Self::default();
+        request.set(":method", "GET");
+        request.set(":path", "/");
+        request
+    }
+
     /// A request for a page.
     pub(crate) fn of_url(url: &Url) -> Self {
         let mut request = Self::default();

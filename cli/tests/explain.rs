@@ -42,6 +42,53 @@ response
     assert_eq!(run.out, expected);
 }
 
+/// What no header says is left to the routes.
+#[test]
+fn what_the_routes_have_to_know() {
+    explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778"])
+        .ends_with(0)
+        .says("left as it is\n  the routes take what carries no x-canary-version for stable");
+    let plain = SOUND.replace("headers: {cluster: x-canary-cluster}\n", "");
+    let folder = Folder::with(&[("rules.yaml", &plain)]);
+    let by_name =
+        folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-team: qa"]).ends_with(0);
+    by_name.says("no header carries shop-v2, without headers.cluster: the routes match x-canary-version");
+}
+
+/// Envoy finds the host by both of its names.
+#[test]
+fn the_host_is_a_header() {
+    let document = SOUND.replace("name: x-team, in: [qa, dev]", "name: host, exact: shop.example.com");
+    let folder = Folder::with(&[("rules.yaml", &document)]);
+    folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com"]).ends_with(0).says("by rule");
+}
+
+/// A cookie that somebody has copied may be none that counts.
+#[test]
+fn a_cookie_that_does_not_count() {
+    let ask = |cookie: &str| explain(&["--host", "shop.example.com", "-b", cookie]).ends_with(0);
+    ask("canary=v2")
+        .says("gets v1 (cluster shop-v1) of rollout shop, by slot; by chance: 90 % of all get it; the visitor's cookie does not count")
+        .says("cookie canary does not count: it names a version, which a cookie does with override: {cookie: NAME} alone");
+    ask("canary=x").says("it is not in the form of a visitor, such as nEjRWeJq83v.d20778");
+    ask("canary=nEjRWeJq83v.d20778").says_not("does not count");
+}
+
+/// Of several rollouts that fit, and of an id beside a cookie, it is told which one counts.
+#[test]
+fn what_counts_of_several() {
+    let several = format!("{SOUND}  all: {{stable: v1, versions: {{v1: {{}}}}}}\n")
+        .replace("headers: {cluster: x-canary-cluster}\n", "");
+    let several =
+        several.replace("    override", "    sticky: {unit: [{header: x-user}], prefer: visitor}\n    override");
+    let folder = Folder::with(&[("rules.yaml", &several)]);
+    let words = ["-H", "x-user: ann", "-b", "canary=nEjRWeJq83v.d20778", "--at", AT];
+    let run =
+        folder.serin(&[&["explain", "rules.yaml", "--host", "shop.example.com"], &words[..]].concat()).ends_with(0);
+    run.says("rollouts.all fits, too, and comes after it: its host is less specific")
+        .says("header x-user is there, and does not count beside the visitor cookie: prefer: visitor");
+}
+
 #[test]
 fn a_request_by_its_url_or_a_curl_line() {
     let by = |words: &[&str]| explain(&[&["--output", "json"][..], words].concat()).ends_with(0).json();
@@ -78,8 +125,7 @@ fn a_request_by_its_url_or_a_curl_line() {
 fn who_is_drawn_is_told() {
     let drawn = explain(&["--host", "shop.example.com"]).ends_with(0);
     drawn
-        .says("of rollout shop, by slot; by chance: ")
-        .says("of all get it")
+        .says("gets v1 (cluster shop-v1) of rollout shop, by slot; by chance: 90 % of all get it")
         .says("a new visitor, drawn as")
         .says("add set-cookie: canary=n")
         .says("; Secure");
@@ -126,6 +172,9 @@ fn what_goes_on_elsewhere() {
         "    schedule: {version: v2, start: \"2026-11-26T00:00:00Z\", steps: [{weight: 0, to: 100, for: 1d}]}\n    override",
     );
     let folder = Folder::with(&[("rules.yaml", &scheduled)]);
+    let run =
+        folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com", "--at", "2026-11-26T07:00:00+01:00"]);
+    run.ends_with(0).says("schedule  in step 1 of 1; v2 has 25 of 100; it ends in 18 h\n");
     let odds = |at: &str| {
         let words = ["explain", "rules.yaml", "--host", "shop.example.com", "--at", at, "--output", "json"];
         folder.serin(&words).ends_with(0).json()["odds"].clone()

@@ -54,6 +54,21 @@ fn visitors_by_their_ids() {
     }
 }
 
+/// What is asked of every visitor comes on top of a request that a rollout covers, and an id is then that of everybody.
+#[test]
+fn visitors_who_are_alike() {
+    check(SOUND, &["-H", "x-team: qa", "--visitors", "100"], &[("shop", "v2", Some(1_000_000))]);
+    let same = ["-b", "canary=nEjRWeJq83v.d20778", "--visitors", "100"];
+    let json = check(SOUND, &same, &[("shop", "v1", Some(1_000_000))]);
+    assert_eq!(json["rollouts"][0]["unit"], "the same cookie canary");
+    let ids = SOUND.replace("    override", "    sticky: {unit: [{header: x-user}]}\n    override");
+    let json = check(&ids, &["-H", "x-user: ann", "--visitors", "100"], &[("shop", "v1", Some(1_000_000))]);
+    assert_eq!(json["rollouts"][0]["unit"], "the same id in header x-user");
+    let present =
+        ids.replace("hosts: [shop.example.com]", "hosts: [shop.example.com], headers: [{name: x-user, present: true}]");
+    check(&present, &["-X", "POST"], &[("shop", "v1", Some(900_000)), ("shop", "v2", Some(100_000))]);
+}
+
 #[test]
 fn rules_overrides_and_kill_switches() {
     let qa = ["--host", "shop.example.com", "-H", "x-team: qa", "--visitors", "100"];

@@ -24,6 +24,7 @@ token    v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g
 for      v2 of rollout shop, until 2026-11-21T09:20:00Z
 link     https://shop.example.com/cart?canary=v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g
 curl     curl -H 'x-canary: v2.e1795252800.kk1.tuXPsIUTOxb5duc1v-Ru-8g' 'https://shop.example.com/cart'
+then     counts in requests that carry it, and in no later ones: override.remember keeps it
 ";
     assert_eq!(run.out, expected);
     // The example of docs/formats.md, of another moment.
@@ -53,6 +54,13 @@ fn what_it_makes_counts() {
         let later = ["explain", "rules.yaml", "--at", "2026-11-21T02:20:00Z", "--url", json["link"].as_str().unwrap()];
         folder.serin_with(&later, b"", &[KEY]).ends_with(0).says("it expired 0 s ago");
     }
+}
+
+#[test]
+fn what_becomes_of_later_requests() {
+    let document = SIGNED.replace("trust: signed", "trust: signed, remember: 8h");
+    let run = token_of(&document, &["--version", "v2", "--ttl", "1h"], &[KEY]).ends_with(0);
+    run.says("then     a browser that has shown it gets v2 for another 8 h without it");
 }
 
 #[test]

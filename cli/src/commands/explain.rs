@@ -1,20 +1,19 @@
 //! `serin explain`: which version a request gets, and why.
 
-use std::io::Write;
+mod show;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Current, Rollout, Rules, SLOTS, Time, Version, VersionId};
+use serin_core::{Current, OutputKind, Rollout, Rules, Time, Version, VersionId};
 
 use super::{Chosen, Streams, Verdict, expected, seed};
-use crate::explained::{Explained, Header, Layer, Odds};
+use crate::explained::{Explained, Header};
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::request::{Request, RequestArgs};
-use crate::show::{Output, bar, bold, dim, json, percent, short_percent, table};
-
-/// So many notes of a layer are shown to people.
-const MOST_NOTES: usize = 12;
+use crate::request::RequestArgs;
+use crate::show::{Output, json};
+use show::show;
 
 /// Options of `serin explain`.
 #[derive(clap::Args)]
@@ -29,9 +28,10 @@ pub(crate) struct Args {
     /// The moment, such as 2026-11-26T09:00:00Z: schedules, cookies and tokens depend on it [default: now].
     #[arg(long, value_name = "MOMENT")]
     at: Option<Moment>,
-    /// What a new visitor, or a request that nothing makes stick, is drawn by: another number is another visitor.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = seed)]
-    seed: u64,
+    /// What a new visitor, or a request that nothing makes stick, is drawn by: another number is another visitor [default: one
+    /// who gets what most get].
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
+    seed: Option<u64>,
     /// A version, as ROLLOUT/VERSION, whose cluster is missing; may be given again.
     #[arg(long, value_name = "ROLLOUT/VERSION")]
     missing: Vec<String>,
@@ -53,6 +53,9 @@ struct Report<'a> {
     explained: &'a Explained,
     /// Whether the version is one of `--missing`, and serves all the same.
     cluster_missing: bool,
+    /// What is left to the routes.
+    #[serde(skip)]
+    routes: Option<String>,
 }
 
 /// The request as it was understood.
@@ -63,6 +66,8 @@ struct Asked<'a> {
     headers: Vec<Header>,
     source: Option<&'a str>,
     cluster: Option<&'a str>,
+    /// What it was drawn by, if it was drawn.
+    seed: Option<u64>,
 }
 
 /// Runs `serin explain`.
@@ -76,8 +81,8 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let moment = args.at.unwrap_or_else(Moment::now);
     let now = moment.time();
     let current = current(rules, args, now)?;
-    let mut random = fastrand::Rng::with_seed(args.seed);
-    let explained = Explained::new(rules, &current, &request, now, || random.u64(..)).checked_with(&document.unset);
+    let (seed, explained) = drawn(args.seed, |draw| Explained::new(rules, &current, &request, now, draw));
+    let explained = explained.checked_with(&document.unset);
     let header = |(name, value): &(String, Vec<u8>)| Header {
         name: name.clone(),
         value: String::from_utf8_lossy(value).into_owned(),
@@ -87,13 +92,45 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         headers: request.headers.iter().map(header).collect(),
         source: request.source.as_deref(),
         cluster: request.cluster.as_deref(),
+        seed: explained.drawn.then_some(seed),
     };
-    let report = Report { asked, explained: &explained, cluster_missing: is_missing(args, &explained) };
+    let (cluster_missing, routes) = (is_missing(args, &explained), left_to_routes(rules, &explained));
+    let report = Report { asked, explained: &explained, cluster_missing, routes };
     match args.output {
         Output::Text => show(streams.out, &request, &report)?,
         Output::Json => json(streams.out, &report)?,
     }
     Ok(Verdict::Good)
+}
+
+/// The explanation with the draw of a seed; without one, of the first seed whose version is the one that most get.
+fn drawn(seed: Option<u64>, explain: impl Fn(&mut dyn FnMut() -> u64) -> Explained) -> (u64, Explained) {
+    const MOST_SEEDS: u64 = 100;
+    let with = |seed: u64| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        (seed, explain(&mut || random.u64(..)))
+    };
+    let gets_most = |(_, explained): &(u64, Explained)| {
+        let most = explained.odds.iter().map(|odds| odds.slots).max();
+        explained.odds.iter().any(|odds| Some(odds.slots) == most && Some(&odds.version) == explained.version.as_ref())
+    };
+    let first = with(seed.unwrap_or(1));
+    if seed.is_some() || !first.1.drawn || gets_most(&first) {
+        return first;
+    }
+    (2..=MOST_SEEDS).map(with).find(gets_most).unwrap_or(first)
+}
+
+/// What no header says, so that the routes have to know it.
+fn left_to_routes(rules: &Rules, explained: &Explained) -> Option<String> {
+    let carrying = |kind| rules.outputs().on_request().iter().find(|output| output.kind == kind);
+    let version = carrying(OutputKind::Version)?.name.as_str();
+    let (headers, decided) = (&explained.request_headers, explained.version.as_ref().filter(|_| !explained.dry_run));
+    if headers.set.is_empty() {
+        return decided.map(|_| format!("the routes take what carries no {version} for stable"));
+    }
+    let cluster = explained.cluster.as_ref().filter(|_| carrying(OutputKind::Cluster).is_none())?;
+    Some(format!("no header carries {cluster}, without headers.cluster: the routes match {version}"))
 }
 
 /// Whether a version without a cluster serves: an override, or a rollout that does not mind.
@@ -134,143 +171,4 @@ fn version_named(rules: &Rules, option: &str, name: &str) -> Result<(usize, Vers
         Failure::new(format!("{option} {name:?}: no such version{}", expected(version, names)))
     })?;
     Ok((index, found))
-}
-
-fn show(out: &mut dyn Write, request: &Request, report: &Report<'_>) -> Result<(), Failure> {
-    let explained = report.explained;
-    let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
-    let shown =
-        |version: &str| if version == "-" { "whatever the route chooses".to_owned() } else { version.to_owned() };
-    let answer = match (&explained.rollout, &explained.version, explained.reason) {
-        (Some(rollout), Some(version), Some(reason)) => {
-            let cluster = explained.cluster.as_ref().map_or_else(String::new, |name| format!(" (cluster {name})"));
-            let (version, why, beside) = (bold(&shown(version)), why(reason), beside(report, version));
-            format!("{version}{cluster} of rollout {rollout}, {why}{beside}")
-        }
-        _ => format!("{}: no rollout covers it, so the routes decide", bold("nothing")),
-    };
-    writeln!(out, "{method} {host}{path} gets {answer}\n")?;
-    show_covering(out, explained)?;
-    for layer in &explained.layers {
-        show_layer(out, layer)?;
-    }
-    show_odds(out, explained)?;
-    show_changes(out, explained)
-}
-
-/// The reason in words.
-fn why(reason: &str) -> String {
-    match reason {
-        "first" => "as a first visit".to_owned(),
-        "guard" => "since a guard has taken out the version that it would be".to_owned(),
-        "missing" => "since the version that it would be has no cluster".to_owned(),
-        "broken" => "since the rollout cannot be used".to_owned(),
-        _ => format!("by {reason}"),
-    }
-}
-
-/// What else there is to know of the answer.
-fn beside(report: &Report<'_>, version: &str) -> String {
-    let explained = report.explained;
-    let share = explained.odds.iter().find(|odds| odds.version == version).map(share_of);
-    let by_chance = explained.drawn && matches!(explained.reason, Some("slot" | "random"));
-    let share = share.filter(|share| by_chance && *share < 1.0);
-    let share = share.map_or_else(String::new, |share| format!("; by chance: {} of all get it", short_percent(share)));
-    let dry = if explained.dry_run { "; a dry run, so that nothing is changed" } else { "" };
-    let missing = if report.cluster_missing { "; its cluster is missing, so that Envoy answers 503" } else { "" };
-    format!("{share}{dry}{missing}")
-}
-
-fn share_of(odds: &Odds) -> f64 {
-    f64::from(odds.slots) / f64::from(SLOTS)
-}
-
-/// A line behind a name in the first column, which only the first line of several has.
-fn line(out: &mut dyn Write, name: &str, text: &str) -> Result<(), Failure> {
-    Ok(writeln!(out, "  {name:<10}{text}")?)
-}
-
-fn show_covering(out: &mut dyn Write, explained: &Explained) -> Result<(), Failure> {
-    let entry = |rollout: &str, entry: Option<usize>| {
-        let entry = entry.map(|index| format!(".match[{index}]")).unwrap_or_default();
-        format!("rollouts.{rollout}{entry}")
-    };
-    let Some((first, others)) = explained.covered.split_first() else {
-        for (index, why) in explained.uncovered.iter().take(MOST_NOTES).enumerate() {
-            let name = if index == 0 { "match" } else { "" };
-            line(out, name, &format!("{}: {}", entry(&why.rollout, Some(why.entry)), why.why))?;
-        }
-        return more(out, explained.uncovered.len());
-    };
-    line(out, "match", &format!("{} covers it: {}", entry(&first.rollout, first.entry), first.what))?;
-    for other in others.iter().take(MOST_NOTES) {
-        line(out, "", &dim(&format!("{} fits, too, and comes after it", entry(&other.rollout, other.entry))))?;
-    }
-    more(out, others.len())
-}
-
-fn more(out: &mut dyn Write, count: usize) -> Result<(), Failure> {
-    if count > MOST_NOTES {
-        line(out, "", &dim(&format!("and {} more", count - MOST_NOTES)))?;
-    }
-    Ok(())
-}
-
-fn show_layer(out: &mut dyn Write, layer: &Layer) -> Result<(), Failure> {
-    if layer.outcome == "not asked" {
-        return line(out, layer.name, &dim("not asked"));
-    }
-    // The last note says what came of it all, so it comes first where something did.
-    let mut notes: Vec<&String> = layer.notes.iter().collect();
-    let outcome = if layer.outcome == "answered" {
-        notes.rotate_right(1);
-        bold("answered")
-    } else {
-        layer.outcome.to_owned()
-    };
-    let mut name = layer.name;
-    for (index, note) in notes.iter().take(MOST_NOTES).enumerate() {
-        let text = if index == 0 { format!("{outcome}: {note}") } else { format!("  {note}") };
-        line(out, name, &text)?;
-        name = "";
-    }
-    more(out, notes.len())
-}
-
-fn show_odds(out: &mut dyn Write, explained: &Explained) -> Result<(), Failure> {
-    if explained.odds.len() < 2 {
-        return Ok(());
-    }
-    writeln!(out, "\nof all units")?;
-    let row = |odds: &Odds| vec![odds.version.clone(), percent(share_of(odds), 4), bar(share_of(odds))];
-    writeln!(out, "{}", table(explained.odds.iter().map(row).collect(), &[1]))?;
-    Ok(())
-}
-
-fn show_changes(out: &mut dyn Write, explained: &Explained) -> Result<(), Failure> {
-    let shown = |what: &str, of: &Header| format!("{what} {}: {}", of.name, of.value);
-    let request = &explained.request_headers;
-    let set = request.set.iter().map(|header| shown("set", header));
-    let removed = request.removed.iter().map(|name| format!("remove {name}"));
-    show_list(out, "request", set.chain(removed).collect())?;
-    let response = &explained.response_headers;
-    let cookies = response.cookies.iter().map(|cookie| format!("add set-cookie: {cookie}"));
-    let private = response.private.then(|| "set cache-control: private, beside what the application says".to_owned());
-    let answer = response.answer.iter().map(|header| shown("set", header));
-    show_list(out, "response", cookies.chain(private).chain(answer).collect())?;
-    match &explained.access_log {
-        Some(logged) => show_list(out, "access log", vec![format!("wasm.serin is {logged}")]),
-        None => Ok(()),
-    }
-}
-
-fn show_list(out: &mut dyn Write, name: &str, lines: Vec<String>) -> Result<(), Failure> {
-    writeln!(out, "\n{name}")?;
-    if lines.is_empty() {
-        writeln!(out, "  {}", dim("left as it is"))?;
-    }
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
 }

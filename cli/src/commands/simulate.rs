@@ -52,9 +52,9 @@ struct Report {
     rollouts: Vec<crowd::Shares>,
     /// Rollouts that no request was found for, or the request that no rollout covers.
     unreached: Vec<String>,
-    /// Whether there is a request that was asked for.
+    /// Whether there is one request that was asked for.
     #[serde(skip)]
-    is_asked: bool,
+    is_one: bool,
 }
 
 /// Runs `serin simulate`.
@@ -63,28 +63,31 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let mut crowd = Crowd::new(rules, moment.time(), args.visitors, args.requests, args.seed);
+    // What is asked for every visitor alike does not tell them apart.
+    let told = args.request.onto(Request::default_page())?;
     let (mut rollouts, mut unreached) = (Vec::new(), Vec::new());
     for (name, request) in journeys(args, rules)? {
-        match request.and_then(|request| crowd.visit(&request)) {
+        match request.and_then(|request| crowd.visit(&request, &told)) {
             Some(shares) => rollouts.push(shares),
             None => unreached.push(name),
         }
     }
     let (visitors, requests, seed, at) = (args.visitors, args.requests, args.seed, moment.to_string());
-    let is_asked = !args.request.is_empty();
-    let report = Report { visitors, requests, seed, at, rollouts, unreached, is_asked };
+    let is_one = args.request.has_host();
+    let report = Report { visitors, requests, seed, at, rollouts, unreached, is_one };
     match args.output {
         Output::Text => show(streams.out, &report)?,
         Output::Json => json(streams.out, &report)?,
     }
     // That a request is covered by nothing is an answer, and not the one that was hoped for.
-    let is_lost = is_asked && report.rollouts.is_empty();
+    let is_lost = !args.request.is_empty() && report.rollouts.is_empty();
     Ok(if is_lost { Verdict::Bad } else { Verdict::Good })
 }
 
-/// Which rollouts are visited, and by which request: the one that is given, or for each rollout one that it covers.
+/// Which rollouts are visited, and by which request: the one that is given, or for each rollout one that it covers, with what is
+/// given beside a host.
 fn journeys(args: &Args, rules: &Rules) -> Result<Vec<(String, Option<Request>)>, Failure> {
-    if !args.request.is_empty() {
+    if args.request.has_host() {
         let request = args.request.request(&[])?;
         let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
         return Ok(vec![(format!("{method} {host}{path}"), Some(request))]);
@@ -92,11 +95,12 @@ fn journeys(args: &Args, rules: &Rules) -> Result<Vec<(String, Option<Request>)>
     let only = args.rollout.as_deref().map(|name| rollout_of(rules, Some(name))).transpose()?;
     let wanted = rules.rollouts().filter(|rollout| only.is_none_or(|only| rollout.name() == only));
     let journey = |rollout: &serin_core::Rollout| {
-        let requests = samples(rollout).into_iter().map(|sample| Request::of_sample(&sample));
+        let requests = samples(rollout).into_iter().map(|sample| args.request.onto(Request::of_sample(&sample)));
+        let requests = requests.collect::<Result<Vec<Request>, Failure>>()?;
         let covered = |request: &Request| crowd::covering(rules, request) == Some(rollout.name());
-        (rollout.name().to_owned(), requests.into_iter().find(covered))
+        Ok((rollout.name().to_owned(), requests.into_iter().find(covered)))
     };
-    Ok(wanted.map(journey).collect())
+    wanted.map(journey).collect()
 }
 
 fn show(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
@@ -121,7 +125,7 @@ fn show(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
         writeln!(out, "{}\n", table(std::iter::once(head).chain(rows).collect(), &[1, 2, 3]))?;
     }
     for name in &report.unreached {
-        let why = if report.is_asked {
+        let why = if report.is_one {
             "no rollout covers it; serin explain tells why not"
         } else {
             "no request was found that it covers; give one with --host, --path and -H"

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{OverrideNames, Rollout, Rules, Time, Trusts, Version, duration_seconds, samples};
+use serin_core::{OverrideNames, Rollout, Rules, Time, Trusts, Version, duration_seconds, samples, span_in_words};
 
 use super::{Chosen, Streams, Verdict, expected, rollout_of};
 use crate::crowd::covering;
@@ -56,6 +56,8 @@ struct Made {
     /// None where no query parameter may name a version.
     link: Option<String>,
     curl: String,
+    /// For so many seconds a browser that has shown it keeps the version without it.
+    remember: Option<u32>,
 }
 
 /// Runs `serin token`.
@@ -173,6 +175,7 @@ fn made(
         token,
         link,
         curl,
+        remember: overrides.remember,
     }
 }
 
@@ -189,5 +192,14 @@ fn show(out: &mut dyn Write, made: &Made) -> Result<(), Failure> {
         None => writeln!(out, "link     none: a link needs override.query")?,
     }
     writeln!(out, "curl     {}", made.curl)?;
+    let then = match made.remember {
+        Some(seconds) => format!(
+            "a browser that has shown it gets {} for another {} without it",
+            made.version,
+            span_in_words(seconds.into())
+        ),
+        None => "counts in requests that carry it, and in no later ones: override.remember keeps it".to_owned(),
+    };
+    writeln!(out, "then     {then}")?;
     Ok(())
 }

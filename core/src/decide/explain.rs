@@ -12,9 +12,10 @@ use crate::cookie::Kept;
 use crate::current::{Current, OfRollout};
 use crate::facts::{Facts, Source};
 use crate::rules::{OutputKind, Plan, Rules, Shares, Split, Then, VersionId};
+use crate::schedule::{Phase, THOUSANDTHS};
 use crate::slot::SLOTS;
 use crate::time::Time;
-use crate::tools::shown;
+use crate::tools::{shown, span_in_words};
 pub use covering::{Covered, Uncovered};
 use std::cell::Cell;
 
@@ -30,6 +31,10 @@ pub struct Explanation {
     /// Where the last layer answered, by the weights of the document: how many slots lead to each version, with those that are
     /// off, out or missing left to stable.
     pub odds: Vec<(String, u32)>,
+    /// Whether there is a visitor cookie that does not count.
+    pub cookie_ignored: bool,
+    /// Where the schedule is, if there is one.
+    pub schedule: Option<String>,
     /// In the same case: the first slot of the interval that the unit's slot lies in, and the one behind its last.
     pub interval: Option<(u32, u32)>,
 }
@@ -109,6 +114,8 @@ type Said = (bool, Vec<String>);
 impl<'r, S: Source> Request<'_, 'r, S> {
     /// Asks the layers until one answers.
     fn explain(&self, decision: &Decision<'_>, explanation: &mut Explanation) {
+        explanation.schedule = self.explain_schedule();
+        explanation.cookie_ignored = self.visitor_cookie().is_some() && self.visitor().is_none();
         let kept = if self.shared.keeps_cookie() { self.kept() } else { None };
         let kept = kept.as_deref();
         let shares = self.shares_for(kept);
@@ -137,6 +144,38 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             explanation.odds = self.odds(shares, kept);
             explanation.interval = decision.slot.map(|slot| shares.intervals.around(slot));
         }
+    }
+
+    /// What the schedule is doing, and how long it goes on.
+    fn explain_schedule(&self) -> Option<String> {
+        let schedule = self.shared.schedule.as_ref()?;
+        let (at, steps) = (schedule.at(self.now), schedule.steps());
+        let name = self.shared.name_of(schedule.version());
+        let doing = match at.phase {
+            Phase::Waiting => format!("step 1 of {steps} has not begun"),
+            Phase::Step(index) => format!("in step {} of {steps}", index + 1),
+            Phase::Paused(index) => format!("paused in step {} of {steps}", index + 1),
+            Phase::Done => format!("all {steps} steps are over"),
+        };
+        let weight = at
+            .thousandths
+            .map_or_else(String::new, |weight| format!("; {name} has {} of {}", decimal(weight), self.shared.total));
+        let is_last = match at.phase {
+            Phase::Waiting => false,
+            Phase::Step(index) | Phase::Paused(index) => index + 1 == steps,
+            Phase::Done => true,
+        };
+        let next = match at.phase {
+            Phase::Waiting => "it begins",
+            _ if is_last => "it ends",
+            _ => "the next one begins",
+        };
+        let left = at.left.map_or_else(String::new, |left| format!("; {next} in {}", span_in_words(left)));
+        let end = schedule.end().filter(|end| *end > self.now && !is_last);
+        let end = end.map_or_else(String::new, |end| {
+            format!("; the last weight comes in {}", span_in_words(end.seconds_since(self.now)))
+        });
+        Some(format!("{doing}{weight}{left}{end}"))
     }
 
     /// The weights that count in the last layers.
@@ -238,20 +277,14 @@ fn holds(rule: &crate::rules::Rule) -> String {
 
 /// A number of slots as a percentage, exactly.
 fn percent(slots: u32) -> String {
-    let decimals = format!("{}.{:04}", slots / (SLOTS / 100), slots % (SLOTS / 100));
-    format!("{} %", decimals.trim_end_matches('0').trim_end_matches('.'))
+    format!("{} %", short(&format!("{}.{:04}", slots / (SLOTS / 100), slots % (SLOTS / 100))))
 }
 
-/// A time span in its two largest units.
-fn span(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let mut rest = seconds;
-    let mut parts = Vec::new();
-    for (length, unit) in units {
-        if rest >= length && parts.len() < 2 {
-            parts.push(format!("{} {unit}", rest / length));
-            rest %= length;
-        }
-    }
-    if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
+/// A weight in thousandths, exactly.
+fn decimal(thousandths: u32) -> String {
+    short(&format!("{}.{:03}", thousandths / THOUSANDTHS, thousandths % THOUSANDTHS)).to_owned()
+}
+
+fn short(decimals: &str) -> &str {
+    decimals.trim_end_matches('0').trim_end_matches('.')
 }

@@ -2,14 +2,14 @@
 
 use super::super::Request;
 use super::super::overriding::Wish;
-use super::{Said, span};
+use super::Said;
 use crate::cookie::{Kept, MOST_OF_ONE_NAME, Visitor, trim};
 use crate::facts::Source;
 use crate::keys::{Keys, Purpose};
 use crate::rules::Trust;
 use crate::time::Time;
 use crate::token::Token;
-use crate::tools::shown;
+use crate::tools::{shown, span_in_words};
 
 impl<S: Source> Request<'_, '_, S> {
     pub(super) fn explain_override(&self, kept: Option<&Kept>) -> Said {
@@ -121,7 +121,7 @@ impl<S: Source> Request<'_, '_, S> {
         }
         match Token::read(value, keys, name, Time::default()) {
             Some(token) if token.expiry <= self.now => {
-                format!("it expired {} ago", span(self.now.seconds_since(token.expiry)))
+                format!("it expired {} ago", span_in_words(self.now.seconds_since(token.expiry)))
             }
             Some(token) => self.why_no_version(token.version),
             None => "it is not in the form of a token".to_owned(),
@@ -134,12 +134,15 @@ impl<S: Source> Request<'_, '_, S> {
         };
         let name = self.shared.name_of(version);
         if expiry <= self.now {
-            return (false, format!("{name} was remembered until {} ago", span(self.now.seconds_since(expiry))));
+            return (
+                false,
+                format!("{name} was remembered until {} ago", span_in_words(self.now.seconds_since(expiry))),
+            );
         }
         if !self.is_open(version) {
             return (false, format!("{name} is remembered, and is off"));
         }
-        (true, format!("{name} is remembered for another {}", span(expiry.seconds_since(self.now))))
+        (true, format!("{name} is remembered for another {}", span_in_words(expiry.seconds_since(self.now))))
     }
 }
 

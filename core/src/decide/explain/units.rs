@@ -53,7 +53,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let (visitor, ids) = (self.explain_visitor(), self.absent_ids());
         match (self.shared.sticky.prefer, self.visitor()) {
             (Prefer::Visitor, None) => notes.extend(visitor.into_iter().chain(ids)),
-            (Prefer::Visitor, Some(_)) => {}
+            (Prefer::Visitor, Some(_)) => notes.extend(self.id_beside_visitor()),
             (Prefer::Unit, _) => notes.extend(ids.into_iter().chain(visitor)),
         }
         notes.push(match (self.unit(), &decision.visitor) {
@@ -72,6 +72,12 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             .then(|| format!("{} {} absent or empty", names.join(" and "), if names.len() > 1 { "are" } else { "is" }))
     }
 
+    /// The id that does not count, since the visitor cookie is there as well.
+    fn id_beside_visitor(&self) -> Option<String> {
+        let source = self.shared.sticky.units.iter().find(|source| self.carries(source))?;
+        Some(format!("{} is there, and does not count beside the visitor cookie: prefer: visitor", source.in_words()))
+    }
+
     fn carries(&self, source: &'r UnitSource) -> bool {
         self.id_of(source).is_some()
     }
@@ -85,18 +91,27 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         Some(format!("cookie {} {}", cookie.name, self.why_no_visitor(cookie)))
     }
 
-    fn why_no_visitor(&self, cookie: &CookieSettings) -> &'static str {
-        let found = self.facts.in_cookies(|line| values(line, &cookie.name).next(), |name| self.is_ours(name));
-        let Some(value) = found else { return "is absent" };
+    fn why_no_visitor(&self, cookie: &CookieSettings) -> String {
+        let Some(value) = self.visitor_cookie() else { return "is absent".to_owned() };
         let verified = match &cookie.keys {
             None => Some(value),
             Some(keys) => keys.verified(Purpose::Cookie(&cookie.name), value),
         };
-        match verified.map(Visitor::from_value) {
-            None => "does not count: it is not signed by one of the keys",
-            Some(None) => "does not count: it is not in its form",
-            Some(Some(_)) => "does not count: it is past its max_age",
-        }
+        let why = match verified.map(Visitor::from_value) {
+            None => "it is not signed by one of the keys",
+            Some(None) if self.rollout.version_named(value).is_some() => {
+                "it names a version, which a cookie does with override: {cookie: NAME} alone"
+            }
+            Some(None) => "it is not in the form of a visitor, such as nEjRWeJq83v.d20778",
+            Some(Some(_)) => "it is past its max_age",
+        };
+        format!("does not count: {why}")
+    }
+
+    /// The value of the visitor cookie, whether it counts or not.
+    pub(super) fn visitor_cookie(&self) -> Option<&[u8]> {
+        let name = &self.rules.cookie.as_ref()?.name;
+        self.facts.in_cookies(|line| values(line, name).next(), |name| self.is_ours(name))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::secrets::is_secret;
-use crate::tree::{Entry, Tree, Value};
+use crate::tree::{Entry, Tree, Value, path_below};
 
 /// A place at which two documents differ.
 #[derive(Debug, PartialEq, Serialize)]
@@ -59,11 +59,8 @@ impl<'t> Place<'t> {
     }
 
     fn field(&self, name: &'t str) -> Self {
-        let is_plain =
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let dot = if self.path.is_empty() { "" } else { "." };
-        let step = if is_plain { format!("{dot}{name}") } else { format!("[{}]", Json::from(name)) };
-        Self { path: self.path.clone() + &step, names: self.names.iter().copied().chain([name]).collect() }
+        let path = path_below(&self.path, name);
+        Self { path, names: self.names.iter().copied().chain([name]).collect() }
     }
 
     fn item(&self, index: usize) -> Self {

@@ -82,7 +82,7 @@ impl<'r> Crowd<'r> {
         let versions = self.shares(request, unit.is_some(), counts);
         let shown = format!("{} {}{}", request.shown(":method"), request.shown(":authority"), request.shown(":path"));
         let unit = match (unit, rollout.first_unit()) {
-            (Some(unit), _) => format!("an {} of their own", in_words(&unit)),
+            (Some(unit), _) => format!("their own {}", in_words(&unit)),
             (None, Some(unit)) => format!("the same {}", in_words(&unit)),
             (None, None) => self.without_id(rollout, told),
         };

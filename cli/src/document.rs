@@ -1,5 +1,6 @@
 //! Documents of a file, read: rules, and all that was found on the way.
 
+mod empty;
 mod forms;
 mod scalars;
 
@@ -7,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use serin_core::{Parsed, Rules, Surroundings, Warning, review};
+use serin_core::{ConfigError, Parsed, Rules, Surroundings, Warning, review};
 
 use crate::find::{Found, Problem, Search, find};
 use crate::finding::{Finding, Severity};
@@ -15,11 +16,15 @@ use crate::input::File;
 use crate::secrets;
 use crate::show::{Lines, Position};
 use crate::tree::{Ambiguous, Tree, Value};
+use empty::empty_fields;
 use forms::Forms;
 use scalars::ambiguous_word;
 
 /// Stands for a secret that the environment lacks: the proxy's environment is another one.
 const PLACEHOLDER: &str = "not the secret, which is not here";
+
+/// So many names of a file without documents are told.
+const MOST_NAMES: usize = 5;
 
 /// A file with its documents.
 pub(crate) struct Loaded {
@@ -161,21 +166,40 @@ impl Loaded {
 
 /// What the core has found in a document.
 fn found_in(text: &str, tree: &Tree, parsed: &Parsed) -> Vec<Finding> {
-    let of_reading = parsed.warnings.iter().map(|error| Warning { code: "no-effect", error: error.clone() });
+    let mut found: Vec<Finding> = parsed.errors.iter().map(|error| Finding::of_error(text, tree, error)).collect();
+    let is_told = |warning: &Finding| found.iter().any(|error| error.span == warning.span);
+    let empty: Vec<Finding> = empty_fields(text, tree).into_iter().filter(|warning| !is_told(warning)).collect();
+    // Where there are mistakes it is not known what was meant.
+    let is_sound = |warning: &&ConfigError| !parsed.errors.iter().any(|error| error.rollout() == warning.rollout());
+    let of_reading = parsed.warnings.iter().filter(is_sound);
+    let of_reading = of_reading.map(|error| Warning { code: "no-effect", error: error.clone() });
     let warnings = of_reading.chain(parsed.rules.iter().flat_map(review));
-    let errors = parsed.errors.iter().map(|error| Finding::of_error(text, tree, error));
-    errors.chain(warnings.map(|warning| Finding::of_warning(text, tree, &warning))).collect()
+    found.extend(warnings.map(|warning| Finding::of_warning(text, tree, &warning)));
+    found.extend(empty);
+    found
 }
 
 /// Why there is nothing to read.
 fn no_document(trees: &[Tree], others: &[&String]) -> String {
     const EXPECTED: &str = "expected a field rollouts at the top, or a WasmPlugin, TrafficExtension, EnvoyExtensionPolicy or \
                             Envoy configuration that holds one";
-    match (trees, others) {
-        ([], _) => "the file is empty; expected an object with rollouts".to_owned(),
-        (_, [only]) => format!("no rules document: {only} is something else; {EXPECTED}"),
+    let fields = trees.iter().flat_map(Tree::entries).map(|entry| shown_name(&entry.name));
+    let fields: Vec<String> = fields.take(MOST_NAMES).collect();
+    match (trees, others, fields.as_slice()) {
+        ([], ..) => "the file is empty; expected an object with rollouts".to_owned(),
+        (_, [only], _) => format!("no rules document: {only} is something else; {EXPECTED}"),
+        (_, [], [_, ..]) if !fields.iter().any(|field| field == "apiVersion") => {
+            format!("no rules document: found {} at the top; {EXPECTED}", fields.join(", "))
+        }
         _ => format!("no rules document; {EXPECTED}"),
     }
+}
+
+/// A name as it may be told: it may be any text.
+fn shown_name(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let short: String = name.chars().take(LONGEST).map(|of| if of.is_control() { '.' } else { of }).collect();
+    if short.len() < name.len() { format!("{short}…") } else { short }
 }
 
 /// A note for each place that names a variable which is not set here.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serin_core::{ConfigError, Warning};
 
-use crate::hints::{hint, misnamed, name_of};
+use crate::hints::{empty, hint, misnamed, name_of};
 use crate::tree::{Tree, locate};
 
 /// Something that was found in a file.
@@ -76,9 +76,14 @@ impl Finding {
     pub(crate) fn of_error(file: &str, document: &Tree, error: &ConfigError) -> Self {
         let steps = error.steps();
         let name = name_of(&steps);
-        let misnamed = if error.code() == "missing" { misnamed(document, &steps) } else { None };
-        let span = misnamed.map_or_else(|| locate(file, document, error), |entry| entry.name_span.clone());
+        let is_missing = error.code() == "missing";
+        let empty = empty(document, &steps).filter(|_| is_missing);
+        let instead = empty.or_else(|| misnamed(document, &steps).filter(|_| is_missing));
+        let span = instead.map_or_else(|| locate(file, document, error), |entry| entry.name_span.clone());
         let title = match (error.code(), name) {
+            ("missing", Some(name)) if empty.is_some() => {
+                Some(format!("{name} is {}", error.message().replacen("missing", "empty", 1)))
+            }
             ("missing", Some(name)) => Some(format!("{name} is {}", error.message())),
             ("unknown-field", Some(name)) => Some(error.message().replacen("field", &format!("field {name}"), 1)),
             _ => None,
@@ -88,7 +93,7 @@ impl Finding {
             rollout: error.rollout().map(str::to_owned),
             title,
             suggestion: error.suggestion().map(str::to_owned),
-            hint: hint(document, error),
+            hint: hint(file, document, error),
             ..Self::error(error.code(), span, error.message())
         }
     }

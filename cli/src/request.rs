@@ -142,6 +142,9 @@ impl RequestArgs {
             (Some(_), Some(url)) => {
                 return Err(Failure::new(format!("--url and the curl line, which has {url:?}; expected one of them")));
             }
+            (None, None) if !curl.is_empty() && self.host.is_none() => {
+                return Err(Failure::new("the curl line has no URL; expected one, such as https://shop.example.com/"));
+            }
             (Some(url), None) => set_url(&mut request, &Url::read(url, "https")?),
             // Without a scheme curl takes http.
             (None, Some(url)) => set_url(&mut request, &Url::read(url, "http")?),
@@ -178,6 +181,9 @@ impl RequestArgs {
             add_header(request, header)?;
         }
         for cookies in line.cookies.iter().chain(&self.cookies) {
+            if !cookies.contains('=') {
+                return Err(Failure::new(format!("{cookies:?} is no cookie; expected 'NAME=VALUE'")));
+            }
             request.add("cookie", cookies);
         }
         if let Some(source) = &self.source {

@@ -40,6 +40,13 @@ impl Schema {
         })
     }
 
+    /// The places of objects that have a field of this name, such as `rollouts.NAME.versions.NAME`.
+    pub(crate) fn places_of(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        self.root().collect_places(name, String::new(), &mut found);
+        found
+    }
+
     fn place<'s>(&'s self, node: &'s Value) -> Place<'s> {
         let mut parts = Vec::new();
         self.collect(node, &mut parts);
@@ -100,6 +107,22 @@ impl<'s> Place<'s> {
         }
         fields.sort_by_key(|field| !field.is_required);
         fields
+    }
+
+    /// Those of the places below `path` that have a field of this name.
+    fn collect_places(&self, wanted: &str, path: String, found: &mut Vec<String>) {
+        let inner = self.within_lists();
+        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        if let Some(named) = inner.named() {
+            named.collect_places(wanted, below("NAME"), found);
+        }
+        let fields = inner.fields();
+        if fields.iter().any(|field| field.name == wanted) {
+            found.push(if path.is_empty() { "the top of the document".to_owned() } else { path.clone() });
+        }
+        for Field { name, place, .. } in fields {
+            place.collect_places(wanted, below(name), found);
+        }
     }
 
     /// The words that may stand there, each with what it means.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serin_core::nearest;
+
 use crate::tree::{Tree, Value};
 
 /// Words that say of what stands behind them that it is nobody's business.
@@ -13,7 +15,7 @@ pub(crate) fn is_secret(names: &[&str], text: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_harmless = match names.last() {
         Some(&("id" | "env" | "header")) => text.len() <= 64 && text.bytes().all(is_name),
-        Some(&"trust") => matches!(text, "open" | "signed"),
+        Some(&"trust") => nearest(text, ["open", "signed"]).is_some(),
         _ => false,
     };
     !is_harmless && names.iter().any(|name| holds(name))
@@ -97,7 +99,7 @@ mod tests {
         check("keys: [{id: k1, secret: 's3cr ét'}]", "keys: [{id: k1, secret: '**** ·*'}]");
         check("keys: [abc, {value: def}, 17]", "keys: [***, {value: ***}, **]");
         check("keys: [{id: k1, env: 'not a name'}]", "keys: [{id: k1, env: '*** * ****'}]");
-        check("trust: signed\n---\ntrust: sesame", "trust: signed\n---\ntrust: ******");
+        check("trust: Signd\n---\ntrust: sesame", "trust: Signd\n---\ntrust: ******");
         check("trust: {header: x-a, secret: sesame}", "trust: {header: x-a, secret: ******}");
         check("my_Password: abc\nother: abc", "my_Password: ***\nother: abc");
     }

@@ -87,6 +87,13 @@ impl Entry {
     }
 }
 
+/// The path to a field of what stands at a path, as the core's errors have it.
+pub(crate) fn path_below(path: &str, name: &str) -> String {
+    let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let dot = if path.is_empty() { "" } else { "." };
+    if is_plain { format!("{path}{dot}{name}") } else { format!("{path}[{}]", serde_json::Value::from(name)) }
+}
+
 /// A field of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {

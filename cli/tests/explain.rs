@@ -215,6 +215,9 @@ fn what_cannot_be_asked() {
     explain(&["--url", "ftp://a/"]).ends_with(2).says("expected http or https");
     explain(&["--url", "a", "curl", "b"]).ends_with(2).says("expected one of them");
     explain(&["curl", "http://a/", "--at", "now"]).ends_with(2).says("--at of serin stands before the curl line");
+    explain(&["curl", "-H", "a: b"]).ends_with(2).says("the curl line has no URL");
+    explain(&["--path", "/", "-b", "canary"]).ends_with(2).says("expected 'NAME=VALUE'");
+    explain(&["--path", "/", "--out", "shop/v1"]).ends_with(2).says("it is stable, which no guard takes out");
     explain(&["-H", "nonsense"]).ends_with(2).says("expected 'name: value'");
     explain(&["-H", "x: a\nb"]).ends_with(2).says("expected 'name: value'");
     explain(&["--source", "here"]).ends_with(2).says("expected one such as 192.0.2.7");

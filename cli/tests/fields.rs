@@ -15,7 +15,7 @@ fn places() {
     fields(&[]).ends_with(0).says("rollouts    object by name, required").says("serin fields rollouts");
     let rollout = fields(&["rollouts"]).ends_with(0).says("fields of each").says("stable           text, required");
     rollout.says("serin fields rollouts.NAME.stable");
-    for path in ["rollouts.shop.match", "rollouts.shop.match[0]", "rollouts.*.rules.when"] {
+    for path in ["rollouts.shop.match", "rollouts.shop.match[0]", "rollouts.shop.match.0", "rollouts.*.rules.when"] {
         fields(&[path]).ends_with(0).says("hosts    list of texts").says("Conditions");
     }
     fields(&["rollouts.shop.sticky.hold"])
@@ -28,6 +28,7 @@ fn places() {
 #[test]
 fn what_is_no_place() {
     fields(&["rollouts.shop.matc"]).ends_with(2).says("has no \"matc\"").says("did you mean \"match\"?");
+    fields(&["weight"]).ends_with(2).says("It belongs to rollouts.NAME.versions.NAME, rollouts.NAME.schedule.steps");
     fields(&["access_log.x"]).ends_with(2).says("nothing is inside");
     fields(&["rollouts[0]"]).ends_with(2).says("an index where no list is");
 }

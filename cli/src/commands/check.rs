@@ -30,9 +30,9 @@ pub(crate) struct Args {
     output: Output,
 }
 
-/// The kinds of warnings: those of the core, and that of scalars that are not read alike.
+/// The kinds of warnings: those of the core, and those of how a file is written.
 fn kinds() -> PossibleValuesParser {
-    WARNINGS.iter().map(|(kind, _)| *kind).chain(["yaml-word"]).into()
+    WARNINGS.iter().map(|(kind, _)| *kind).chain(["yaml-word", "empty-field"]).into()
 }
 
 #[derive(Serialize)]

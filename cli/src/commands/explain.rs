@@ -151,6 +151,9 @@ fn current(rules: &Rules, args: &Args, now: Time) -> Result<Current, Failure> {
     current.miss(rules, &missing, now);
     for name in &args.out {
         let (index, version) = version_named(rules, "--out", name)?;
+        if rules.rollout(index).is_some_and(|rollout| rollout.is_stable(version)) {
+            return Err(Failure::new(format!("--out {name:?}: it is stable, which no guard takes out")));
+        }
         current.take_out(index, version);
     }
     Ok(current)

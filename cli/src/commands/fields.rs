@@ -84,16 +84,19 @@ fn find<'s>(schema: &'s Schema, path: &str) -> Result<Place<'s>, Failure> {
             Step::Item(_) => {
                 place.item().ok_or_else(|| Failure::new(format!("{path:?} has an index where no list is")))?
             }
+            Step::Field(index) if index.bytes().all(|byte| byte.is_ascii_digit()) && place.item().is_some() => {
+                place.item().unwrap_or(place)
+            }
             Step::Field(name) | Step::LongField(name) => {
                 let inner = place.within_lists();
-                inner.field(name).ok_or_else(|| unknown(path, name, &inner))?
+                inner.field(name).ok_or_else(|| unknown(schema, path, name, &inner))?
             }
         };
     }
     Ok(place)
 }
 
-fn unknown(path: &str, name: &str, place: &Place<'_>) -> Failure {
+fn unknown(schema: &Schema, path: &str, name: &str, place: &Place<'_>) -> Failure {
     let fields = place.fields();
     let names = || fields.iter().map(|field| field.name);
     let meant = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
@@ -101,7 +104,14 @@ fn unknown(path: &str, name: &str, place: &Place<'_>) -> Failure {
         none if none.is_empty() => "nothing is inside of what stands before it".to_owned(),
         names => format!("expected one of {names}"),
     };
-    Failure::new(format!("{path:?} has no {name:?}; {expected}{meant}"))
+    let elsewhere = match schema.places_of(name).as_slice() {
+        [] => String::new(),
+        places => format!(". It belongs to {}", places.join(", ")),
+    };
+    if path == name {
+        return Failure::new(format!("a document has no {name:?} at its top; {expected}{meant}{elsewhere}"));
+    }
+    Failure::new(format!("{path:?} has no {name:?}; {expected}{meant}{elsewhere}"))
 }
 
 fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failure> {

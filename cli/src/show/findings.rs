@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 use serde::Serialize;
 
 use super::Position;
@@ -20,7 +21,12 @@ pub(crate) fn show_findings(out: &mut dyn Write, file: &Loaded) -> Result<(), Fa
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     let text = file.shown();
     for finding in &file.findings {
-        writeln!(out, "{}\n", renderer.render(&[group(file, &text, finding)]))?;
+        let shown = renderer.render(&[group(file, &text, finding)]).to_string();
+        // The renderer marks a piece of source without a path so, though the place stands above it.
+        for line in shown.lines().filter(|line| strip_str(line).to_string().trim() != ":::") {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
     }
     if file.more_errors > 0 {
         writeln!(out, "and {} more errors in {}\n", file.more_errors, file.name)?;
@@ -34,7 +40,7 @@ fn group<'a>(file: &'a Loaded, text: &'a str, finding: &'a Finding) -> Group<'a>
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(finding.title.as_ref().unwrap_or(&finding.message)).id(finding.code);
+    let title = level.primary_title(readable(finding.title.as_ref().unwrap_or(&finding.message))).id(finding.code);
     let Position { line, column } = file.position(finding.span.start);
     let (shown, span) = surroundings(text, &finding.span);
     // Of what is shown of a long line the beginning may be missing, and then the column is told beside it.
@@ -143,4 +149,43 @@ pub(crate) fn findings_json(file: &Loaded) -> impl Iterator<Item = FindingJson<'
             hint: finding.hint.as_deref(),
         }
     })
+}
+
+/// A text of the core, which writes letters beyond ASCII as escapes, with the letters.
+fn readable(text: &str) -> String {
+    let mut parts = text.split("\\u{");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let escape = part.split_once('}').and_then(|(hex, rest)| {
+            let letter = char::from_u32(u32::from_str_radix(hex, 16).ok()?)?;
+            letter.is_alphanumeric().then_some((letter, rest))
+        });
+        match escape {
+            Some((letter, rest)) => {
+                shown.push(letter);
+                shown.push_str(rest);
+            }
+            None => {
+                shown.push_str("\\u{");
+                shown.push_str(part);
+            }
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters() {
+        for (text, expected) in [
+            ("found \"m\\u{fc}ller\"", "found \"müller\""),
+            ("\\u{200b} \\u{zz} \\u{e9}\\u{", "\\u{200b} \\u{zz} é\\u{"),
+            ("", ""),
+        ] {
+            assert_eq!(readable(text), expected);
+        }
+    }
 }

@@ -76,6 +76,11 @@ impl Rollout {
         })
     }
 
+    /// Whether this is its stable version.
+    pub fn is_stable(&self, version: VersionId) -> bool {
+        self.shared().is_some_and(|shared| shared.stable == version)
+    }
+
     /// Whether it decides, and changes nothing.
     pub fn is_dry_run(&self) -> bool {
         self.shared().is_some_and(|shared| shared.ways.dry_run)

@@ -85,6 +85,9 @@ fn what_covers_a_request() {
         "host shop.example.com, path below /cart, method GET, header x-team is \"dev\" or \"qa\""
     );
     assert_eq!(covered(&Request::to("www.other.org", "/")), "any");
+    let after: Vec<_> = explained(&rules, &qa, 0).covered.iter().map(|of| of.after).collect();
+    let (path, host) = (Some("its path is less specific"), Some("its host is less specific"));
+    assert_eq!(after, [None, Some("its conditions are less specific"), path, host, host]);
 }
 
 #[test]
@@ -227,6 +230,30 @@ fn rules_and_what_is_held() {
     check(&held, &with("rb.uAAAA.vv1.d20778"), "held passed", "cookie canary-shop holds v1, for another unit");
 }
 
+/// The moment of the explanations is 2026-11-21T00:00:00Z.
+#[test]
+fn schedules() {
+    #[track_caller]
+    fn check(start: &str, rest: Value, expected: &str) {
+        let mut schedule = json!({"version": "v2", "start": start});
+        schedule.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let versions = json!({"v1": {}, "v2": {"place": "low"}});
+        let told = explained(&shop(json!({"versions": versions, "schedule": schedule})), &Request::new(), 0).schedule;
+        assert_eq!(told.as_deref(), Some(expected));
+    }
+    let steps = json!({"steps": [{"weight": 5, "for": "1h"}, {"weight": 5, "to": 25, "for": "2h"}, {"weight": 50}]});
+    let later = "step 1 of 3 has not begun; it begins in 1 h; the last weight comes in 4 h";
+    check("2026-11-21T01:00:00Z", steps.clone(), later);
+    let first = "in step 1 of 3; v2 has 5 of 100; the next one begins in 30 min; the last weight comes in 2 h 30 min";
+    check("2026-11-20T23:30:00Z", steps.clone(), first);
+    let ramp = "in step 2 of 3; v2 has 15 of 100; the next one begins in 1 h; the last weight comes in 1 h";
+    check("2026-11-20T22:00:00Z", steps.clone(), ramp);
+    check("2026-11-20T12:00:00Z", steps.clone(), "in step 3 of 3; v2 has 50 of 100");
+    let mut paused = steps;
+    paused["pauses"] = json!([{"from": "2026-11-20T23:45:00Z"}]);
+    check("2026-11-20T23:30:00Z", paused, "paused in step 1 of 3; v2 has 5 of 100");
+}
+
 #[test]
 fn units() {
     let plain = shop(json!({}));
@@ -242,13 +269,26 @@ fn units() {
         &plain,
         &Request::new().with("cookie", "canary=v2"),
         "slot answered",
-        "cookie canary does not count: it is not in its form",
+        "cookie canary does not count: it names a version, which a cookie does with override: {cookie: NAME} alone",
+    );
+    check(
+        &plain,
+        &Request::new().with("cookie", "canary=x"),
+        "slot answered",
+        "cookie canary does not count: it is not in the form of a visitor, such as nEjRWeJq83v.d20778",
     );
     check(
         &plain,
         &Request::new().with("cookie", "canary=nEjRWeJq83v.d20778"),
         "slot answered",
         "the unit is visitor EjRWeJq83v",
+    );
+    let visitor = shop(json!({"sticky": {"unit": [{"header": "x-user-id"}], "prefer": "visitor"}}));
+    check(
+        &visitor,
+        &Request::new().with("x-user-id", "alice").with("cookie", "canary=nEjRWeJq83v.d20778"),
+        "slot answered",
+        "header x-user-id is there, and does not count beside the visitor cookie: prefer: visitor",
     );
     let ids = shop(
         json!({"sticky": {"unit": [{"header": "x-user-id"}, {"source": "address"}], "prefer": "unit"}, "cookie": false}),

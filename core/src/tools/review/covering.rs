@@ -61,7 +61,11 @@ impl<'r> Entries<'r> {
     /// The entry that covers whatever this one would of one host.
     fn hiding(&self, host: String, this: At, entry: &MatchEntry) -> Option<At> {
         let hides = |at: &At| {
-            let Some((_, other)) = self.get(*at) else { return false };
+            let Some((rollout, other)) = self.get(*at) else { return false };
+            // Of a rollout with mistakes it is not known what was meant.
+            if rollout.shared().is_none() {
+                return false;
+            }
             let comes_first = other.path != entry.path || (other.rank(), Reverse(*at)) > (entry.rank(), Reverse(this));
             *at != this && comes_first && other.path.precedes_all_of(&entry.path) && entry.conditions_imply(other)
         };

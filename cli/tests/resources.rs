@@ -101,6 +101,8 @@ fn resources_that_are_nearly_ours() {
     says(&plugin.replace("kind: WasmPlugin", "kind: WasmPlugn"), "did you mean \"WasmPlugin\"?");
     says(&plugin.replace("kind: WasmPlugin\n", ""), "kind is missing");
     says("apiVersion: v1\nkind: EnvoyPatchPolicy\nspec: {}\n", "no rules document; expected a field rollouts");
+    let block = plugin.replace("{url: oci://x}", "\n  pluginConfig: |\n    rollouts: {}");
+    says(&block, "= help: without the | or > behind the name its lines are an object, and not a text");
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rules}\ndata: {rules.yaml: 'rollouts: {}'}\n";
     says(map, "the data of ConfigMap rules, whose texts are not looked into");
 }

@@ -53,7 +53,12 @@ impl Search {
                 self.found.push(Found { place: place.value(), tree, reader: Reader::Itself });
             }
             Some(Err(SyntaxMistake { at, message })) if value.text().is_some_and(|text| text.contains("rollouts")) => {
-                self.problem(&(at..at), place.value(), "syntax", &format!("not JSON: {message}"));
+                self.problem(
+                    &(at..at),
+                    place.value(),
+                    "syntax",
+                    &format!("not JSON, as a StringValue has to be: {message}"),
+                );
             }
             Some(_) => self.others.push(place.value()),
         }

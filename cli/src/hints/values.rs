@@ -23,6 +23,9 @@ pub(super) fn hint(file: &str, document: &Tree, steps: &[Step], message: &str) -
 
 fn nearly_right(file: &str, value: &Tree, steps: &[Step], place: &Place<'_>) -> Option<String> {
     match &value.value {
+        Value::Text(text) if text.is_block && place.takes("object") => {
+            Some("without the | or > behind the name its lines are an object, and not a text".to_owned())
+        }
         Value::Text(text) => nearly_right_text(&text.text, steps, place),
         Value::Number(number) if name_of(steps) == Some("weight") && number.fract() != 0.0 => {
             Some("parts of a percent need a larger total: with total: 1000 a weight of 5 is 0.5 %".to_owned())

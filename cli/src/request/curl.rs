@@ -134,10 +134,20 @@ impl Curl {
 fn no_line(found: &str) -> Failure {
     let options = options();
     let meant = found.strip_prefix("--").and_then(|name| nearest(name, options.iter().map(String::as_str)));
+    let is_of_curl = || command().get_arguments().any(|arg| is_named(arg, found));
     Failure::new(match meant {
         Some(name) => format!("there is no option {found}; did you mean --{name}?"),
-        None => format!("there is no option {found:?}; expected one, or a line that begins with curl"),
+        None if is_of_curl() => {
+            format!("{found} is an option of curl; expected it in a curl line, such as curl {found} … URL")
+        }
+        None if found.contains("://") => format!("{found:?} stands alone; expected --url or curl before it"),
+        None => format!("there is no option {found:?}; expected one, or a line that begins with curl, behind the FILE"),
     })
+}
+
+fn is_named(arg: &Arg, found: &str) -> bool {
+    let long = arg.get_long().is_some_and(|long| found.strip_prefix("--") == Some(long));
+    long || arg.get_short().is_some_and(|short| found == format!("-{short}"))
 }
 
 /// Why the words of a curl line cannot be read.
@@ -238,6 +248,8 @@ mod tests {
         }
         check("wget http://a/", "there is no option \"wget\"");
         check("--hots a", "there is no option --hots; did you mean --host?");
+        check("-A me", "-A is an option of curl; expected it in a curl line");
+        check("http://a/", "expected --url or curl before it");
         check("curl http://a/ --at now", "--at of serin stands before the curl line");
         check("curl http://a/ http://b/", "another URL, \"http://b/\"");
         check("curl http://a/ --frobnicate", "--frobnicate");

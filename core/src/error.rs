@@ -95,18 +95,25 @@ impl Kind {
 
 impl std::error::Error for ConfigError {}
 
-/// The known name that is nearest to what was written, if any is near enough to be what was meant.
+/// The known name that is nearest to what was written, if one is near enough to be what was meant, and no other one is as near.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let comparable = |name: &str| name.len() <= LONGEST_SHOWN;
     if !comparable(written) {
         return None;
     }
     let written = written.to_ascii_lowercase();
-    known
+    let near = known
         .into_iter()
         .filter(|name| comparable(name))
         .map(|name| (strsim::levenshtein(&written, &name.to_ascii_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.to_owned())
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4);
+    let mut best: Option<(usize, Option<&str>)> = None;
+    for (distance, name) in near {
+        match best {
+            Some((least, _)) if least < distance => {}
+            Some((least, _)) if least == distance => best = Some((least, None)),
+            _ => best = Some((distance, Some(name))),
+        }
+    }
+    best?.1.map(str::to_owned)
 }

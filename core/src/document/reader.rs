@@ -82,6 +82,12 @@ impl Report<'_> {
         self.add_with(path, || kind);
     }
 
+    /// Whether what stands there is known to be wrong.
+    pub(super) fn has_error_at(&self, path: &Path<'_>) -> bool {
+        let path = path.to_string();
+        self.errors.iter().any(|error| error.path() == path)
+    }
+
     /// Reports a secret that the environment lacks. The document is not spoiled: it works as far as it can without.
     pub(super) fn missing_secret(&mut self, path: &Path<'_>, text: String, needed: bool) {
         if needed {

@@ -72,10 +72,14 @@ pub(super) fn read(
         let path = path.field(name);
         // Sorted as they come: there are few, and a sort would be some kilobytes of the module.
         let at = listed.versions.partition_point(|version| *version.name < **name);
-        if listed.versions.get(at).is_some_and(|version| version.name == *name) {
+        let is_listed = listed.versions.get(at).is_some_and(|version| version.name == *name);
+        if is_listed {
             report.add(&path, Kind::DuplicateField);
         }
         let (version, claim) = read_version(name, node, path, outputs, report);
+        if is_listed {
+            continue;
+        }
         listed.versions.insert(at, version);
         listed.claims.insert(at, claim);
     }
@@ -220,7 +224,11 @@ impl Listed {
         for (_, version, _) in others().filter(|(_, _, claim)| weighted > 1 && claim.place.is_none()) {
             let kind =
                 Kind::Missing { expected: format!("{PLACE}, since {weighted} versions here have a weight").into() };
-            report.add(&path.field(&version.name).field("place"), kind);
+            let path = path.field(&version.name);
+            let path = path.field("place");
+            if !report.has_error_at(&path) {
+                report.add(&path, kind);
+            }
         }
         let placed = || self.versions.iter().zip(&self.claims).filter(|(_, claim)| claim.place.is_some());
         for (index, (version, claim)) in placed().enumerate() {

@@ -57,6 +57,35 @@ fn what_a_rule_is_about() {
     diff(&without, &[]).ends_with(0).says("rollouts.shop.rules[0] of the old document: 90 % move").says("v2 → v1");
 }
 
+/// Requests that two rules hold for get what the first one says, so that another order is another version.
+#[test]
+fn rules_that_change_places() {
+    let rule = "{when: {headers: [{name: x-team, in: [qa, dev]}]}, use: v2}";
+    let eu = "{when: {headers: [{name: x-region, exact: eu}]}, use: v1}";
+    let new = SOUND.replace(rule, &format!("{eu}, {rule}"));
+    diff(&new, &["--max-moved", "95%"])
+        .ends_with(1)
+        .says("rollouts.shop.rules[0] together with rollouts.shop.rules[1]: 100 % move")
+        .says("v2 → v1");
+}
+
+/// What cookies were signed with is known by the secret, and where that is not here by its variable.
+#[test]
+fn secrets_that_change() {
+    let with = |key: &str| format!("{SOUND}keys: [{{id: k1, {key}}}]\n");
+    let (one, other) = (with("secret: the first of sixteen"), with("secret: the second of sixteen"));
+    let check = |old: &str, new: &str, code: i32, says: &str| {
+        let folder = Folder::with(&[("old.yaml", old), ("new.yaml", new)]);
+        folder.serin(&["diff", "old.yaml", "new.yaml", "--max-moved", "5%"]).ends_with(code).says(says);
+    };
+    check(&one, &other, 1, "18 % move, as slots are drawn anew: the key that signed cookies has changed");
+    check(&one, &one, 0, "nobody moves");
+    check(&with("env: SERIN_A"), &with("env: SERIN_A"), 0, "nobody moves");
+    let unknown = "cannot be known who moves: the secret of the key k1 may be another one, and SERIN_B is not set here";
+    check(&one, &with("env: SERIN_B"), 1, unknown);
+    check(&with("env: SERIN_B"), &with("env: SERIN_A"), 1, unknown);
+}
+
 #[test]
 fn what_is_drawn_anew() {
     let new = SOUND.replace("    stable: v1", "    release: \"2\"\n    stable: v1");
@@ -155,7 +184,7 @@ fn for_scripts() {
     let json = diff(&with_weight("10.0").replace("use: v2", "use: v1"), &["--output", "json", "--max-moved", "5%"])
         .ends_with(1)
         .json();
-    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "coverage": "both", "rule": rule, "rule_of": rule_of, "redrawn": [], "at": "2026-11-26T09:00:00Z", "moved": moved, "moves": moves, "unknown": null});
+    let row = |rule, rule_of, moved, moves| json!({"rollout": "shop", "coverage": "both", "rule": rule, "rule_of": rule_of, "also": null, "also_of": null, "redrawn": [], "at": "2026-11-26T09:00:00Z", "moved": moved, "moves": moves, "unknown": null});
     let all = json!([{"from": "v2", "to": "v1", "share": 1.0, "parts": 1_000_000_000_000_u64}]);
     let expected = json!({
         "at": "2026-11-26T09:00:00Z",

@@ -100,6 +100,6 @@ pub use time::{Day, Time};
 pub use token::Token;
 #[cfg(feature = "tools")]
 pub use tools::{
-    About, Compared, Coverage, Move, OverrideNames, Sample, Segment, Step, Trusts, UnitKind, WARNINGS, Warning, When,
-    compare, duration_seconds, review, samples, span_in_words, steps,
+    About, Compared, Coverage, Move, OverrideNames, Sample, Secrets, Segment, Step, Trusts, UnitKind, WARNINGS,
+    Warning, When, compare, duration_seconds, review, samples, span_in_words, steps,
 };

@@ -133,7 +133,7 @@ impl Schedule {
     }
 
     /// The start, or the end of the pause that it falls into; `None` if that has none.
-    fn begin(&self) -> Option<Time> {
+    pub(crate) fn begin(&self) -> Option<Time> {
         match self.pauses.iter().find(|pause| pause.covers(self.start)) {
             None => Some(self.start),
             Some(pause) => pause.to,

@@ -5,13 +5,15 @@ mod show;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Compared, Coverage, Segment, When, compare};
+use serin_core::{Compared, Coverage, Secrets, Segment, When, compare};
 
 use super::{Chosen, Streams, Verdict};
 use crate::changes::{Change, changes};
+use crate::document::Document;
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::show::{Output, json};
+use crate::tree::Tree;
 use show::show;
 
 /// Options of `serin diff`.
@@ -72,6 +74,9 @@ struct Row<'a> {
     /// The rule that makes the segment, as a path in the new document, or in the old one if only that has it.
     rule: Option<String>,
     rule_of: Option<&'static str>,
+    /// Another rule that holds for the requests as well, and decides in the old document.
+    also: Option<String>,
+    also_of: Option<&'static str>,
     /// Why every unit gets another slot.
     redrawn: &'a [&'static str],
     /// The moment that the shares are those of.
@@ -106,7 +111,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let (Some(old), Some(new)) = (&before.rules, &after.rules) else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let when = if args.at.is_some() { When::At(moment.time()) } else { When::From(moment.time()) };
-    let compared = compare(old, new, when);
+    let compared = compare(old, new, when, &secrets(&before, &after));
     let rows: Vec<&Compared<'_>> = compared.iter().filter(|row| !args.no_rules || row.segment.is_none()).collect();
     let most_moved = rows.iter().filter_map(|row| row.share()).fold(0.0, f64::max);
     let is_known = args.allow_unknown || rows.iter().all(|row| row.moves.is_ok());
@@ -126,13 +131,35 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     Ok(if held == Some(false) { Verdict::Bad } else { Verdict::Good })
 }
 
+/// What is known of the secret that cookies are signed with: one that the environment lacks is not read.
+fn secrets(before: &Document, after: &Document) -> Secrets {
+    let keys = |document: &Document| document.tree.get("keys").map_or(Vec::new(), |keys| keys.items().to_vec());
+    let text = |key: &Tree, name: &str| key.get(name).and_then(Tree::text).map(str::to_owned);
+    let Some(signer) = keys(before).into_iter().next() else { return Secrets::Known };
+    let id = text(&signer, "id");
+    let Some(known) = keys(after).into_iter().find(|key| text(key, "id") == id) else { return Secrets::Known };
+    let (variable, later) = (text(&signer, "env"), text(&known, "env"));
+    let unset = |document: &Document, name: &Option<String>| name.clone().filter(|name| document.unset.contains(name));
+    match unset(before, &variable).or_else(|| unset(after, &later)) {
+        None => Secrets::Known,
+        Some(_) if variable == later => Secrets::Same,
+        Some(name) => Secrets::Unknown(format!(
+            "the secret of the key {} may be another one, and {name} is not set here",
+            id.unwrap_or_default()
+        )),
+    }
+}
+
 fn row<'a>(compared: &'a Compared<'a>) -> Row<'a> {
-    let rule = |index: usize| format!("rollouts.{}.rules[{index}]", compared.rollout);
-    let (rule, rule_of) = match compared.segment {
-        None => (None, None),
-        Some(Segment::New(index)) => (Some(rule(index)), Some("new")),
-        Some(Segment::Old(index)) => (Some(rule(index)), Some("old")),
+    let named = |segment: Option<Segment>| {
+        let rule = |index: usize| format!("rollouts.{}.rules[{index}]", compared.rollout);
+        match segment {
+            None => (None, None),
+            Some(Segment::New(index)) => (Some(rule(index)), Some("new")),
+            Some(Segment::Old(index)) => (Some(rule(index)), Some("old")),
+        }
     };
+    let ((rule, rule_of), (also, also_of)) = (named(compared.segment), named(compared.also));
     let moves = compared.moves.as_deref().unwrap_or_default().iter();
     Row {
         rollout: compared.rollout,
@@ -143,6 +170,8 @@ fn row<'a>(compared: &'a Compared<'a>) -> Row<'a> {
         },
         rule,
         rule_of,
+        also,
+        also_of,
         redrawn: &compared.redrawn,
         at: Moment::of(compared.at).to_string(),
         moved: compared.share(),

@@ -31,12 +31,12 @@ pub struct Explanation {
     /// Where the last layer answered, by the weights of the document: how many slots lead to each version, with those that are
     /// off, out or missing left to stable.
     pub odds: Vec<(String, u32)>,
+    /// In the same case: the first slot of the interval that the unit's slot lies in, and the one behind its last.
+    pub interval: Option<(u32, u32)>,
     /// Whether there is a visitor cookie that does not count.
     pub cookie_ignored: bool,
     /// Where the schedule is, if there is one.
     pub schedule: Option<String>,
-    /// In the same case: the first slot of the interval that the unit's slot lies in, and the one behind its last.
-    pub interval: Option<(u32, u32)>,
 }
 
 /// One layer of the decision.
@@ -120,7 +120,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let kept = kept.as_deref();
         let shares = self.shares_for(kept);
         let layers: [(&str, &dyn Fn() -> Said); 5] = [
-            ("inherit", &|| self.explain_inherit(kept)),
+            ("inherit", &|| self.explain_inherit()),
             ("override", &|| self.explain_override(kept)),
             ("rule", &|| self.explain_rules(kept)),
             ("held", &|| self.explain_held(shares, kept)),
@@ -155,7 +155,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
             Phase::Waiting => format!("step 1 of {steps} has not begun"),
             Phase::Step(index) => format!("in step {} of {steps}", index + 1),
             Phase::Paused(index) => format!("paused in step {} of {steps}", index + 1),
-            Phase::Done => format!("all {steps} steps are over"),
+            Phase::Done => "all steps are over".to_owned(),
         };
         let weight = at
             .thousandths
@@ -187,7 +187,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         now.unwrap_or(&self.shared.weights.shares)
     }
 
-    fn explain_inherit(&self, kept: Option<&Kept>) -> Said {
+    fn explain_inherit(&self) -> Said {
         if !self.shared.ways.inherit {
             return (false, vec!["inherit is off".to_owned()]);
         }
@@ -198,7 +198,7 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         let told = format!("header {} is {}", name.as_str(), shown(value));
         match self.rollout.version_named(value) {
             None => (false, vec![format!("{told}, which is no version here")]),
-            Some(version) => match self.why_not_serving(version, kept) {
+            Some(version) => match self.why_not_serving(version, None) {
                 Some(why) => (false, vec![format!("{told}, and that version {why}")]),
                 None => (true, vec![format!("{told}, which an earlier hop has chosen")]),
             },

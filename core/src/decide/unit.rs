@@ -98,23 +98,27 @@ impl<'r, S: Source> Request<'_, 'r, S> {
     /// With a client's copy of one of our headers that choice may not have been made by weights, so nothing is learned from
     /// it; nor from a cluster that belongs to no version.
     fn by_route(&self, kept: Option<&Kept>, slot: Slot) -> Answer {
-        let unknown = Answer { version: None, ..Answer::new(self.shared.stable, Reason::Route) };
-        let outputs = self.rules.outputs.on_request.iter().map(|output| &output.name);
-        if outputs.chain(&self.rules.stripped).any(|name| self.facts.header(name.as_str()).is_some()) {
-            return unknown;
-        }
-        let Some(cluster) = self.facts.cluster_name() else { return unknown };
-        let is_it =
-            |version: &crate::rules::Version| version.cluster.as_deref().is_some_and(|c| c.as_bytes() == cluster);
-        let chosen = self.shared.versions.iter().position(is_it).and_then(|at| u8::try_from(at).ok()).map(VersionId);
-        match chosen {
-            None => unknown,
+        match self.chosen_by_route() {
+            None => Answer { version: None, ..Answer::new(self.shared.stable, Reason::Route) },
             Some(version) if self.is_open(version) => match self.barred(version, kept, Some(slot)) {
                 None => Answer::new(version, Reason::Route),
                 Some(reason) => self.in_its_place(version, reason),
             },
             Some(_) => Answer::new(self.shared.stable, Reason::Route),
         }
+    }
+
+    /// The version whose cluster the route has chosen, if that is known and its weights have.
+    pub(super) fn chosen_by_route(&self) -> Option<VersionId> {
+        let outputs = self.rules.outputs.on_request.iter().map(|output| &output.name);
+        if outputs.chain(&self.rules.stripped).any(|name| self.facts.header(name.as_str()).is_some()) {
+            return None;
+        }
+        let cluster = self.facts.cluster_name()?;
+        let is_it =
+            |version: &crate::rules::Version| version.cluster.as_deref().is_some_and(|c| c.as_bytes() == cluster);
+        let at = self.shared.versions.iter().position(is_it)?;
+        u8::try_from(at).ok().map(VersionId)
     }
 
     /// Stable, in the place of a version that gets no traffic.

@@ -5,12 +5,12 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 use crate::matcher::Pattern;
 
 impl Pattern {
-    /// Whether it stands for one text alone, in whatever case. Not if both its ends say that the whole value is meant.
+    /// Whether it stands for one text alone. Not if both its ends say that the whole value is meant.
     pub(crate) fn is_literal(&self) -> bool {
         self.is_made_of(is_literal)
     }
 
-    /// Whether it stands for one of a few texts alone.
+    /// Whether it stands for one of a few texts alone, in whatever case.
     pub(crate) fn is_choice(&self) -> bool {
         self.is_made_of(is_choice)
     }
@@ -29,10 +29,9 @@ fn is_anchored(hir: &Hir, end: Look) -> bool {
 fn is_literal(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Literal(_) | HirKind::Look(_) => true,
-        HirKind::Class(class) => is_one_letter(class),
         HirKind::Capture(capture) => is_literal(&capture.sub),
         HirKind::Concat(parts) => parts.iter().all(is_literal),
-        HirKind::Alternation(_) | HirKind::Repetition(_) => false,
+        HirKind::Class(_) | HirKind::Alternation(_) | HirKind::Repetition(_) => false,
     }
 }
 
@@ -40,6 +39,7 @@ fn is_choice(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Alternation(all) | HirKind::Concat(all) => all.iter().all(is_choice),
         HirKind::Capture(capture) => is_choice(&capture.sub),
+        HirKind::Class(class) => is_one_letter(class),
         _ => is_literal(hir),
     }
 }
@@ -65,15 +65,15 @@ mod tests {
     #[test]
     fn patterns() {
         check("Firefox", true, true);
-        check("(?i)firefox/1", true, true);
-        check("(?i:k)s", true, true);
+        check("(?i)firefox/1", false, true);
+        check("(?i:k)s", false, true);
         check("^Firefox", true, true);
         check("(Firefox)$", true, true);
         check(r"a\.b", true, true);
         check("^Firefox$", false, false);
         check("Firefox|Chrome", false, true);
         check("(?i)(firefox|chrome)", false, true);
-        check("[fF]irefox", true, true);
+        check("[fF]irefox", false, true);
         check("Fire.ox", false, false);
         check("okhttp/4[0-9]", false, false);
         check(".*Firefox.*", false, false);

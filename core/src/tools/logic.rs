@@ -17,9 +17,22 @@ impl MatchEntry {
 
     /// Whether every request that fits this entry's conditions, whatever its host and path, fits those of the other one.
     pub(crate) fn conditions_imply(&self, other: &Self) -> bool {
-        let none = Conditions::default();
-        let of = |entry: &Self| entry.conditions.clone();
-        of(self).as_deref().unwrap_or(&none).imply(of(other).as_deref().unwrap_or(&none))
+        match (self.conditions.as_deref(), other.conditions.as_deref()) {
+            (_, None) => true,
+            (None, Some(theirs)) => Conditions::default().imply(theirs),
+            (Some(ours), Some(theirs)) => ours.imply(theirs),
+        }
+    }
+
+    /// What every request fits that fits both entries. It may fit others as well: of two lists of hosts, methods or addresses, and of
+    /// two paths, one is taken.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let narrower = |one: &Self, other: &Self| one.path.is_within(&other.path);
+        let path = if narrower(other, self) { &other.path } else { &self.path };
+        let hosts = if self.hosts.is_empty() { &other.hosts } else { &self.hosts };
+        let conditions = [self, other].into_iter().filter_map(|entry| entry.conditions.as_deref());
+        let conditions = conditions.cloned().reduce(Conditions::and).map(std::sync::Arc::new);
+        Self { hosts: hosts.clone(), path: path.clone(), conditions }
     }
 
     /// Whether no request fits both.
@@ -105,6 +118,17 @@ impl Pattern {
 }
 
 impl Conditions {
+    fn and(self, other: Self) -> Self {
+        let or = |ours: Vec<String>, theirs: Vec<String>| if ours.is_empty() { theirs } else { ours };
+        Self {
+            methods: or(self.methods, other.methods),
+            headers: [self.headers, other.headers].concat(),
+            cookies: [self.cookies, other.cookies].concat(),
+            query: [self.query, other.query].concat(),
+            source: if self.source.is_empty() { other.source } else { self.source },
+        }
+    }
+
     fn imply(&self, other: &Self) -> bool {
         let methods = |method: &String| other.methods.contains(method);
         let sources = |network| other.source.iter().any(|wider| wider.holds_all_of(network));

@@ -8,7 +8,7 @@ mod rules;
 mod versions;
 
 use crate::error::{ConfigError, Kind};
-use crate::rules::{Rollout, Rules};
+use crate::rules::Rules;
 
 /// Something that is valid and surely not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,9 +67,4 @@ impl Found {
         let error = ConfigError::new(path.to_owned(), None, Kind::Conflict(text.into().into()));
         self.warnings.push(Warning { code, error });
     }
-}
-
-/// Whether a rollout writes cookies at all.
-fn writes_cookies(rollout: &Rollout) -> bool {
-    rollout.shared().is_some_and(|shared| shared.sticky.hold != crate::rules::Hold::None || shared.keeps_cookie())
 }

@@ -18,8 +18,9 @@ impl Schedule {
 
     /// When the last step begins that holds, or ends that does not; `None` if a pause without end comes before.
     pub(crate) fn end(&self) -> Option<Time> {
+        let begin = self.begin()?;
         let whole: u64 = self.steps.iter().map_while(|step| step.seconds).map(u64::from).sum();
-        let last = self.boundaries(Time::default()).last().copied().unwrap_or(self.start);
+        let last = self.boundaries(Time::default()).last().copied().unwrap_or(begin);
         (self.running_seconds(last) >= whole).then_some(last)
     }
 

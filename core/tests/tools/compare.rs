@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use serin_core::{Compared, Current, Facts, Rules, SLOTS, Segment, Surroundings, Time, When, compare, decide};
+use serin_core::{Compared, Current, Facts, Rules, SLOTS, Secrets, Segment, Surroundings, Time, When, compare, decide};
 
 use crate::common::{Request, TODAY, rules};
 
@@ -14,6 +14,11 @@ pub(crate) const NOW: u64 = TODAY + 12 * HOUR;
 const PAIRS: usize = 12;
 
 type Moves = BTreeMap<(String, String), u64>;
+
+/// Compares documents at that moment alone.
+pub(crate) fn compare_now<'r>(old: &'r Rules, new: &'r Rules) -> Vec<Compared<'r>> {
+    compare(old, new, When::At(Time::from_unix_seconds(NOW)), &Secrets::Known)
+}
 
 /// A document whose decision can be asked for every slot: nothing sticks, so that the slot is what is drawn.
 fn any_document(rng: &mut Rng) -> Value {
@@ -99,15 +104,17 @@ fn moves(compared: &Compared<'_>) -> Moves {
     moves.map(|of| ((of.from.to_owned(), of.to.to_owned()), of.parts)).collect()
 }
 
-/// A request of a segment alone: with the header of its rule.
-fn request_of(segment: Option<Segment>, old: &Value, new: &Value) -> Request {
-    let (document, index) = match segment {
-        None => return Request::new(),
-        Some(Segment::New(index)) => (new, index),
-        Some(Segment::Old(index)) => (old, index),
-    };
-    let header = &document["rollouts"]["r"]["rules"][index]["when"]["headers"][0]["name"];
-    Request::new().with(header.as_str().unwrap(), "1")
+/// A request of a row's segments alone: with the headers of their rules.
+fn request_of(row: &Compared<'_>, old: &Value, new: &Value) -> Request {
+    let segments = row.segment.into_iter().chain(row.also);
+    segments.fold(Request::new(), |request, segment| {
+        let (document, index) = match segment {
+            Segment::New(index) => (new, index),
+            Segment::Old(index) => (old, index),
+        };
+        let header = &document["rollouts"]["r"]["rules"][index]["when"]["headers"][0]["name"];
+        request.with(header.as_str().unwrap(), "1")
+    })
 }
 
 #[test]
@@ -117,16 +124,21 @@ fn equals_brute_force_over_all_slots() {
     for _ in 0..PAIRS {
         let (old, new) = (any_document(&mut rng), any_document(&mut rng));
         let (before, after) = (rules(&old.to_string()), rules(&new.to_string()));
-        for row in compare(&before, &after, When::At(Time::from_unix_seconds(NOW))) {
-            let request = request_of(row.segment, &old, &new);
+        let compared = compare_now(&before, &after);
+        for row in &compared {
+            let request = request_of(row, &old, &new);
             let expected = by_force(&owners(&before, &request), &owners(&after, &request));
-            assert_eq!(moves(&row), expected, "{:?}\n{old}\n{new}", row.segment);
+            assert_eq!(moves(row), expected, "{row:?}\n{old}\n{new}");
             let share: u64 = expected.values().sum();
             assert_eq!(row.share(), Some(share as f64 / 1e12));
             rows += 1;
             moved += usize::from(share > 0);
             segments += usize::from(row.segment.is_some());
         }
+        // Of requests that two rules hold for one of the rows tells the truth as well.
+        let both = Request::new().with("x-a", "1").with("x-b", "1");
+        let expected = by_force(&owners(&before, &both), &owners(&after, &both));
+        assert!(compared.iter().any(|row| moves(row) == expected), "{expected:?}\n{old}\n{new}\n{compared:#?}");
     }
     assert!(moved > PAIRS && segments > PAIRS / 2, "{moved} of {rows} rows moved, {segments} were segments");
 }
@@ -141,7 +153,7 @@ fn what_is_drawn_anew_is_every_slot_with_every_other() {
         rules(&json!({"rollouts": {"r": rollout}}).to_string())
     };
     let (old, new) = (document("a", 10), document("b", 25));
-    let rows = compare(&old, &new, When::At(Time::from_unix_seconds(NOW)));
+    let rows = compare_now(&old, &new);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!(row.redrawn, ["release"]);
     let expected: Moves = [
@@ -167,7 +179,7 @@ fn check_redrawn(old: &str, new: &str, expected: &[&str]) {
         ))
     };
     let (old, new) = (document(old), document(new));
-    assert_eq!(compare(&old, &new, When::At(Time::from_unix_seconds(NOW)))[0].redrawn, expected);
+    assert_eq!(compare_now(&old, &new)[0].redrawn, expected);
 }
 
 #[test]
@@ -181,6 +193,12 @@ fn why_slots_are_drawn_anew() {
     check_redrawn("", r#""sticky": {"hold": "none"},"#, &["hold: none"]);
     check_redrawn("", r#""sticky": {"hold": "version"},"#, &[]);
     check_redrawn("", r#""cookie": {"name": "vid"},|"#, &["the visitor cookie"]);
+    // Every request is free before, and after.
+    let free = r#""sticky": {"hold": "none"},"#;
+    check_redrawn(free, &format!(r#"{free} "release": "b","#), &[]);
+    // Every request has an address, which comes before the cookie.
+    let addressed = r#""sticky": {"unit": [{"header": "x-user"}, {"source": "address"}], "prefer": "unit"},"#;
+    check_redrawn(addressed, &format!(r#""cookie": {{"name": "vid"}},|{addressed}"#), &[]);
     check_redrawn("", r#""cookie": {"max_age": "2d"},|"#, &[]);
     let keys = |ids: &[&str]| {
         let keys: Vec<Value> = ids.iter().map(|id| json!({"id": id, "secret": "sixteen characters"})).collect();
@@ -192,42 +210,23 @@ fn why_slots_are_drawn_anew() {
     check_redrawn(&keys(&["k1"]), &keys(&["k2"]), &["the key that signed cookies"]);
 }
 
-/// Some minutes with steps, ramps and pauses.
-fn any_schedule(rng: &mut Rng) -> Value {
-    let moment = |seconds: u64| format!("2026-11-21T12:{:02}:{:02}Z", seconds / 60, seconds % 60);
-    let steps: Vec<Value> = (0..rng.usize(1..4))
-        .map(|_| json!({"weight": rng.u32(..=50), "to": rng.u32(..=50), "for": format!("{}s", rng.u32(1..90))}))
-        .collect();
-    let from = rng.u64(..200);
-    let pauses = json!([{"from": moment(from), "to": moment(from + rng.u64(1..100))}]);
-    json!({"version": "v2", "start": moment(rng.u64(..100)), "steps": steps, "pauses": pauses})
-}
-
-/// No moment of the next ten minutes has more units move than the one that is told.
+/// A key of the same id may have another secret, and what it signed is then worth nothing.
 #[test]
-fn the_moment_at_which_most_units_move() {
-    let mut rng = Rng::with_seed(8);
-    let mut document = || {
-        let rollout = json!({
-            "stable": "v1", "versions": {"v1": {}, "v2": {"weight": rng.u32(1..50)}},
-            "schedule": any_schedule(&mut rng),
-        });
-        rules(&json!({"rollouts": {"r": rollout}}).to_string())
+fn secrets_that_change() {
+    let document = |secret: &str| {
+        let rollout = r#"{"stable": "v1", "versions": {"v1": {}, "v2": {"weight": 10}}}"#;
+        rules(&format!(r#"{{"keys": [{{"id": "k1", "secret": "{secret}"}}], "rollouts": {{"r": {rollout}}}}}"#))
     };
-    let mut later = 0;
-    for _ in 0..30 {
-        let (old, new) = (document(), document());
-        let share = |when| compare(&old, &new, when)[0].share().unwrap();
-        let most = compare(&old, &new, When::From(Time::from_unix_seconds(NOW))).remove(0);
-        assert_eq!(most.share(), Some(share(When::At(most.at))));
-        for seconds in (0..600).step_by(7) {
-            let at = Time::from_unix_seconds(NOW + seconds);
-            // Weights are told in whole slots, so that a straight line is one to a slot.
-            assert!(share(When::At(at)) <= most.share().unwrap() + 2e-6, "{seconds} s\n{old:?}\n{new:?}\n{most:?}");
-        }
-        later += usize::from(most.at > Time::from_unix_seconds(NOW));
-    }
-    assert!(later > 20, "{later}");
+    let (old, new) = (document("the first of sixteen"), document("the second of sixteen"));
+    let redrawn = |new: &Rules, secrets: &Secrets| {
+        let row = compare(&old, new, When::At(Time::from_unix_seconds(NOW)), secrets).remove(0);
+        (row.redrawn, row.moves.err())
+    };
+    let key = || vec!["the key that signed cookies"];
+    assert_eq!(redrawn(&new, &Secrets::Known), (key(), None));
+    assert_eq!(redrawn(&old, &Secrets::Known), (vec![], None));
+    assert_eq!(redrawn(&new, &Secrets::Same), (vec![], None));
+    assert_eq!(redrawn(&new, &Secrets::Unknown("it is not here".into())), (vec![], Some("it is not here".into())));
 }
 
 /// Where requests are sent to a cluster by its name, the same version in another one is another place.
@@ -239,7 +238,7 @@ fn clusters_that_change() {
     };
     let named = r#""headers": {"cluster": "x-cluster"},"#;
     let (one, other) = (r#", "cluster": "one""#, r#", "cluster": "other""#);
-    let share = |old: &Rules, new: &Rules| compare(old, new, When::At(Time::from_unix_seconds(NOW)))[0].share();
+    let share = |old: &Rules, new: &Rules| compare_now(old, new)[0].share();
     let check = |old: (&str, &str), new: (&str, &str), expected: f64| {
         let (old, new) = (document(old.0, old.1), document(new.0, new.1));
         assert_eq!(share(&old, &new), Some(expected), "{old:?}\n{new:?}");
@@ -261,7 +260,7 @@ fn a_dry_run_has_everybody_on_stable() {
     };
     let share = |old: (bool, u32), new: (bool, u32)| {
         let (old, new) = (document(old.0, old.1), document(new.0, new.1));
-        compare(&old, &new, When::At(Time::from_unix_seconds(NOW)))[0].share()
+        compare_now(&old, &new)[0].share()
     };
     assert_eq!(share((true, 10), (true, 90)), Some(0.0));
     assert_eq!(share((true, 10), (false, 10)), Some(0.1));
@@ -275,7 +274,7 @@ fn what_cannot_be_known() {
         r#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {}}, "split": "native"}}, "headers": {"slot": "x-slot"}}"#,
     );
     for (old, new) in [(&filter, &native), (&native, &filter), (&native, &native)] {
-        let rows = compare(old, new, When::At(Time::from_unix_seconds(NOW)));
+        let rows = compare_now(old, new);
         assert_eq!((rows[0].share(), rows[0].moves.is_err()), (None, true));
     }
 }

@@ -2,10 +2,10 @@
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use serin_core::{Compared, Coverage, Current, Facts, Rollout, Rules, Time, When, compare, decide};
+use serin_core::{Compared, Coverage, Current, Facts, Rollout, Rules, Time, decide};
 
 use crate::common::{Request, rules};
-use crate::compare::NOW;
+use crate::compare::{NOW, compare_now};
 
 /// Checks the rows of two documents, each a list of rollouts by name with the entries of their `match`; of every rollout a tenth
 /// is on v2. A row is its rollout, the documents that have it cover its requests, and who moves.
@@ -21,7 +21,7 @@ fn check_coverage(old: &[(&str, &str)], new: &[(&str, &str)], expected: &[(&str,
         rules(&format!(r#"{{"rollouts": {{{}}}}}"#, all.join(", ")))
     };
     let (before, after) = (document(old), document(new));
-    let rows = compare(&before, &after, When::At(Time::from_unix_seconds(NOW)));
+    let rows = compare_now(&before, &after);
     let told = |row: &Compared<'_>| match &row.moves {
         Ok(moves) => {
             moves.iter().map(|of| format!("{} {} {}", of.from, of.to, of.share())).collect::<Vec<_>>().join(", ")
@@ -120,7 +120,7 @@ fn whatever_changes_hands_is_in_a_row() {
     let documents: Vec<Rules> = (0..40).map(|_| document()).collect();
     let mut changed = 0;
     for (old, new) in documents.iter().flat_map(|old| documents.iter().map(move |new| (old, new))) {
-        let rows = compare(old, new, When::At(Time::from_unix_seconds(NOW)));
+        let rows = compare_now(old, new);
         let row = |name: Option<&str>, coverage| {
             let name = name?;
             rows.iter().find(|row| row.rollout == name && row.coverage == coverage && row.segment.is_none())

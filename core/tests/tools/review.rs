@@ -78,6 +78,16 @@ fn a_version_with_the_whole_total() {
     };
     check(&with(r#""v2": {"weight": 100}"#), &["whole-weight rollouts.r.versions.v2.weight"]);
     check(&with(r#""v2": {"weight": 99}"#), &[]);
+    // Then all of it is stable's.
+    check(&with(r#""v2": {"weight": 100, "off": true}"#), &[]);
+    // Somebody is to get stable.
+    let but_for = |rule: &str| {
+        with(r#""v2": {"weight": 100}"#).replace(r#""stable""#, &format!(r#""rules": [{rule}], "stable""#))
+    };
+    check(&but_for(r#"{"when": {"methods": ["PUT"]}, "use": "v1"}"#), &[]);
+    check(&but_for(r#"{"when": {"methods": ["PUT"]}, "weights": {"v2": 50}}"#), &[]);
+    let nobody = but_for(r#"{"when": {"methods": ["PUT"]}, "use": "v2"}"#);
+    check(&nobody, &["whole-weight rollouts.r.versions.v2.weight"]);
     check(
         &with(r#""v2": {"weight": 60, "place": "low"}, "v3": {"weight": 40, "place": "high"}"#),
         &["whole-weight rollouts.r.stable"],
@@ -163,7 +173,8 @@ fn rules_that_no_request_gets_to() {
     check_rollout(&matching(&format!("{cart}, {{}}"), r#"{"path": {"exact": "/"}}"#), &[]);
 
     let off = r#"{"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {"off": true}}, "rules": [{"use": "v2"}, {"use": "v1"}]}}}"#;
-    check(off, &["unreachable-rule rollouts.r.rules[0]"]);
+    // That is what the kill switch is for.
+    check(off, &[]);
 }
 
 #[test]
@@ -229,6 +240,8 @@ fn expressions_without_anything_regular() {
     of_header("user-agent", ".*Firefox.*", &[]);
     of_header("user-agent", "^curl/8$", &[]);
     of_header("x-group", "qa|dev", &[]);
+    of_header("x-group", "(?i)qa", &[]);
+    of_header("accept", "application/json|text/html", &[]);
     check_rules(
         r#"{"when": {"cookies": [{"name": "a", "regex": "x", "ignore_case": true}]}, "use": "v2"}"#,
         &["literal-regex rollouts.r.rules[0].when.cookies[0].regex"],
@@ -261,6 +274,14 @@ fn cookies_that_browsers_refuse_or_do_not_send() {
     check(&with(r#"{"domain": "com"}"#, shop), &["cookie-refused cookie.domain"]);
     check(&with(r#"{"domain": "github.io"}"#, "{}"), &["cookie-refused cookie.domain"]);
     check(&with(r#"{"domain": "10.0.0.1"}"#, "{}"), &["cookie-refused cookie.domain"]);
+    // A domain that is the host itself is as good as none.
+    check(&with(r#"{"domain": "localhost"}"#, r#"{"hosts": ["localhost"]}"#), &[]);
+    check(&with(r#"{"domain": "10.0.0.1"}"#, r#"{"hosts": ["10.0.0.1"]}"#), &[]);
+    // Machines that are told by their ids do without.
+    let api = r#", "sticky": {"unit": [{"header": "x-user-id"}]}, "match": [{"hosts": ["api.internal"]}]"#;
+    let ids = with(r#"{"domain": "example.com", "path": "/shop"}"#, shop);
+    let rollout = format!(r#""rollouts": {{"api": {{"stable": "v1", "versions": {{"v1": {{}}}}{api}}}, "#);
+    check(&ids.replace(r#""rollouts": {"#, &rollout), &[]);
     check(&with(r#"{"domain": "example.com"}"#, r#"{"hosts": ["*.example.com"]}"#), &[]);
     check(&with(r#"{"domain": "a.example.com"}"#, r#"{"hosts": ["*.example.com"]}"#), &[]);
     check(&with(r#"{"path": "/shop"}"#, shop), &[]);

@@ -73,14 +73,15 @@ fn listed(names: &[String]) -> String {
 
 /// Which requests a row is about.
 fn name(row: &Row<'_>) -> String {
-    let rule = match (&row.rule, row.rule_of) {
-        (Some(rule), Some("old")) => format!("{rule} of the old document"),
-        (Some(rule), _) => rule.clone(),
-        (None, _) => format!("rollouts.{}", row.rollout),
+    let named = |rule: &Option<String>, of: Option<&str>| {
+        let of = if of == Some("old") { " of the old document" } else { "" };
+        rule.as_ref().map(|rule| format!("{rule}{of}"))
     };
+    let rule = named(&row.rule, row.rule_of).unwrap_or_else(|| format!("rollouts.{}", row.rollout));
+    let both = named(&row.also, row.also_of).map_or_else(String::new, |also| format!(" together with {also}"));
     match row.coverage {
-        "both" => rule,
-        document => format!("{rule}, requests that it covers in the {document} document alone"),
+        "both" => rule + &both,
+        document => format!("{rule}{both}, requests that it covers in the {document} document alone"),
     }
 }
 
@@ -97,7 +98,8 @@ fn show_row(out: &mut dyn Write, row: &Row<'_>, first: &str) -> Result<(), Failu
     };
     writeln!(out, "{}: {moved}", bold(&name(row)))?;
     if row.rule.is_some() && row.moved.is_some_and(|moved| moved > 0.0) {
-        writeln!(out, "{}", dim("  of the requests that this rule holds for, and no other one with a when"))?;
+        let which = if row.also.is_some() { "both rules hold" } else { "this rule holds" };
+        writeln!(out, "{}", dim(&format!("  of the requests that {which} for, and no other one with a when")))?;
     }
     let elsewhere = |of: &Moved<'_>| if of.from == of.to { ", at another cluster" } else { "" };
     let line =

@@ -26,10 +26,13 @@ impl<'r, S: Source> Request<'_, 'r, S> {
                 notes.extend(self.instead(owner, decision));
             }
             Split::Native => notes.push(format!("{at}; the route's weights choose by it")),
-            Split::Route => notes.push(match decision.version() {
-                Some(version) => format!("the route's weights have chosen {}", version.name()),
-                None => "the route's weights choose, and it is not known here what".to_owned(),
-            }),
+            Split::Route => match self.chosen_by_route() {
+                Some(version) => {
+                    notes.push(format!("the route's weights have chosen {}", self.shared.name_of(version)));
+                    notes.extend(self.instead(version, decision));
+                }
+                None => notes.push("the route's weights choose, and it is not known here what".to_owned()),
+            },
         }
         (true, notes)
     }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Move, Side};
-use crate::condition::MatchEntry;
-use crate::rules::{OutputKind, Shared, Shares, Split, Then, VersionId};
+use crate::rules::{OutputKind, Shared, Shares, Split, Then, VersionId, Weights};
 use crate::slot::SLOTS;
 use crate::time::Time;
 
@@ -26,37 +25,62 @@ impl Server<'_> {
 /// Who serves which slots: for each part the slot behind it, and the server. They cover all slots.
 type Owners<'r> = Vec<(u32, Server<'r>)>;
 
-/// Which units of the requests that fit `when` move at a moment; where slots are drawn anew every one meets every other one.
-pub(super) fn moves<'r>(
-    old: Side<'r>,
-    new: Side<'r>,
-    when: Option<&MatchEntry>,
-    (now, redrawn): (Time, bool),
-) -> Result<Vec<Move<'r>>, &'static str> {
-    let (before, after) = (old.owners(when, new, now)?, new.owners(when, old, now)?);
-    let mut parts: BTreeMap<(Server<'_>, Server<'_>), u64> = BTreeMap::new();
-    if redrawn {
-        for (from, before) in widths(&before) {
-            for (to, after) in widths(&after) {
-                *parts.entry((from, to)).or_default() += before * after;
-            }
-        }
-    } else {
-        let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
-        let mut start = 0;
-        while let (Some((old_end, from)), Some((new_end, to))) = (before.peek(), after.peek()) {
-            let end = *old_end.min(new_end);
-            *parts.entry((*from, *to)).or_default() += u64::from(end - start) * u64::from(SLOTS);
-            before.next_if(|(old_end, _)| *old_end == end);
-            after.next_if(|(new_end, _)| *new_end == end);
-            start = end;
+/// What decides about requests in each of the documents: what a rule says, or, without one, the weights of the rollout.
+#[derive(Clone, Copy)]
+pub(super) struct Deciding<'r> {
+    pub(super) old: Option<&'r Then>,
+    pub(super) new: Option<&'r Then>,
+}
+
+/// A rollout in both documents.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'r> {
+    pub(super) old: Side<'r>,
+    pub(super) new: Side<'r>,
+    /// Whether every old slot meets every new one.
+    pub(super) is_redrawn: bool,
+}
+
+impl<'r> Pair<'r> {
+    /// Which units move at a moment.
+    pub(super) fn moves(self, deciding: Deciding<'r>, now: Time) -> Result<Vec<Move<'r>>, &'static str> {
+        let before = self.old.owners(deciding.old, self.new, now)?;
+        let after = self.new.owners(deciding.new, self.old, now)?;
+        let parts = if self.is_redrawn { crossed(&before, &after) } else { overlaid(&before, &after) };
+        let moved = parts.into_iter().filter(|((from, to), parts)| !from.is(*to) && *parts > 0);
+        let mut moves: Vec<Move<'_>> =
+            moved.map(|((from, to), parts)| Move { from: from.version, to: to.version, parts }).collect();
+        moves.sort_by_key(|moved| std::cmp::Reverse(moved.parts));
+        Ok(moves)
+    }
+}
+
+type Parts<'r> = BTreeMap<(Server<'r>, Server<'r>), u64>;
+
+/// How much of the slots of each old server each new one has, where slots are kept.
+fn overlaid<'r>(before: &Owners<'r>, after: &Owners<'r>) -> Parts<'r> {
+    let mut parts = Parts::new();
+    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    let mut start = 0;
+    while let (Some((old_end, from)), Some((new_end, to))) = (before.peek(), after.peek()) {
+        let end = *old_end.min(new_end);
+        *parts.entry((*from, *to)).or_default() += u64::from(end - start) * u64::from(SLOTS);
+        before.next_if(|(old_end, _)| *old_end == end);
+        after.next_if(|(new_end, _)| *new_end == end);
+        start = end;
+    }
+    parts
+}
+
+/// The same where every old slot meets every new one.
+fn crossed<'r>(before: &Owners<'r>, after: &Owners<'r>) -> Parts<'r> {
+    let mut parts = Parts::new();
+    for (from, before) in widths(before) {
+        for (to, after) in widths(after) {
+            *parts.entry((from, to)).or_default() += before * after;
         }
     }
-    let moved = parts.into_iter().filter(|((from, to), parts)| !from.is(*to) && *parts > 0);
-    let mut moves: Vec<Move<'_>> =
-        moved.map(|((from, to), parts)| Move { from: from.version, to: to.version, parts }).collect();
-    moves.sort_by_key(|moved| std::cmp::Reverse(moved.parts));
-    Ok(moves)
+    parts
 }
 
 /// How many slots each server has.
@@ -71,8 +95,8 @@ fn widths<'r>(owners: &Owners<'r>) -> BTreeMap<Server<'r>, u64> {
 }
 
 impl<'r> Side<'r> {
-    /// Who serves which slots of the requests that fit `when`, and otherwise no rule that has one.
-    fn owners(self, when: Option<&MatchEntry>, other: Self, now: Time) -> Result<Owners<'r>, &'static str> {
+    /// Who serves which slots.
+    fn owners(self, then: Option<&'r Then>, other: Self, now: Time) -> Result<Owners<'r>, &'static str> {
         let Some(shared) = self.shared else {
             let stable = other.shared.map(|shared| other.server(shared, shared.stable));
             return stable
@@ -85,18 +109,24 @@ impl<'r> Side<'r> {
         if shared.ways.split != Split::Filter {
             return Err("the route has the weights");
         }
-        let scheduled = |weights| shared.scheduled(weights, shared.thousandths_at(now)?);
-        let laid_out = |shares: Option<Shares>, weights: &Shares| {
-            self.laid_out(shared, &shares.unwrap_or_else(|| weights.clone()))
-        };
-        match shared.governing(when) {
-            Some(Then::Use(version)) => Ok(vec![(SLOTS, self.server(shared, *version))]),
-            Some(Then::Weights(index)) => {
-                let weights = shared.rule_weights.get(*index).ok_or("the rollout has a mistake")?;
-                Ok(laid_out(scheduled(weights), &weights.shares))
-            }
-            None => Ok(laid_out(scheduled(&shared.weights), &shared.weights.shares)),
+        if let Some(Then::Use(version)) = then {
+            return Ok(vec![(SLOTS, self.server(shared, *version))]);
         }
+        let weights = shared.weights_of(then).ok_or("the rollout has a mistake")?;
+        let scheduled = shared.thousandths_at(now).and_then(|weight| shared.scheduled(weights, weight));
+        let shares = scheduled.as_ref().unwrap_or(&weights.shares);
+        let open = |version: VersionId| if shared.is_off(version) { shared.stable } else { version };
+        Ok(shares.intervals.parts().map(|(end, version)| (end, self.server(shared, open(version)))).collect())
+    }
+
+    /// The slots behind the parts at a moment; as many as at any other one until a schedule begins, and from then on.
+    pub(super) fn edges(self, then: Option<&Then>, now: Time) -> Vec<i64> {
+        let ends = |shares: &Shares| shares.intervals.parts().map(|(end, _)| end.into()).collect();
+        let Some(shared) = self.shared.filter(|shared| !shared.ways.dry_run) else { return Vec::new() };
+        let Some(weights) = shared.weights_of(then) else { return Vec::new() };
+        // A weight of 0 would have no part.
+        let scheduled = shared.thousandths_at(now).and_then(|weight| shared.scheduled(weights, weight.max(1)));
+        scheduled.as_ref().map_or_else(|| ends(&weights.shares), ends)
     }
 
     fn server(self, shared: &'r Shared, version: VersionId) -> Server<'r> {
@@ -105,23 +135,19 @@ impl<'r> Side<'r> {
         let cluster = of.and_then(|of| of.cluster.as_deref()).filter(|_| is_said);
         Server { version: shared.name_of(version), cluster }
     }
-
-    fn laid_out(self, shared: &'r Shared, shares: &Shares) -> Owners<'r> {
-        let open = |version: VersionId| if shared.is_off(version) { shared.stable } else { version };
-        shares.intervals.parts().map(|(end, version)| (end, self.server(shared, open(version)))).collect()
-    }
 }
 
 impl Shared {
-    /// What the first rule says that holds for whatever fits `when`.
-    fn governing(&self, when: Option<&MatchEntry>) -> Option<&Then> {
-        let passed = |then: &Then| matches!(then, Then::Use(version) if self.is_off(*version));
-        let holds = |of: &MatchEntry| when.is_some_and(|when| when.implies(of));
-        let mut rules = self.rules.iter().filter(|rule| !passed(&rule.then));
-        rules.find(|rule| rule.when.as_ref().is_none_or(holds)).map(|rule| &rule.then)
+    /// The weights that count; `None` for a rule without any.
+    fn weights_of(&self, then: Option<&Then>) -> Option<&Weights> {
+        match then {
+            Some(Then::Use(_)) => None,
+            Some(Then::Weights(index)) => self.rule_weights.get(*index),
+            None => Some(&self.weights),
+        }
     }
 
-    fn is_off(&self, version: VersionId) -> bool {
+    pub(super) fn is_off(&self, version: VersionId) -> bool {
         self.versions.get(version.index()).is_none_or(|version| version.off)
     }
 }

@@ -1,13 +1,13 @@
 //! Cookies that browsers refuse, or do not send where they are asked for.
 
-use super::{Found, writes_cookies};
+use super::Found;
 use crate::condition::{HostPattern, MatchEntry, PathPattern};
 use crate::cookie::CookieSettings;
-use crate::rules::{Rollout, Rules};
+use crate::rules::{Hold, Rollout, Rules, Shared};
 
 pub(super) fn review(rules: &Rules, found: &mut Found) {
     let Some(cookie) = &rules.cookie else { return };
-    let writers = || rules.rollouts().filter(|rollout| writes_cookies(rollout));
+    let writers = || rules.rollouts().filter(|rollout| needs_cookie(rollout));
     if let Some(text) = why_refused(cookie, writers()) {
         found.warn_at("cookie-refused", "cookie.domain", text);
     }
@@ -22,9 +22,20 @@ pub(super) fn review(rules: &Rules, found: &mut Found) {
     }
 }
 
+/// Whether a rollout does what it says by cookies alone. Where there are ids only the application knows who has none.
+fn needs_cookie(rollout: &Rollout) -> bool {
+    let by_visitor = |shared: &Shared| shared.sticky.hold != Hold::None && shared.sticky.units.is_empty();
+    rollout.shared().is_some_and(|shared| !shared.ways.dry_run && (shared.keeps_cookie() || by_visitor(shared)))
+}
+
 /// Why browsers refuse the cookie for its domain (RFC 6265bis §5.7).
-fn why_refused<'r>(cookie: &CookieSettings, mut writers: impl Iterator<Item = &'r Rollout>) -> Option<String> {
+fn why_refused<'r>(cookie: &CookieSettings, writers: impl Iterator<Item = &'r Rollout>) -> Option<String> {
     let domain = cookie.domain.as_deref()?;
+    // One that is the host itself is a cookie for that host alone.
+    let is_host = |host: &HostPattern| matches!(host, HostPattern::Exact(name) if name == domain);
+    let is_of_host = |entry: &MatchEntry| !entry.hosts.is_empty() && entry.hosts.iter().all(is_host);
+    let mut writers = writers.filter(|rollout| !rollout.matches.iter().all(is_of_host)).peekable();
+    writers.peek()?;
     if domain.parse::<std::net::Ipv4Addr>().is_ok() {
         return Some(format!("browsers know no sites below an address such as {domain}; expected no domain"));
     }

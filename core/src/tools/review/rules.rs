@@ -25,14 +25,6 @@ pub(super) fn review(rollout: &Rollout, shared: &Shared, found: &mut Found) {
 
 /// Why no request gets to a rule.
 fn why_unreachable(rollout: &Rollout, shared: &Shared, index: usize, rule: &Rule) -> Option<String> {
-    if let Then::Use(version) = rule.then
-        && shared.versions.get(version.index()).is_some_and(|version| version.off)
-    {
-        let name = shared.name_of(version);
-        return Some(format!(
-            "its version {name} is off, so that the rule is always passed over; expected another version"
-        ));
-    }
     let every = MatchEntry::ALL;
     let when = rule.when.as_ref().unwrap_or(&every);
     if when.is_contradictory() {
@@ -93,7 +85,7 @@ fn odd_paths(entry: &MatchEntry, path: &str, found: &mut Found) {
 }
 
 /// Headers whose values are long, so that no list of a few words is all of one.
-const LONG_VALUES: [&str; 5] = ["user-agent", "referer", "accept", "accept-language", "accept-encoding"];
+const LONG_VALUES: [&str; 4] = ["user-agent", "referer", "accept-language", "accept-encoding"];
 
 /// Who writes `regex: Firefox` nearly always means a part of the value, and the whole value has to match.
 fn literal_regexes(entry: &MatchEntry, path: &str, found: &mut Found) {

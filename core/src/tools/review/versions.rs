@@ -1,7 +1,7 @@
 //! Weights, overrides and stickiness that do not do what they seem to.
 
 use super::Found;
-use crate::rules::{Hold, Rules, Shared, Split, Trust, VersionId};
+use crate::rules::{Hold, Rule, Rules, Shared, Split, Then, Trust, VersionId, Weights};
 
 pub(super) fn review(rules: &Rules, shared: &Shared, found: &mut Found) {
     whole_weight(shared, found);
@@ -14,8 +14,7 @@ pub(super) fn review(rules: &Rules, shared: &Shared, found: &mut Found) {
 
 /// One version has everything, so that stable gets nobody and yet is the one that everything falls back to.
 fn whole_weight(shared: &Shared, found: &mut Found) {
-    let of_stable = shared.weights.shares.intervals.width(shared.stable);
-    if of_stable > 0 || shared.schedule.is_some() || shared.ways.split != Split::Filter {
+    if shared.schedule.is_some() || shared.ways.split != Split::Filter || gives_stable_something(shared) {
         return;
     }
     let stable = shared.name_of(shared.stable);
@@ -41,6 +40,22 @@ fn whole_weight(shared: &Shared, found: &mut Found) {
             found.warn("whole-weight", ".stable", text);
         }
     }
+}
+
+/// Whether some request leads to stable: by the weights, of which those of a version that is off are stable's, or by a rule.
+fn gives_stable_something(shared: &Shared) -> bool {
+    let is_stable =
+        |id: VersionId| id == shared.stable || shared.versions.get(id.index()).is_none_or(|version| version.off);
+    let of_weights = |weights: &Weights| {
+        let mut start = 0;
+        weights
+            .shares
+            .intervals
+            .parts()
+            .any(|(end, version)| std::mem::replace(&mut start, end) < end && is_stable(version))
+    };
+    let of_rule = |rule: &Rule| matches!(rule.then, Then::Use(version) if version == shared.stable);
+    std::iter::once(&shared.weights).chain(&shared.rule_weights).any(of_weights) || shared.rules.iter().any(of_rule)
 }
 
 /// A link is all that it takes to put others on a version.

@@ -1,6 +1,7 @@
 //! Who gets another version under another document: exactly, over the slots.
 
 mod coverage;
+mod entries;
 mod moments;
 mod redrawn;
 mod segments;
@@ -8,7 +9,7 @@ mod servers;
 
 use std::collections::BTreeSet;
 
-use coverage::Entries;
+use entries::Entries;
 use redrawn::redrawn;
 use segments::push_rows;
 use servers::Pair;

@@ -96,6 +96,14 @@ impl PathPattern {
         }
     }
 
+    /// The prefixes that paths of a regex may all lie below, by what the first of them begins with; none of another pattern.
+    pub(crate) fn prefixes_of_all(&self) -> Vec<Vec<u8>> {
+        let Self::Regex(pattern) = self else { return Vec::new() };
+        let first = pattern.beginnings().and_then(|all| Some(all.first()?.as_bytes().to_vec())).unwrap_or_default();
+        let slashes = first.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        slashes.chain([first.len()]).filter_map(|end| Some(first.get(..end)?.to_vec())).collect()
+    }
+
     /// Whether this pattern, of the same hosts, is asked before the other one, for whatever fits the other one.
     pub(crate) fn precedes_all_of(&self, other: &Self) -> bool {
         self == other || (matches!((self, other), (Self::Prefix(_), Self::Regex(_))) && other.is_within(self))

@@ -1,68 +1,10 @@
 //! Which requests a rollout covers in both documents, and which in one alone.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use super::Coverage;
+use super::entries::{At, Entries};
 use crate::condition::{HostPattern, MatchEntry, PathPattern};
-use crate::rules::{Rollout, Rules};
-
-/// The entries of a document, and those that a request for a host may fit.
-pub(super) struct Entries<'r> {
-    rules: &'r Rules,
-    by_host: HashMap<&'r str, Vec<At<'r>>>,
-    /// Those of more hosts than can be listed.
-    wide: Vec<At<'r>>,
-}
-
-/// An entry, and where it stands.
-#[derive(Clone, Copy)]
-struct At<'r> {
-    name: &'r str,
-    index: usize,
-    entry: &'r MatchEntry,
-}
-
-impl<'r> Entries<'r> {
-    pub(super) fn new(rules: &'r Rules) -> Self {
-        let mut entries = Self { rules, by_host: HashMap::new(), wide: Vec::new() };
-        for at in rules.rollouts().flat_map(Self::of_rollout) {
-            match listed(at.entry) {
-                Some(hosts) => hosts.into_iter().for_each(|host| entries.by_host.entry(host).or_default().push(at)),
-                None => entries.wide.push(at),
-            }
-        }
-        entries
-    }
-
-    fn of_rollout(rollout: &'r Rollout) -> impl Iterator<Item = At<'r>> {
-        rollout.matches.iter().enumerate().map(|(index, entry)| At { name: rollout.name(), index, entry })
-    }
-
-    fn of(&self, name: &str) -> Vec<At<'r>> {
-        self.rules.rollout_named(name).into_iter().flat_map(Self::of_rollout).collect()
-    }
-
-    /// The entries that some request may fit which fits this one; others among them.
-    fn near(&self, entry: &MatchEntry) -> Vec<At<'r>> {
-        match listed(entry) {
-            Some(hosts) => {
-                let of_hosts = hosts.into_iter().filter_map(|host| self.by_host.get(host)).flatten();
-                of_hosts.chain(&self.wide).copied().collect()
-            }
-            None => self.rules.rollouts().flat_map(Self::of_rollout).collect(),
-        }
-    }
-}
-
-/// The hosts of an entry, if they can be listed.
-fn listed(entry: &MatchEntry) -> Option<Vec<&str>> {
-    if entry.hosts.is_empty() { None } else { entry.hosts.iter().map(exact).collect() }
-}
-
-fn exact(host: &HostPattern) -> Option<&str> {
-    if let HostPattern::Exact(name) = host { Some(name) } else { None }
-}
 
 /// The parts of a rollout's requests that there may be: those that it covers in both documents, in the new one alone and in the
 /// old one alone. Beside each why it cannot be known who of them moves, if it cannot.
@@ -82,7 +24,7 @@ pub(super) fn of(name: &str, old: &Entries<'_>, new: &Entries<'_>) -> Vec<(Cover
 fn alone(ours: &[At<'_>], theirs: &[At<'_>], elsewhere: &Entries<'_>, verb: &str) -> Option<Option<String>> {
     let changed: Vec<&At<'_>> = ours.iter().filter(|of| !theirs.iter().any(|at| at.entry == of.entry)).collect();
     let other = changed.iter().find_map(|of| {
-        let mut near = elsewhere.near(of.entry).into_iter();
+        let mut near = elsewhere.near(of.entry);
         near.find(|other| other.name != of.name && of.takes_from(*other))
     });
     // What an entry covers may have been covered all along by others of the rollout.

@@ -14,8 +14,8 @@ type At = (usize, usize);
 pub(super) struct Entries<'r> {
     rules: &'r Rules,
     by_place: HashMap<(String, String), Vec<At>>,
-    /// By host; a prefix is asked before every regex.
-    prefixes: HashMap<String, Vec<At>>,
+    /// By host and prefix; a prefix is asked before every regex.
+    prefixes: HashMap<(String, Vec<u8>), Vec<At>>,
 }
 
 impl<'r> Entries<'r> {
@@ -24,8 +24,8 @@ impl<'r> Entries<'r> {
         for (index, rollout) in rules.rollouts().enumerate() {
             for (at, entry) in rollout.matches.iter().enumerate() {
                 for host in hosts(entry) {
-                    if matches!(entry.path, PathPattern::Prefix(_)) {
-                        entries.prefixes.entry(host.clone()).or_default().push((index, at));
+                    if let PathPattern::Prefix(prefix) = &entry.path {
+                        entries.prefixes.entry((host.clone(), prefix.to_vec())).or_default().push((index, at));
                     }
                     entries.by_place.entry((host, entry.path.in_words())).or_default().push((index, at));
                 }
@@ -45,7 +45,7 @@ impl<'r> Entries<'r> {
         if entry.is_contradictory() {
             return Some("its conditions contradict each other; expected ones that do not".to_owned());
         }
-        let hiding: Option<Vec<At>> = hosts(entry).map(|host| self.hiding(host, this, entry)).collect();
+        let hiding: Option<Vec<At>> = hosts(entry).map(|host| self.hiding(&host, this, entry)).collect();
         let by = hiding?.into_iter().next()?;
         let (rollout, hides) = self.get(by)?;
         let is_all = rollout.matches.as_slice() == [MatchEntry::ALL];
@@ -59,7 +59,7 @@ impl<'r> Entries<'r> {
     }
 
     /// The entry that covers whatever this one would of one host.
-    fn hiding(&self, host: String, this: At, entry: &MatchEntry) -> Option<At> {
+    fn hiding(&self, host: &String, this: At, entry: &MatchEntry) -> Option<At> {
         let hides = |at: &At| {
             let Some((rollout, other)) = self.get(*at) else { return false };
             // Of a rollout with mistakes it is not known what was meant.
@@ -69,10 +69,10 @@ impl<'r> Entries<'r> {
             let comes_first = other.path != entry.path || (other.rank(), Reverse(*at)) > (entry.rank(), Reverse(this));
             *at != this && comes_first && other.path.precedes_all_of(&entry.path) && entry.conditions_imply(other)
         };
-        let is_regex = matches!(entry.path, PathPattern::Regex(_));
-        let before = self.prefixes.get(&host).filter(|_| is_regex);
-        let beside = self.by_place.get(&(host, entry.path.in_words()));
-        before.into_iter().chain(beside).flatten().find(|at| hides(at)).copied()
+        let before = entry.path.prefixes_of_all().into_iter();
+        let before = before.filter_map(|prefix| self.prefixes.get(&(host.clone(), prefix)));
+        let beside = self.by_place.get(&(host.clone(), entry.path.in_words()));
+        before.chain(beside).flatten().find(|at| hides(at)).copied()
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn hint(file: &str, document: &Tree, error: &ConfigError) -> Option<S
     match error.code() {
         "unknown-field" => names::hint(error, name_of(&steps)?),
         "wrong-value" => values::hint(file, document, &steps, &error.message()),
+        "conflict" => one_of(document, &steps, &error.message()),
         "missing" => match (empty(document, &steps), misnamed(document, &steps)) {
             (Some(_), _) => Some("what belongs to it stands below it, indented further".to_owned()),
             (_, Some(Entry { name, .. })) => Some(format!("{name} is unknown, and may be meant for it")),
@@ -25,6 +26,18 @@ pub(crate) fn hint(file: &str, document: &Tree, error: &ConfigError) -> Option<S
         },
         _ => None,
     }
+}
+
+/// Which fields there are where one of some is expected.
+fn one_of(document: &Tree, steps: &[Step], message: &str) -> Option<String> {
+    let expected = message.strip_prefix("expected one of ")?.replace(" and ", ", ");
+    let value = document.follow(steps)?;
+    let is_there = |name: &&str| value.get(name).is_some_and(|tree| !tree.is_null());
+    let found: Vec<&str> = expected.split(", ").filter(is_there).collect();
+    Some(match found.as_slice() {
+        [] => "there is none of them".to_owned(),
+        found => format!("there are {}, of which one counts alone", found.join(" and ")),
+    })
 }
 
 /// The field that was probably meant to be the one that is missing at a path.

@@ -47,7 +47,7 @@ response
 fn what_the_routes_have_to_know() {
     explain(&["--host", "shop.example.com", "-b", "canary=nEjRWeJq83v.d20778"])
         .ends_with(0)
-        .says("left as it is\n  the routes take what carries no x-canary-version for stable");
+        .says("left as it is\n  the routes take what carries no x-canary-version and no x-canary-cluster for stable");
     let plain = SOUND.replace("headers: {cluster: x-canary-cluster}\n", "");
     let folder = Folder::with(&[("rules.yaml", &plain)]);
     let by_name =

@@ -23,6 +23,28 @@ fn hints() {
     hint("weight: 10", "weight: 0.5", parts);
     hint("weight: 10", "setWeight: 10", "here it is called weight");
     hint("in: [qa, dev]", "value: qa", "here it is called exact");
+    hint("use: v2", "use: v2, weights: {v2: 5}", "there are use and weights, of which one counts alone");
+    hint(", in: [qa, dev]", "", "there is none of them");
+    hint("when: {headers", "match: {headers", "here it is called when");
+    hint("v2: {cluster: shop-v2, weight: 10}", "v2: 10", "an object with a weight: {weight: 10}");
+    hint("weight: 10", "weight:10", "a space stands behind a colon: weight: 10");
+    hint("stable: v1", "stable: 1.0", "a text in quotes: \"1-0\"");
+    hint("stable: v1", "stable: \"1.0\"", "without dots: 1-0");
+    let sticky = |fields: &str| format!("    sticky: {fields}\n    override");
+    let by_itself = "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document";
+    hint("    override", &sticky("{cookie: canary}"), by_itself);
+    hint("    override", &sticky("cookie"), "without sticky the visitor cookie keeps visitors");
+    let units = "one whole number and its unit, which is s, m, h or d";
+    let remember = |value: &str| format!("remember: {value}, aliases");
+    hint("aliases", &remember("3600"), &format!("{units}: 3600s"));
+    hint("aliases", &remember("\"3600\""), &format!("{units}: 3600s"));
+    hint("aliases", &remember("1d12h"), &format!("{units}: 30m"));
+    hint(
+        "headers: {cluster",
+        "cookie: {max_age: 30}\nheaders: {cluster",
+        "one whole number and its unit, which is d: 30d",
+    );
+    hint("headers: {cluster", "access_log: yes\nheaders: {cluster", "such as true");
     hint("in: [qa, dev]", "exact: 1.10", "a text in quotes: \"1.10\"");
     hint("in: [qa, dev]", "regex: \"*qa\"", "a regular expression has .* for whatever stands there: \".*qa\"");
     hint("use: v2", "use: v9", "the versions here are v1, v2");

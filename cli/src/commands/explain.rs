@@ -124,13 +124,14 @@ fn drawn(seed: Option<u64>, explain: impl Fn(&mut dyn FnMut() -> u64) -> Explain
 /// What no header says, so that the routes have to know it.
 fn left_to_routes(rules: &Rules, explained: &Explained) -> Option<String> {
     let carrying = |kind| rules.outputs().on_request().iter().find(|output| output.kind == kind);
-    let version = carrying(OutputKind::Version)?.name.as_str();
+    let (version, cluster) = (carrying(OutputKind::Version)?.name.as_str(), carrying(OutputKind::Cluster));
     let (headers, decided) = (&explained.request_headers, explained.version.as_ref().filter(|_| !explained.dry_run));
     if headers.set.is_empty() {
-        return decided.map(|_| format!("the routes take what carries no {version} for stable"));
+        let or = cluster.map_or_else(String::new, |of| format!(" and no {}", of.name.as_str()));
+        return decided.map(|_| format!("the routes take what carries no {version}{or} for stable"));
     }
-    let cluster = explained.cluster.as_ref().filter(|_| carrying(OutputKind::Cluster).is_none())?;
-    Some(format!("no header carries {cluster}, without headers.cluster: the routes match {version}"))
+    let named = explained.cluster.as_ref().filter(|_| cluster.is_none())?;
+    Some(format!("no header carries {named}, without headers.cluster: the routes match {version}"))
 }
 
 /// Whether a version without a cluster serves: an override, or a rollout that does not mind.

@@ -4,30 +4,56 @@ use serin_core::ConfigError;
 
 use super::SCHEMA;
 
-/// What other systems call it, and what it is called here.
-const ELSEWHERE: [(&str, &str); 22] = [
-    ("value", "exact"),
-    ("equals", "exact"),
-    ("matches", "regex"),
-    ("pattern", "regex"),
-    ("startsWith", "prefix"),
-    ("exists", "present"),
-    ("host", "hosts"),
-    ("hostnames", "hosts"),
-    ("method", "methods"),
-    ("queryParams", "query"),
-    ("percent", "weight"),
-    ("percentage", "weight"),
-    ("setWeight", "weight"),
-    ("duration", "for"),
-    ("interval", "for"),
-    ("service", "cluster"),
-    ("backend", "cluster"),
-    ("upstream", "cluster"),
-    ("subset", "cluster"),
-    ("default", "stable"),
-    ("routes", "rules"),
-    ("backends", "versions"),
+/// What other systems call it, a field that is known where it is meant, and what it is called there.
+const ELSEWHERE: [(&str, &str, &str); 34] = [
+    ("value", "suffix", "exact"),
+    ("value", "prefix", "exact or prefix"),
+    ("equals", "exact", "exact"),
+    ("matches", "regex", "regex"),
+    ("pattern", "regex", "regex"),
+    ("startsWith", "prefix", "prefix"),
+    ("exists", "present", "present"),
+    ("host", "hosts", "hosts"),
+    ("hostnames", "hosts", "hosts"),
+    ("authority", "hosts", "hosts"),
+    ("uri", "path", "path"),
+    ("method", "methods", "methods"),
+    ("queryParams", "query", "query"),
+    ("queryParameters", "query", "query"),
+    ("withoutHeaders", "headers", "headers, with invert: true"),
+    ("match", "when", "when"),
+    ("version", "use", "use"),
+    ("route", "use", "use"),
+    ("percent", "weight", "weight"),
+    ("percentage", "weight", "weight"),
+    ("setWeight", "weight", "weight"),
+    ("canary-weight", "weight", "weight"),
+    ("from", "weight", "weight"),
+    ("pause", "for", "for, of the step before it"),
+    ("interval", "window", "window"),
+    ("duration", "for", "for"),
+    ("service", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
+    ("backend", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
+    ("upstream", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
+    ("subset", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
+    ("default", "stable", "stable"),
+    ("analysis", "guard", "guard"),
+    ("strategy", "schedule", "schedule"),
+    ("backends", "versions", "versions"),
+];
+
+/// What people look for where there is nothing of it.
+const UNNEEDED: [(&str, &str, &str); 2] = [
+    (
+        "cookie",
+        "hold",
+        "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document",
+    ),
+    (
+        "cookieName",
+        "hold",
+        "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document",
+    ),
 ];
 
 /// So many places of one name are told.
@@ -39,9 +65,14 @@ pub(super) fn hint(error: &ConfigError, name: &str) -> Option<String> {
     if error.suggestion().is_some() {
         return Some(format!("the fields here are {known}"));
     }
-    let is_known = |wanted: &str| known.split(", ").any(|known| known == wanted);
-    let here = ELSEWHERE.iter().find(|(other, here)| *other == name && is_known(here));
-    here.map(|(_, here)| format!("here it is called {here}")).or_else(|| belongs(name))
+    if let Some((name, value)) = name.split_once(':') {
+        return Some(format!("a space stands behind a colon: {name}: {value}"));
+    }
+    let is_here =
+        |(other, wanted, _): &&(&str, &str, &str)| *other == name && known.split(", ").any(|of| of == *wanted);
+    let here = ELSEWHERE.iter().find(is_here).map(|(.., here)| format!("here it is called {here}"));
+    let unneeded = || UNNEEDED.iter().find(is_here).map(|(.., why)| (*why).to_owned());
+    here.or_else(unneeded).or_else(|| belongs(name))
 }
 
 /// Where a field of this name belongs.

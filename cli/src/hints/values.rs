@@ -6,6 +6,13 @@ use super::{SCHEMA, name_of};
 use crate::schema::Place;
 use crate::tree::{Tree, Value};
 
+/// By these words the core asks for a duration, and for a name.
+const DURATION: &str = "a duration";
+const NAME: &str = "a name of";
+
+/// A path in a document, and what may stand there.
+type At<'a> = (&'a [Step], &'a Place<'a>);
+
 /// So many names are told.
 const MOST_NAMES: usize = 8;
 
@@ -13,7 +20,7 @@ const MOST_NAMES: usize = 8;
 pub(super) fn hint(file: &str, document: &Tree, steps: &[Step], message: &str) -> Option<String> {
     let place = SCHEMA.at(steps)?;
     let value = document.follow(steps);
-    let nearly = value.and_then(|value| nearly_right(file, value, steps, &place));
+    let nearly = value.and_then(|value| nearly_right(file, value, (steps, &place), message));
     let named = value.and_then(Tree::text).unwrap_or_default();
     let versions = || versions(document, steps, named).filter(|_| message.contains("a listed version"));
     let example =
@@ -21,25 +28,58 @@ pub(super) fn hint(file: &str, document: &Tree, steps: &[Step], message: &str) -
     nearly.or_else(versions).or_else(example)
 }
 
-fn nearly_right(file: &str, value: &Tree, steps: &[Step], place: &Place<'_>) -> Option<String> {
+fn nearly_right(file: &str, value: &Tree, (steps, place): At<'_>, message: &str) -> Option<String> {
     match &value.value {
         Value::Text(text) if text.is_block && place.takes("object") => {
             Some("without the | or > behind the name its lines are an object, and not a text".to_owned())
+        }
+        Value::Text(_) if place.takes("object") && name_of(steps) == Some("sticky") => {
+            Some("without sticky the visitor cookie keeps visitors".to_owned())
+        }
+        Value::Text(text) if message.contains(DURATION) => duration(&text.text, place, message),
+        Value::Text(text) if message.contains(NAME) && text.text.contains('.') => {
+            Some(format!("without dots: {}", text.text.replace('.', "-")))
         }
         Value::Text(text) => nearly_right_text(&text.text, steps, place),
         Value::Number(number) if name_of(steps) == Some("weight") && number.fract() != 0.0 => {
             Some("parts of a percent need a larger total: with total: 1000 a weight of 5 is 0.5 %".to_owned())
         }
+        Value::Number(number) if message.contains(DURATION) => duration(&number.to_string(), place, message),
         Value::Number(_) | Value::Bool(_) if place.takes("string") && !place.takes_number() => {
             let written = file.get(value.span.clone())?;
-            place.words().is_empty().then(|| format!("a text in quotes: \"{written}\""))
+            // A name has no dots, so that a version such as 1.0 is none in quotes either.
+            let named = if message.contains(NAME) { written.replace('.', "-") } else { written.to_owned() };
+            place.words().is_empty().then(|| format!("a text in quotes: \"{named}\""))
+        }
+        Value::Number(number) if place.takes("object") && has_field(place, "weight") => {
+            Some(format!("an object with a weight: {{weight: {number}}}"))
         }
         _ => None,
     }
 }
 
+/// What is written as a duration, as one.
+fn duration(written: &str, place: &Place<'_>, message: &str) -> Option<String> {
+    let is_number = written.bytes().all(|byte| byte.is_ascii_digit());
+    let (units, unit) = if message.contains("whole days") { ("d", 'd') } else { ("s, m, h or d", 's') };
+    let example = if is_number { format!("{written}{unit}") } else { place.example()? };
+    Some(format!("one whole number and its unit, which is {units}: {example}"))
+}
+
+fn has_field(place: &Place<'_>, name: &str) -> bool {
+    place.fields().iter().any(|field| field.name == name)
+}
+
 fn nearly_right_text(text: &str, steps: &[Step], place: &Place<'_>) -> Option<String> {
     let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    let truth = match text {
+        "yes" | "on" | "y" | "Yes" | "On" | "Y" => Some("true"),
+        "no" | "off" | "n" | "No" | "Off" | "N" => Some("false"),
+        _ => None,
+    };
+    if let Some(truth) = truth.filter(|_| place.takes("boolean")) {
+        return Some(format!("such as {truth}"));
+    }
     if is_number(text) && place.takes_number() || matches!(text, "true" | "false") && place.takes("boolean") {
         return Some(format!("without quotes: {text}"));
     }

@@ -57,7 +57,7 @@ struct Headers {
     #[schemars(extend("default" = "x-canary-version"))]
     version: Option<OutputName>,
     /// The request header with the version's cluster, for Envoy's `cluster_header`. Every version but stable then needs a
-    /// `cluster`. Default: not written.
+    /// `cluster`; for stable it is written with `mark_stable` alone, so that requests without it need a route. Default: not written.
     #[schemars(extend("default" = ""))]
     cluster: Option<OutputName>,
     /// The request header with the unit's slot, 0 to 999,999; with `split: native` its share of `total`, for

@@ -50,7 +50,8 @@ pub(super) struct Rollout {
     /// Who steers a request to its version. Default: `filter`.
     #[schemars(extend("default" = "filter"))]
     split: Option<Split>,
-    /// Write the version header for stable too. Default: false.
+    /// Write the headers that carry the decision for stable too, the version's and the cluster's. Default: false, so that routes
+    /// take requests without them for stable.
     #[schemars(extend("default" = false))]
     mark_stable: Option<bool>,
     /// Decide, count and explain, but change nothing. Default: false.

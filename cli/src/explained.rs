@@ -160,13 +160,8 @@ impl Explained {
         let explanation = explain(rules, current, &facts, now, decision.as_ref());
         let (request_headers, response_headers, access_log) = changes(rules, &effects);
         let of_decision = |tell: &dyn Fn(&Decision<'_>) -> Option<String>| decision.as_ref().and_then(tell);
-        let Explanation { covered, uncovered, layers, odds, interval, schedule, cookie_ignored } = explanation;
-        let fits = |of: serin_core::Covered| {
-            let serin_core::Covered { rollout, entry, what, after } = of;
-            Fits { rollout, entry, what, after }
-        };
-        let fits_not = |of: serin_core::Uncovered| FitsNot { rollout: of.rollout, entry: of.entry, why: of.why };
-        let layer = |of: serin_core::Layer| Layer { name: of.name, outcome: of.outcome.as_str(), notes: of.notes };
+        let slot = decision.as_ref().and_then(|decision| decision.slot).map(|slot| Slot::new(slot, &explanation));
+        let Explanation { covered, uncovered, layers, odds, schedule, cookie_ignored, .. } = explanation;
         Self {
             rollout: of_decision(&|decision| Some(decision.rollout.name().to_owned())),
             version: of_decision(&|decision| Some(decision.version().map_or("-", |version| version.name()).to_owned())),
@@ -175,21 +170,45 @@ impl Explained {
             dry_run: decision.as_ref().is_some_and(|decision| decision.rollout.is_dry_run()),
             drawn: drawn.get(),
             override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
-            covered: covered.into_iter().map(fits).collect(),
-            uncovered: uncovered.into_iter().map(fits_not).collect(),
+            covered: covered.into_iter().map(Fits::from).collect(),
+            uncovered: uncovered.into_iter().map(FitsNot::from).collect(),
             schedule,
             cookie_ignored,
-            layers: layers.into_iter().map(layer).collect(),
-            slot: decision.as_ref().and_then(|decision| decision.slot).map(|slot| Slot {
-                number: slot.number(),
-                percent: f64::from(slot.number()) * 100.0 / f64::from(SLOTS),
-                from: interval.map(|(from, _)| from),
-                to: interval.map(|(_, to)| to),
-            }),
+            layers: layers.into_iter().map(Layer::from).collect(),
+            slot,
             odds: odds.into_iter().map(|(version, slots)| Odds { version, slots }).collect(),
             request_headers,
             response_headers,
             access_log,
+        }
+    }
+}
+
+impl From<serin_core::Covered> for Fits {
+    fn from(of: serin_core::Covered) -> Self {
+        Self { rollout: of.rollout, entry: of.entry, what: of.what, after: of.after }
+    }
+}
+
+impl From<serin_core::Uncovered> for FitsNot {
+    fn from(of: serin_core::Uncovered) -> Self {
+        Self { rollout: of.rollout, entry: of.entry, why: of.why }
+    }
+}
+
+impl From<serin_core::Layer> for Layer {
+    fn from(of: serin_core::Layer) -> Self {
+        Self { name: of.name, outcome: of.outcome.as_str(), notes: of.notes }
+    }
+}
+
+impl Slot {
+    fn new(slot: serin_core::Slot, explanation: &Explanation) -> Self {
+        Self {
+            number: slot.number(),
+            percent: f64::from(slot.number()) * 100.0 / f64::from(SLOTS),
+            from: explanation.interval.map(|(from, _)| from),
+            to: explanation.interval.map(|(_, to)| to),
         }
     }
 }

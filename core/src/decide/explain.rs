@@ -5,6 +5,7 @@
 mod covering;
 mod keeping;
 mod overrides;
+mod timing;
 mod units;
 
 use super::{Decision, Reason, Request};
@@ -12,10 +13,9 @@ use crate::cookie::Kept;
 use crate::current::{Current, OfRollout};
 use crate::facts::{Facts, Source};
 use crate::rules::{OutputKind, Plan, Rules, Shares, Split, Then, VersionId};
-use crate::schedule::{Phase, THOUSANDTHS};
 use crate::slot::SLOTS;
 use crate::time::Time;
-use crate::tools::{shown, span_in_words};
+use crate::tools::shown;
 pub use covering::{Covered, Uncovered};
 use std::cell::Cell;
 
@@ -146,38 +146,6 @@ impl<'r, S: Source> Request<'_, 'r, S> {
         }
     }
 
-    /// What the schedule is doing, and how long it goes on.
-    fn explain_schedule(&self) -> Option<String> {
-        let schedule = self.shared.schedule.as_ref()?;
-        let (at, steps) = (schedule.at(self.now), schedule.steps());
-        let name = self.shared.name_of(schedule.version());
-        let doing = match at.phase {
-            Phase::Waiting => format!("step 1 of {steps} has not begun"),
-            Phase::Step(index) => format!("in step {} of {steps}", index + 1),
-            Phase::Paused(index) => format!("paused in step {} of {steps}", index + 1),
-            Phase::Done => "all steps are over".to_owned(),
-        };
-        let weight = at
-            .thousandths
-            .map_or_else(String::new, |weight| format!("; {name} has {} of {}", decimal(weight), self.shared.total));
-        let is_last = match at.phase {
-            Phase::Waiting => false,
-            Phase::Step(index) | Phase::Paused(index) => index + 1 == steps,
-            Phase::Done => true,
-        };
-        let next = match at.phase {
-            Phase::Waiting => "it begins",
-            _ if is_last => "it ends",
-            _ => "the next one begins",
-        };
-        let left = at.left.map_or_else(String::new, |left| format!("; {next} in {}", span_in_words(left)));
-        let end = schedule.end().filter(|end| *end > self.now && !is_last);
-        let end = end.map_or_else(String::new, |end| {
-            format!("; the last weight comes in {}", span_in_words(end.seconds_since(self.now)))
-        });
-        Some(format!("{doing}{weight}{left}{end}"))
-    }
-
     /// The weights that count in the last layers.
     fn shares_for(&self, kept: Option<&Kept>) -> &Shares {
         let now = match self.rule(kept) {
@@ -280,11 +248,7 @@ fn percent(slots: u32) -> String {
     format!("{} %", short(&format!("{}.{:04}", slots / (SLOTS / 100), slots % (SLOTS / 100))))
 }
 
-/// A weight in thousandths, exactly.
-fn decimal(thousandths: u32) -> String {
-    short(&format!("{}.{:03}", thousandths / THOUSANDTHS, thousandths % THOUSANDTHS)).to_owned()
-}
-
+/// A decimal without what adds nothing.
 fn short(decimals: &str) -> &str {
     decimals.trim_end_matches('0').trim_end_matches('.')
 }

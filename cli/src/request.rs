@@ -1,13 +1,14 @@
 //! A request as a proxy sees it: from options, from a URL, or from a curl line.
 
 mod curl;
+mod made;
 mod url;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use http::Method;
-use serin_core::{HeaderName, Sample, Source};
+use serin_core::{HeaderName, Source};
 
 use crate::failure::Failure;
 pub(crate) use url::Url;
@@ -145,9 +146,9 @@ impl RequestArgs {
             (None, None) if !curl.is_empty() && self.host.is_none() => {
                 return Err(Failure::new("the curl line has no URL; expected one, such as https://shop.example.com/"));
             }
-            (Some(url), None) => set_url(&mut request, &Url::read(url, "https")?),
+            (Some(url), None) => request.set_url(&Url::read(url, "https")?),
             // Without a scheme curl takes http.
-            (None, Some(url)) => set_url(&mut request, &Url::read(url, "http")?),
+            (None, Some(url)) => request.set_url(&Url::read(url, "http")?),
             (None, None) => {
                 request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
                 request.set(":authority", self.host.as_deref().unwrap_or_default());
@@ -192,12 +193,6 @@ impl RequestArgs {
         request.cluster = self.cluster.clone();
         Ok(())
     }
-}
-
-fn set_url(request: &mut Request, url: &Url) {
-    request.set(":scheme", &url.scheme);
-    request.set(":authority", &url.host);
-    request.set(":path", &url.path);
 }
 
 /// What no client would send is a slip of who asks.
@@ -245,42 +240,4 @@ fn address(text: &str) -> Result<String, Failure> {
     let wrong =
         |_| Failure::new(format!("{text:?} is no address; expected one such as 192.0.2.7, or [2001:db8::7]:443"));
     address.map(|address| address.to_string()).map_err(wrong)
-}
-
-impl Request {
-    /// A request for the first page of whatever host.
-    pub(crate) fn default_page() -> Self {
-        let mut request = Self::default();
-        request.set(":method", "GET");
-        request.set(":path", "/");
-        request
-    }
-
-    /// A request for a page.
-    pub(crate) fn of_url(url: &Url) -> Self {
-        let mut request = Self::default();
-        request.set(":method", "GET");
-        set_url(&mut request, url);
-        request
-    }
-
-    /// A request that fits an entry of a rollout's `match`.
-    pub(crate) fn of_sample(sample: &Sample) -> Self {
-        let mut request = Self::default();
-        request.set(":method", &sample.method);
-        request.set(":scheme", "https");
-        request.set(":authority", sample.host.as_deref().unwrap_or("example.com"));
-        request.set(":path", &sample.path);
-        for (name, value) in &sample.headers {
-            request.add(name, value);
-        }
-        for (name, value) in &sample.cookies {
-            request.add("cookie", &format!("{name}={value}"));
-        }
-        for (name, value) in &sample.query {
-            request.add_query(name, value);
-        }
-        request.source = sample.source.as_deref().and_then(|source| address(source).ok());
-        request
-    }
 }

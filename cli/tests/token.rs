@@ -56,6 +56,77 @@ fn what_it_makes_counts() {
     }
 }
 
+/// Others cover parts of what a rollout asks for, and browsers send no more than a link says: what is printed does what it is
+/// for, or it is said that it does not.
+#[test]
+fn where_a_link_leads() {
+    #[track_caller]
+    fn check(entry: &str, others: &str, link: &str, curl: &str, warning: Option<&str>) {
+        let document = SIGNED.replace("{hosts: [shop.example.com], path: {prefix: /cart}}", entry);
+        let folder = Folder::with(&[("rules.yaml", &document.replace("rollouts:\n", &format!("rollouts:\n{others}")))]);
+        let words = ["token", "rules.yaml", "--rollout", "shop", "--version", "v2", "--ttl", "8h", "--output", "json"];
+        let run = folder.serin_with(&words, b"", &[KEY]).ends_with(0);
+        let json = run.json();
+        let text = |field: &str| json[field].as_str().unwrap().replace(json["token"].as_str().unwrap(), "TOKEN");
+        assert_eq!((&*text("link"), &*text("curl")), (link, curl));
+        assert_eq!(json["warning"].as_str(), warning);
+        assert_eq!(run.err, warning.map_or_else(String::new, |warning| format!("warning: {warning}\n")));
+        let tried = |line: &str| {
+            let script = format!("{}='{}' serin explain rules.yaml {line}", KEY.0, KEY.1);
+            folder.sh(&script).ends_with(0).out.contains("gets v2 of rollout shop, by override")
+        };
+        assert!(tried(json["curl"].as_str().unwrap()), "{json:#}");
+        assert_eq!(tried(&format!("--url '{}'", json["link"].as_str().unwrap())), warning.is_none(), "{json:#}");
+    }
+    let root = "  root: {stable: a, versions: {a: {}}, match: [{hosts: [a.b], path: {exact: /}}]}\n";
+    check(
+        "{hosts: [a.b]}",
+        root,
+        "https://a.b/page?canary=TOKEN",
+        "curl -H 'x-canary: TOKEN' 'https://a.b/page'",
+        None,
+    );
+    check(
+        "{headers: [{name: x-a, exact: \"it's\"}], methods: [POST]}, {hosts: [a.b], path: {exact: /b}}",
+        root,
+        "https://a.b/b?canary=TOKEN",
+        "curl -H 'x-canary: TOKEN' 'https://a.b/b'",
+        None,
+    );
+    check(
+        "{headers: [{name: x-a, exact: \"it's\"}], cookies: [{name: c, exact: d}], methods: [POST]}",
+        root,
+        "https://HOST/?canary=TOKEN",
+        r"curl -X 'POST' -H 'x-a: it'\''s' -b 'c=d' -H 'x-canary: TOKEN' 'https://HOST/'",
+        Some(
+            "https://HOST/ is covered by no rollout without the method POST, the header x-a: it's, the cookie c=d, so that the \
+             link does nothing as a browser opens it",
+        ),
+    );
+    check(
+        "{hosts: [a.b], path: {exact: /}, methods: [HEAD]}",
+        root,
+        "https://a.b/?canary=TOKEN",
+        "curl -I -H 'x-canary: TOKEN' 'https://a.b/'",
+        Some(
+            "https://a.b/ is covered by rollouts.root without the method HEAD, so that the link does nothing as a browser opens \
+             it",
+        ),
+    );
+}
+
+/// What a rollout asks for goes with the page that somebody asks for, too.
+#[test]
+fn a_page_and_what_is_sent_to_it() {
+    let document = SIGNED.replace("{hosts: [shop.example.com], path", "{methods: [PUT], path");
+    let words = ["--version", "v2", "--ttl", "8h", "--url", "https://a.example.com/cart/7"];
+    let run = token_of(&document, &words, &[KEY]).ends_with(0);
+    run.says("curl -X 'PUT' -H 'x-canary: v2.e")
+        .says("is covered by no rollout without the method PUT, so that the link");
+    let elsewhere = [&words[..5], &["https://a.example.com/"]].concat();
+    token_of(&document, &elsewhere, &[KEY]).ends_with(0).says("so that a token for shop does nothing there");
+}
+
 #[test]
 fn what_becomes_of_later_requests() {
     let document = SIGNED.replace("trust: signed", "trust: signed, remember: 8h");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Rules, samples};
+use serin_core::{Rollout, Rules};
 
 use super::{Chosen, Streams, Verdict, number, rollout_of, seed};
 use crate::crowd::{self, Crowd};
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::request::{Request, RequestArgs};
 use crate::show::{Output, bar, bold, json, percent, table};
+
+/// The host that is asked for where a rollout asks for none.
+const HOST: &str = "example.com";
 
 /// Options of `serin simulate`.
 #[derive(clap::Args)]
@@ -64,7 +67,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let moment = args.at.unwrap_or_else(Moment::now);
     let mut crowd = Crowd::new(rules, moment.time(), args.visitors, args.requests, args.seed);
     // What is asked for every visitor alike does not tell them apart.
-    let told = args.request.onto(Request::default_page())?;
+    let told = args.request.onto(Request::default_page(HOST))?;
     let (mut rollouts, mut unreached) = (Vec::new(), Vec::new());
     for (name, request) in journeys(args, rules)? {
         match request.and_then(|request| crowd.visit(&request, &told)) {
@@ -94,8 +97,8 @@ fn journeys(args: &Args, rules: &Rules) -> Result<Vec<(String, Option<Request>)>
     }
     let only = args.rollout.as_deref().map(|name| rollout_of(rules, Some(name))).transpose()?;
     let wanted = rules.rollouts().filter(|rollout| only.is_none_or(|only| rollout.name() == only));
-    let journey = |rollout: &serin_core::Rollout| {
-        let requests = samples(rollout).into_iter().map(|sample| args.request.onto(Request::of_sample(&sample)));
+    let journey = |rollout: &Rollout| {
+        let requests = Request::ways_into(rollout, HOST).into_iter().map(|way| args.request.onto(way));
         let requests = requests.collect::<Result<Vec<Request>, Failure>>()?;
         let covered = |request: &Request| crowd::covering(rules, request) == Some(rollout.name());
         Ok((rollout.name().to_owned(), requests.into_iter().find(covered)))

@@ -1,17 +1,19 @@
 //! `serin token`: an override token, and what to do with it.
 
+mod usage;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{OverrideNames, Rollout, Rules, Time, Trusts, Version, duration_seconds, samples, span_in_words};
+use serin_core::{OverrideNames, Rollout, Trusts, Version, duration_seconds, span_in_words};
 
 use super::{Chosen, Streams, Verdict, expected, rollout_of};
-use crate::crowd::covering;
 use crate::failure::Failure;
 use crate::moment::Moment;
-use crate::request::{Request, Url};
+use crate::request::Url;
 use crate::show::{Output, bold, json};
+use usage::Usage;
 
 /// Options of `serin token`.
 #[derive(clap::Args)]
@@ -58,6 +60,8 @@ struct Made {
     curl: String,
     /// For so many seconds a browser that has shown it keeps the version without it.
     remember: Option<u32>,
+    /// Why the link, or the curl line, does nothing.
+    warning: Option<String>,
 }
 
 /// Runs `serin token`.
@@ -77,11 +81,13 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let expiry = args.at.unwrap_or_else(Moment::now).time().plus(args.ttl);
     let token = rules.keys().and_then(|keys| keys.token(name, &args.version, expiry));
     let token = token.ok_or_else(|| Failure::new("the document has no key that signs"))?;
-    let page = page(args.url.as_deref(), rollout)?;
-    if let Some(why) = args.url.as_ref().and_then(|_| why_useless(rules, rollout, &page)) {
+    let url = args.url.as_ref().map(|url| Url::read(url, "https")).transpose()?;
+    let Usage { link, curl, warning } = Usage::new(rules, rollout, url, &overrides, &token);
+    if let Some(why) = &warning {
         writeln!(streams.err, "warning: {why}")?;
     }
-    let made = made(args, &page, rollout, &overrides, (token, expiry));
+    let (rollout, version, expires) = (name.to_owned(), args.version.clone(), Moment::of(expiry).to_string());
+    let made = Made { rollout, version, token, expires, link, curl, remember: overrides.remember, warning };
     match args.output {
         Output::Text => show(streams.out, &made)?,
         Output::Json => json(streams.out, &made)?,
@@ -122,66 +128,6 @@ fn check_version(rollout: &Rollout, name: &str) -> Result<(), Failure> {
     };
     let version = rollout.versions().get(version.index()).filter(|version| version.is_off());
     version.map_or(Ok(()), |version| Err(Failure::new(format!("{} is off, so nobody gets it", version.name()))))
-}
-
-/// The page that a token is shown for: the one that was asked for, or one that the rollout covers.
-fn page(url: Option<&str>, rollout: &Rollout) -> Result<Url, Failure> {
-    let sample = samples(rollout).into_iter().next();
-    match (url, &sample) {
-        (Some(url), _) => Url::read(url, "https"),
-        (None, Some(sample)) => {
-            let path = Request::of_sample(sample).shown(":path");
-            let host = sample.host.as_deref().unwrap_or("HOST");
-            Ok(Url { scheme: "https".to_owned(), host: host.to_owned(), path, fragment: String::new() })
-        }
-        (None, None) => Url::read("https://HOST/", "https"),
-    }
-}
-
-/// What is to be said if the rollout does not cover the page, so that the token has no effect there.
-fn why_useless(rules: &Rules, rollout: &Rollout, page: &Url) -> Option<String> {
-    let request = Request::of_url(page);
-    match covering(rules, &request) {
-        Some(name) if name == rollout.name() => None,
-        found => {
-            let by = found.map_or_else(|| "no rollout".to_owned(), |name| format!("rollouts.{name}"));
-            let name = rollout.name();
-            Some(format!("{} is covered by {by}, so that a token for {name} does nothing there", page.text()))
-        }
-    }
-}
-
-/// The token in a link and a curl line.
-fn made(
-    args: &Args,
-    page: &Url,
-    rollout: &Rollout,
-    overrides: &OverrideNames<'_>,
-    (token, expiry): (String, Time),
-) -> Made {
-    let link = overrides.query.map(|name| page.with_query(name, &token).text());
-    let page = Url { fragment: String::new(), ..page.clone() }.text();
-    let curl = match (overrides.header, overrides.query, overrides.cookie) {
-        (Some(header), ..) => format!("curl -H {} {}", quoted(&format!("{header}: {token}")), quoted(&page)),
-        (None, Some(_), _) => format!("curl {}", quoted(link.as_deref().unwrap_or_default())),
-        (None, None, cookie) => {
-            format!("curl -b {} {}", quoted(&format!("{}={token}", cookie.unwrap_or_default())), quoted(&page))
-        }
-    };
-    Made {
-        rollout: rollout.name().to_owned(),
-        version: args.version.clone(),
-        expires: Moment::of(expiry).to_string(),
-        token,
-        link,
-        curl,
-        remember: overrides.remember,
-    }
-}
-
-/// A word of a line for a shell, in single quotes.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn show(out: &mut dyn Write, made: &Made) -> Result<(), Failure> {

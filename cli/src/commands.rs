@@ -132,9 +132,11 @@ pub(crate) fn rollout_of<'r>(rules: &'r Rules, name: Option<&'r str>) -> Result<
 /// What would have been a name, as the end of a message.
 pub(crate) fn expected<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    match serin_core::nearest(written, names.iter().copied()) {
-        Some(name) => format!("; did you mean {name:?}?"),
-        None => format!("; expected {}", one_of(names.into_iter())),
+    let meant = serin_core::nearest(written, names.iter().copied());
+    let meant = meant.map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+    match names.as_slice() {
+        [only] => format!("; expected {only:?}"),
+        _ => format!("; expected {}{meant}", one_of(names.into_iter())),
     }
 }
 

@@ -160,12 +160,12 @@ fn what_goes_on_elsewhere() {
         .says("its cluster is missing, so that Envoy answers 503");
     explain(&["--path", "/", "--out", "shop/v9"])
         .ends_with(2)
-        .says("--out \"shop/v9\": no such version; did you mean \"v1\"?");
+        .says("--out \"shop/v9\": no such version; expected one of v1, v2");
     explain(&["--path", "/", "--missing", "shop"])
         .ends_with(2)
         .says("expected a rollout and a version, such as shop/v2");
-    explain(&["--path", "/", "--missing", "shpo/v2"]).ends_with(2).says("did you mean \"shop\"?");
-    explain(&["--path", "/", "--missing", "shop/v3"]).ends_with(2).says("did you mean \"v1\"?");
+    explain(&["--path", "/", "--missing", "shpo/v2"]).ends_with(2).says("no such rollout; expected \"shop\"");
+    explain(&["--path", "/", "--missing", "shop/v3"]).ends_with(2).says("expected one of v1, v2");
 
     let scheduled = SOUND.replace("weight: 10", "weight: 0").replace(", weight: 0", "").replace(
         "    override",

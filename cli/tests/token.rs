@@ -171,11 +171,16 @@ fn what_it_cannot_make() {
     token_of(SOUND, &ask, &[])
         .ends_with(2)
         .says("takes the bare name of a version from anybody, and no token; expected trust: signed");
-    token(&["--version", "v9", "--ttl", "8h"]).ends_with(2).says("has no version \"v9\"; did you mean \"v1\"?");
+    token(&["--version", "v9", "--ttl", "8h"]).ends_with(2).says("has no version \"v9\"; expected one of v1, v2, v3\n");
+    // One that is near may still not be the one that was meant.
+    let named = SIGNED.replace("v3:", "stable-eu:").replace("v1: {}", "v1: {}, stable-us: {}");
+    token_of(&named, &["--version", "stabel-eu", "--ttl", "8h"], &[KEY]).ends_with(2).says(
+        "has no version \"stabel-eu\"; expected one of stable-eu, stable-us, v1, v2; did you mean \"stable-eu\"?",
+    );
     token(&["--version", "v3", "--ttl", "8h"]).ends_with(2).says("v3 is off, so nobody gets it");
     token(&["--rollout", "shpo", "--version", "v2", "--ttl", "8h"])
         .ends_with(2)
-        .says("no rollout \"shpo\"; did you mean \"shop\"?");
+        .says("no rollout \"shpo\"; expected \"shop\"");
     for ttl in ["8", "0s", "401d", "1.5h", "90000000000d", "500ms", ""] {
         token(&["--version", "v2", "--ttl", ttl])
             .ends_with(2)

@@ -141,14 +141,14 @@ impl RequestArgs {
         request.set(":method", self.method.as_deref().or(line.method.as_deref()).unwrap_or("GET"));
         match (&self.url, &line.url) {
             (Some(_), Some(url)) => {
+                let url = url.text();
                 return Err(Failure::new(format!("--url and the curl line, which has {url:?}; expected one of them")));
             }
             (None, None) if !curl.is_empty() && self.host.is_none() => {
-                return Err(Failure::new("the curl line has no URL; expected one, such as https://shop.example.com/"));
+                return Err(curl::no_url());
             }
             (Some(url), None) => request.set_url(&Url::read(url, "https")?),
-            // Without a scheme curl takes http.
-            (None, Some(url)) => request.set_url(&Url::read(url, "http")?),
+            (None, Some(url)) => request.set_url(url),
             (None, None) => {
                 request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
                 request.set(":authority", self.host.as_deref().unwrap_or_default());
@@ -211,7 +211,7 @@ fn check(request: &Request) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A header as curl takes it: `name: value`, `name;` for an empty one, `name:` for none of the name.
+/// A header as curl takes it: `name: value`, `name;` for an empty one, `name:` and nothing behind it for none of the name.
 fn add_header(request: &mut Request, header: &str) -> Result<(), Failure> {
     let wrong = || Failure::new(format!("{header:?} is no header; expected 'name: value'"));
     let (name, value) = match (header.split_once(':'), header.strip_suffix(';')) {
@@ -225,7 +225,7 @@ fn add_header(request: &mut Request, header: &str) -> Result<(), Failure> {
     }
     match name.as_str() {
         "host" => request.set(":authority", value),
-        name if value.is_empty() && header.ends_with(':') => request.headers.retain(|(found, _)| found != name),
+        name if value.is_empty() && header.contains(':') => request.headers.retain(|(found, _)| found != name),
         name => request.add(name, value),
     }
     Ok(())

@@ -110,6 +110,28 @@ fn a_request_by_its_url_or_a_curl_line() {
     {
         assert!(headers.contains(&expected), "{headers:#?}");
     }
+    let user = by(&[
+        "curl",
+        "https://me:secret@shop.example.com?a=b",
+        "-H",
+        "accept: ",
+        "-H",
+        "user-agent:",
+        "-G",
+        "-d",
+        "c=d",
+    ]);
+    let expected = [
+        header(":method", "GET"),
+        header(":scheme", "https"),
+        header(":authority", "shop.example.com"),
+        header(":path", "/?a=b&c=d"),
+        header("authorization", "Basic bWU6c2VjcmV0"),
+    ];
+    assert_eq!(user["asked"]["headers"], json!(expected));
+    let empty = by(&["--host", "a", "-H", "x-a: ", "-H", "x-b;"]);
+    assert_eq!(empty["asked"]["headers"][4], header("x-b", ""));
+    assert_eq!(empty["asked"]["headers"].as_array().unwrap().len(), 5);
     let whole = by(&["curl 'http://shop.example.com/cart' -H 'x-canary: always'"]);
     assert_eq!((&whole["version"], &whole["reason"]), (&json!("v2"), &json!("override")));
     let scheme = |words: &[&str]| by(words)["asked"]["headers"][1].clone();

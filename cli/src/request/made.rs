@@ -29,6 +29,7 @@ impl Request {
     pub(crate) fn url(&self) -> Url {
         Url {
             scheme: self.shown(":scheme"),
+            user: None,
             host: self.shown(":authority"),
             path: self.shown(":path"),
             fragment: String::new(),

@@ -140,15 +140,14 @@ impl RequestArgs {
         let mut request = Request::default();
         request.set(":method", self.method.as_deref().or(line.method.as_deref()).unwrap_or("GET"));
         match (&self.url, &line.url) {
-            (Some(_), Some(url)) => {
-                let url = url.text();
-                return Err(Failure::new(format!("--url and the curl line, which has {url:?}; expected one of them")));
+            (_, Some(url)) => {
+                self.check_beside(url)?;
+                request.set_url(url);
             }
             (None, None) if !curl.is_empty() && self.host.is_none() => {
                 return Err(curl::no_url());
             }
             (Some(url), None) => request.set_url(&Url::read(url, "https")?),
-            (None, Some(url)) => request.set_url(url),
             (None, None) => {
                 request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
                 request.set(":authority", self.host.as_deref().unwrap_or_default());
@@ -158,6 +157,14 @@ impl RequestArgs {
         check(&request)?;
         self.add(&mut request, &line)?;
         Ok(request)
+    }
+
+    /// The URL of a curl line says it all.
+    fn check_beside(&self, url: &Url) -> Result<(), Failure> {
+        let parts = [("url", &self.url), ("host", &self.host), ("path", &self.path), ("scheme", &self.scheme)];
+        let Some((name, _)) = parts.iter().find(|(_, given)| given.is_some()) else { return Ok(()) };
+        let url = url.text();
+        Err(Failure::new(format!("--{name} and the curl line, which has {url:?}; expected one of them")))
     }
 
     /// Whether it is said which host the request goes to.

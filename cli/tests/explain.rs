@@ -235,8 +235,12 @@ fn what_cannot_be_asked() {
     explain(&["--path", "/", "--seed", "-1"]).ends_with(2).says("expected a whole number from 0 to");
     explain(&["--path", "/", "--seed", "x"]).ends_with(2).says("expected a whole number from 0 to");
     explain(&["--url", "ftp://a/"]).ends_with(2).says("expected http or https");
-    explain(&["--url", "a", "curl", "b"]).ends_with(2).says("expected one of them");
     explain(&["curl", "http://a/", "--at", "now"]).ends_with(2).says("--at of serin stands before the curl line");
+    for (option, value) in [("--url", "a"), ("--host", "a"), ("--path", "/a"), ("--scheme", "https")] {
+        explain(&[option, value, "curl", "http://b?c"])
+            .ends_with(2)
+            .says(&format!("{option} and the curl line, which has \"http://b/?c\"; expected one of them"));
+    }
     explain(&["curl", "-H", "a: b"]).ends_with(2).says("the curl line has no URL");
     explain(&["--path", "/", "-b", "canary"]).ends_with(2).says("expected 'NAME=VALUE'");
     explain(&["--path", "/", "--out", "shop/v1"]).ends_with(2).says("it is stable, which no guard takes out");

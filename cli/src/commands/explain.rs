@@ -73,7 +73,9 @@ struct Asked<'a> {
 /// Runs `serin explain`.
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
     if args.request.is_empty() && args.curl.is_empty() {
-        return Err(Failure::new("there is no request to explain; expected --host and --path, --url, or a curl line"));
+        return Err(Failure::new(
+            "there is no request to explain; expected --host, --url, a curl line, or another option of the request",
+        ));
     }
     let request = args.request.request(&args.curl)?;
     let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };

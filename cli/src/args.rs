@@ -99,7 +99,8 @@ Examples:
   $ serin explain rules.yaml curl https://shop.example.com/ -b session=4711
   $ serin explain rules.yaml --path / --at 2026-12-24T18:00:00Z --output json
 
-Exit codes: 0 explained; 1 the document cannot be used; 2 something cannot be read.";
+Exit codes: 0 explained, also where a rollout has a mistake and stable serves; 1 the document as a whole cannot be used; 2 it \
+could not be asked.";
 
     pub(super) const SIMULATE: &str = "\
 Examples:
@@ -107,7 +108,8 @@ Examples:
   $ serin simulate rules.yaml --rollout shop --visitors 2000 --requests 5
   $ serin simulate rules.yaml --host shop.example.com -H 'x-region: eu'
 
-Exit codes: 0 done; 1 the document cannot be used; 2 something cannot be read.";
+Exit codes: 0 done; 1 the document, or a rollout that was visited, cannot be used, or what --rollout or the request names was \
+not reached; 2 it could not be asked.";
 
     pub(super) const DIFF: &str = "\
 Examples:
@@ -123,7 +125,8 @@ Examples:
   $ serin token signed.yaml --version v2 --ttl 8h
   $ serin token signed.yaml --version v2 --ttl 30m --url https://a.example.com/
 
-Exit codes: 0 made; 1 the document cannot be used; 2 there is no such rollout, version or key.";
+Exit codes: 0 made; 1 the document as a whole cannot be used; 2 it could not be asked: there is no such rollout, version or \
+key, or the rollout or the key has a mistake.";
 
     pub(super) const FIELDS: &str = "\
 Examples:

@@ -135,6 +135,7 @@ pub(crate) fn expected<'a>(written: &str, names: impl Iterator<Item = &'a str>) 
     let meant = serin_core::nearest(written, names.iter().copied());
     let meant = meant.map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
     match names.as_slice() {
+        [] => "; there is none".to_owned(),
         [only] => format!("; expected {only:?}"),
         _ => format!("; expected {}{meant}", one_of(names.into_iter())),
     }

@@ -27,6 +27,11 @@ pub(crate) struct Shares {
     pub(crate) request: String,
     /// What tells visitors apart.
     pub(crate) unit: String,
+    /// Whether the rollout cannot be used, so that stable serves everybody.
+    pub(crate) broken: bool,
+    /// Why, then.
+    #[serde(skip)]
+    pub(crate) why_broken: Option<String>,
     pub(crate) versions: Vec<Share>,
 }
 
@@ -79,14 +84,19 @@ impl<'r> Crowd<'r> {
             let last = self.come(&mut sent, &mut counts);
             counts.entry(last).or_default().last += 1;
         }
-        let versions = self.shares(request, unit.is_some(), counts);
+        let explained = self.explained(request);
+        let why_broken =
+            explained.layers.iter().find(|layer| layer.name == "broken").map(|layer| layer.notes.join("; "));
+        let versions = self.shares(&self.expected(explained, unit.is_some()), counts);
         let shown = format!("{} {}{}", request.shown(":method"), request.shown(":authority"), request.shown(":path"));
         let unit = match (unit, rollout.first_unit()) {
+            _ if why_broken.is_some() => "nothing that counts".to_owned(),
             (Some(unit), _) => format!("their own {}", in_words(&unit)),
             (None, Some(unit)) => format!("the same {}", in_words(&unit)),
             (None, None) => self.without_id(rollout, told),
         };
-        Some(Shares { rollout: rollout.name().to_owned(), request: shown, unit, versions })
+        let (rollout, broken) = (rollout.name().to_owned(), why_broken.is_some());
+        Some(Shares { rollout, request: shown, unit, broken, why_broken, versions })
     }
 
     /// One visitor's requests; the version of the last one.
@@ -109,8 +119,7 @@ impl<'r> Crowd<'r> {
         last
     }
 
-    fn shares(&mut self, request: &Request, have_ids: bool, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
-        let expected = self.expected(request, have_ids);
+    fn shares(&self, expected: &BTreeMap<String, f64>, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
         for version in expected.keys() {
             counts.entry(version.clone()).or_default();
         }
@@ -132,10 +141,14 @@ impl<'r> Crowd<'r> {
         counts.into_iter().map(share).collect()
     }
 
-    /// What the document says of visitors who come for the first time, and, with `first: stable`, then again.
-    fn expected(&mut self, request: &Request, have_ids: bool) -> BTreeMap<String, f64> {
+    /// What the document says of visitors who come for the first time.
+    fn explained(&mut self, request: &Request) -> Explained {
         let random = &mut self.random;
-        let explained = Explained::new(self.rules, &self.current, request, self.now, || random.u64(..));
+        Explained::new(self.rules, &self.current, request, self.now, || random.u64(..))
+    }
+
+    /// What the document says of visitors who come for the first time, and, with `first: stable`, then again.
+    fn expected(&self, explained: Explained, have_ids: bool) -> BTreeMap<String, f64> {
         let comes_once = explained.reason == Some("first") && self.requests == 1;
         let all_alike = !have_ids && !explained.drawn;
         if explained.odds.is_empty() || comes_once || all_alike {

@@ -128,6 +128,7 @@ impl RequestArgs {
     /// Whether no option was given.
     pub(crate) fn is_empty(&self) -> bool {
         let of_url = self.url.is_none() && self.host.is_none() && self.path.is_none() && self.method.is_none();
+        let of_url = of_url && self.scheme.is_none();
         of_url && self.headers.is_empty() && self.cookies.is_empty() && self.source.is_none() && self.cluster.is_none()
     }
 

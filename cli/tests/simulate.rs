@@ -118,6 +118,10 @@ fn every_rollout_by_a_request_that_it_covers() {
     assert_eq!(json["unreached"], json!(["d"]));
     check(&document, &["--visitors", "2000", "--rollout", "b"], &shares[2..4]);
     let folder = Folder::with(&[("rules.yaml", &document)]);
+    folder
+        .serin(&["simulate", "rules.yaml", "--rollout", "d"])
+        .ends_with(1)
+        .says("d: no request was found that it covers");
     folder.serin(&["simulate", "rules.yaml", "--rollout", "x"]).ends_with(2).says("no rollout \"x\"");
     folder
         .serin(&["simulate", "rules.yaml", "--visitors", "10"])
@@ -126,6 +130,57 @@ fn every_rollout_by_a_request_that_it_covers() {
     folder.serin(&["simulate", "rules.yaml", "--visitors", "0"]).ends_with(2).says("from 1 to 10000000");
     let lost = ["simulate", "rules.yaml", "--visitors", "10", "--host", "www.example.org"];
     folder.serin(&lost).ends_with(1).says("GET www.example.org/: no rollout covers it; serin explain tells why not");
+}
+
+/// What is asked for by its name is reached, or it is said why not.
+#[test]
+fn a_rollout_and_a_request() {
+    #[track_caller]
+    fn check(words: &[&str], code: i32, expected: &str, unreached: &[&str]) {
+        let other = "  other: {stable: a, versions: {a: {}}, match: [{hosts: [a.b]}]}\n";
+        let folder = Folder::with(&[("rules.yaml", &SOUND.replace("rollouts:\n", &format!("rollouts:\n{other}")))]);
+        let words = [&["simulate", "rules.yaml", "--visitors", "10"], words].concat();
+        folder.serin(&words).ends_with(code).says(expected);
+        if code < 2 {
+            let json = folder.serin(&[&words[..], &["--output", "json"]].concat()).ends_with(code).json();
+            assert_eq!(json["unreached"], json!(unreached));
+        }
+    }
+    check(&["--rollout", "nosuch", "--host", "a.b"], 2, "no rollout \"nosuch\"; expected one of other, shop", &[]);
+    check(&["--rollout", "shop", "--host", "shop.example.com"], 0, "rollouts.shop, GET shop.example.com/", &[]);
+    check(&["--rollout", "shop", "--host", "a.b"], 1, "shop: GET a.b/ is covered by rollouts.other", &["shop"]);
+    check(&["--rollout", "shop", "--host", "a.c"], 1, "shop: GET a.c/: no rollout covers it", &["shop"]);
+    check(&["--host", "a.c"], 1, "GET a.c/: no rollout covers it; serin explain tells why not", &["GET a.c/"]);
+    check(&["--rollout", "other", "-X", "POST"], 0, "rollouts.other, POST a.b/", &[]);
+}
+
+#[test]
+fn no_rollouts() {
+    let folder = Folder::with(&[("rules.yaml", "rollouts: {}\n")]);
+    folder.serin(&["simulate", "rules.yaml"]).ends_with(0).says("no rollouts");
+    folder.serin(&["simulate", "rules.yaml", "--host", "a"]).ends_with(1).says("GET a/: no rollout covers it");
+    folder.serin(&["simulate", "rules.yaml", "--rollout", "a"]).ends_with(2).says("no rollout \"a\"; there is none");
+}
+
+/// Everybody on stable is what the filter does then, and not what the document says.
+#[test]
+fn a_rollout_with_a_mistake() {
+    let document = SOUND.replace("weight: 10", "weight: x");
+    let folder = Folder::with(&[("rules.yaml", &document)]);
+    let ask = |words: &[&str]| folder.serin(&[&["simulate", "rules.yaml", "--visitors", "10"], words].concat());
+    ask(&[])
+        .ends_with(1)
+        .says("10 visitors with nothing that counts, 3 requests each\n  broken: the rollout has a mistake")
+        .says("stable serves");
+    assert_eq!(ask(&["--output", "json"]).ends_with(1).json()["rollouts"][0]["broken"], json!(true));
+    folder.write("rules.yaml", document.replace("hosts: [shop.example.com]", "hosts: 1"));
+    ask(&[]).ends_with(1).says("mistake");
+    folder.write(
+        "rules.yaml",
+        format!("{document}  sound: {{stable: a, versions: {{a: {{}}}}}}\n")
+            .replace("headers: {cluster: x-canary-cluster}\n", ""),
+    );
+    ask(&["--rollout", "sound"]).ends_with(0);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serin_core::{Rollout, Rules};
 
 use super::{Chosen, Streams, Verdict, number, rollout_of, seed};
-use crate::crowd::{self, Crowd};
+use crate::crowd::{self, Crowd, Shares};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::request::{Request, RequestArgs};
@@ -15,6 +15,8 @@ use crate::show::{Output, bar, bold, json, percent, table};
 
 /// The host that is asked for where a rollout asks for none.
 const HOST: &str = "example.com";
+
+const NOT_COVERED: &str = "no rollout covers it; serin explain tells why not";
 
 /// Options of `serin simulate`.
 #[derive(clap::Args)]
@@ -52,12 +54,21 @@ struct Report {
     requests: u32,
     seed: u64,
     at: String,
-    rollouts: Vec<crowd::Shares>,
-    /// Rollouts that no request was found for, or the request that no rollout covers.
-    unreached: Vec<String>,
-    /// Whether there is one request that was asked for.
-    #[serde(skip)]
-    is_one: bool,
+    rollouts: Vec<Shares>,
+    /// What no visitor got to: rollouts, or the request that none covers.
+    unreached: Vec<Unreached>,
+}
+
+/// What no visitor got to.
+struct Unreached {
+    name: String,
+    why: String,
+}
+
+impl Serialize for Unreached {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name.serialize(serializer)
+    }
 }
 
 /// Runs `serin simulate`.
@@ -70,77 +81,111 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let told = args.request.onto(Request::default_page(HOST))?;
     let (mut rollouts, mut unreached) = (Vec::new(), Vec::new());
     for (name, request) in journeys(args, rules)? {
-        match request.and_then(|request| crowd.visit(&request, &told)) {
-            Some(shares) => rollouts.push(shares),
-            None => unreached.push(name),
+        match request.and_then(|request| crowd.visit(&request, &told).ok_or_else(|| NOT_COVERED.to_owned())) {
+            Ok(shares) => rollouts.push(shares),
+            Err(why) => unreached.push(Unreached { name, why }),
         }
     }
     let (visitors, requests, seed, at) = (args.visitors, args.requests, args.seed, moment.to_string());
-    let is_one = args.request.has_host();
-    let report = Report { visitors, requests, seed, at, rollouts, unreached, is_one };
+    let report = Report { visitors, requests, seed, at, rollouts, unreached };
     match args.output {
         Output::Text => show(streams.out, &report)?,
         Output::Json => json(streams.out, &report)?,
     }
-    // That a request is covered by nothing is an answer, and not the one that was hoped for.
-    let is_lost = !args.request.is_empty() && report.rollouts.is_empty();
-    Ok(if is_lost { Verdict::Bad } else { Verdict::Good })
+    Ok(if is_bad(args, rules, &report) { Verdict::Bad } else { Verdict::Good })
 }
+
+/// Whether the answer is not the one that was hoped for: what was asked for by its name was not reached, or cannot be used.
+fn is_bad(args: &Args, rules: &Rules, report: &Report) -> bool {
+    let is_named = args.rollout.is_some() || args.request.has_host();
+    let is_lost = is_named && !report.unreached.is_empty();
+    let is_empty = !args.request.is_empty() && report.rollouts.is_empty();
+    let is_broken = |unreached: &Unreached| rules.rollout_named(&unreached.name).is_some_and(is_mistaken);
+    is_lost || is_empty || report.rollouts.iter().any(|shares| shares.broken) || report.unreached.iter().any(is_broken)
+}
+
+fn is_mistaken(rollout: &Rollout) -> bool {
+    rollout.intervals().is_none()
+}
+
+/// What is visited, by its name, and the request that does so, or why there is none.
+type Journey = (String, Result<Request, String>);
 
 /// Which rollouts are visited, and by which request: the one that is given, or for each rollout one that it covers, with what is
 /// given beside a host.
-fn journeys(args: &Args, rules: &Rules) -> Result<Vec<(String, Option<Request>)>, Failure> {
-    if args.request.has_host() {
-        let request = args.request.request(&[])?;
-        let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
-        return Ok(vec![(format!("{method} {host}{path}"), Some(request))]);
-    }
+fn journeys(args: &Args, rules: &Rules) -> Result<Vec<Journey>, Failure> {
     let only = args.rollout.as_deref().map(|name| rollout_of(rules, Some(name))).transpose()?;
+    if args.request.has_host() {
+        return Ok(vec![given(args.request.request(&[])?, rules, only)]);
+    }
     let wanted = rules.rollouts().filter(|rollout| only.is_none_or(|only| rollout.name() == only));
-    let journey = |rollout: &Rollout| {
-        let requests = Request::ways_into(rollout, HOST).into_iter().map(|way| args.request.onto(way));
-        let requests = requests.collect::<Result<Vec<Request>, Failure>>()?;
-        let covered = |request: &Request| crowd::covering(rules, request) == Some(rollout.name());
-        Ok((rollout.name().to_owned(), requests.into_iter().find(covered)))
+    wanted.map(|rollout| made_up(args, rules, rollout)).collect()
+}
+
+/// The request that is given, if the rollout covers it that is wanted.
+fn given(request: Request, rules: &Rules, only: Option<&str>) -> Journey {
+    let (method, host, path) = (request.shown(":method"), request.shown(":authority"), request.shown(":path"));
+    let shown = format!("{method} {host}{path}");
+    match (crowd::covering(rules, &request), only) {
+        (Some(found), Some(only)) if found != only => {
+            (only.to_owned(), Err(format!("{shown} is covered by rollouts.{found}")))
+        }
+        (None, Some(only)) => (only.to_owned(), Err(format!("{shown}: {NOT_COVERED}"))),
+        (_, _) => (shown, Ok(request)),
+    }
+}
+
+/// The first request for a rollout that it covers.
+fn made_up(args: &Args, rules: &Rules, rollout: &Rollout) -> Result<Journey, Failure> {
+    let requests = Request::ways_into(rollout, HOST).into_iter().map(|way| args.request.onto(way));
+    let requests = requests.collect::<Result<Vec<Request>, Failure>>()?;
+    let covered = |request: &Request| crowd::covering(rules, request) == Some(rollout.name());
+    let why = match is_mistaken(rollout) {
+        true => "it has a mistake, and no request was found that it covers",
+        false => "no request was found that it covers; give one with --host, --path and -H",
     };
-    wanted.map(journey).collect()
+    Ok((rollout.name().to_owned(), requests.into_iter().find(covered).ok_or_else(|| why.to_owned())))
 }
 
 fn show(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
     for shares in &report.rollouts {
-        writeln!(
-            out,
-            "{}, {}: {} visitors with {}, {} each",
-            bold(&format!("rollouts.{}", shares.rollout)),
-            shares.request,
-            report.visitors,
-            shares.unit,
-            if report.requests == 1 { "1 request".to_owned() } else { format!("{} requests", report.requests) },
-        )?;
-        let head = ["version", "visitors", "requests", "expected", ""].map(str::to_owned).to_vec();
-        let rows = shares.versions.iter().map(|of| {
-            let expected = of.expected.map_or_else(
-                || "not known".to_owned(),
-                |expected| format!("{} ± {}", percent(expected, 2), percent(of.margin, 2)),
-            );
-            vec![of.version.clone(), percent(of.visitors, 2), percent(of.requests, 2), expected, bar(of.visitors)]
-        });
-        writeln!(out, "{}\n", table(std::iter::once(head).chain(rows).collect(), &[1, 2, 3]))?;
+        show_shares(out, report, shares)?;
     }
-    for name in &report.unreached {
-        let why = if report.is_one {
-            "no rollout covers it; serin explain tells why not"
-        } else {
-            "no request was found that it covers; give one with --host, --path and -H"
-        };
+    for Unreached { name, why } in &report.unreached {
         writeln!(out, "{}: {why}\n", bold(name))?;
     }
-    if !report.rollouts.is_empty() {
-        writeln!(
+    match (report.rollouts.as_slice(), report.unreached.as_slice()) {
+        ([], []) => writeln!(out, "no rollouts")?,
+        ([], _) => {}
+        _ => writeln!(
             out,
             "± is what chance makes of it in 19 of 20 runs; the visitors are those of --seed {}",
             report.seed
-        )?;
+        )?,
     }
     Ok(())
+}
+
+fn show_shares(out: &mut dyn Write, report: &Report, shares: &Shares) -> Result<(), Failure> {
+    writeln!(
+        out,
+        "{}, {}: {} visitors with {}, {} each",
+        bold(&format!("rollouts.{}", shares.rollout)),
+        shares.request,
+        report.visitors,
+        shares.unit,
+        if report.requests == 1 { "1 request".to_owned() } else { format!("{} requests", report.requests) },
+    )?;
+    if let Some(why) = &shares.why_broken {
+        writeln!(out, "  {}: {why}", bold("broken"))?;
+    }
+    let head = ["version", "visitors", "requests", "expected", ""].map(str::to_owned).to_vec();
+    let rows = shares.versions.iter().map(|of| {
+        let expected = of.expected.map_or_else(
+            || "not known".to_owned(),
+            |expected| format!("{} ± {}", percent(expected, 2), percent(of.margin, 2)),
+        );
+        vec![of.version.clone(), percent(of.visitors, 2), percent(of.requests, 2), expected, bar(of.visitors)]
+    });
+    Ok(writeln!(out, "{}\n", table(std::iter::once(head).chain(rows).collect(), &[1, 2, 3]))?)
 }

@@ -67,7 +67,8 @@ A document to start from:
       rules:                                 # before weights, the first that holds
         - when: {headers: [{name: x-team, in: [qa, dev]}]}
           use: v2
-  headers: {cluster: x-canary-cluster}       # for Envoy's cluster_header
+  headers: {cluster: x-canary-cluster}       # for routes with cluster_header; stable gets
+                                             # none without mark_stable: true
 
 `serin fields` tells all that may stand in one.
 

@@ -226,7 +226,7 @@ fn documents_with_mistakes() {
 #[test]
 fn what_cannot_be_asked() {
     explain_at("tomorrow", &[]).ends_with(2).says("expected a moment such as 2026-11-26T09:00:00Z");
-    explain(&[]).ends_with(2).says("there is no request to explain; expected --host");
+    explain(&[]).ends_with(2).says("there is no request to explain; expected --host, --url, a curl line, or");
     explain(&["--path", "cart"]).ends_with(2).says("expected one that begins with /");
     explain(&["--path", "/a b"]).ends_with(2).says("without spaces");
     explain(&["--host", "http://a/"]).ends_with(2).says("expected one such as shop.example.com");

@@ -25,6 +25,17 @@ fn places() {
     fields(&["rollouts.shop.versions.2.weight"]).ends_with(0).says("whole number").says("such as 10");
 }
 
+/// There may be several of what has fields, or one.
+#[test]
+fn fields_of_each() {
+    for path in ["rollouts", "rollouts.a.versions", "rollouts.a.match", "keys"] {
+        fields(&[path]).ends_with(0).says("\nfields of each\n");
+    }
+    for path in ["rollouts.a", "cookie", "rollouts.a.override.trust", "headers"] {
+        fields(&[path]).ends_with(0).says("\nfields\n");
+    }
+}
+
 #[test]
 fn what_is_no_place() {
     fields(&["rollouts.shop.matc"]).ends_with(2).says("has no \"matc\"").says("did you mean \"match\"?");

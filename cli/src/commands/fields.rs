@@ -33,6 +33,9 @@ struct Report<'s> {
     fields: Vec<Row<'s>>,
     /// The words that may stand there.
     words: Vec<Word<'s>>,
+    /// Whether it is a list, or an object by name.
+    #[serde(skip)]
+    holds_several: bool,
 }
 
 #[derive(Serialize)]
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         example: place.example(),
         fields: place.object().fields().into_iter().map(Row::of).collect(),
         words: words.collect(),
+        holds_several: place.item().or_else(|| place.named()).is_some(),
     };
     match args.output {
         Output::Text => show(streams.out, &report)?,
@@ -125,7 +129,7 @@ fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failure> {
         writeln!(out, "\n{}", table(report.words.iter().map(row).collect(), &[]))?;
     }
     if !report.fields.is_empty() {
-        let each = if report.kind == "object" { "fields" } else { "fields of each" };
+        let each = if report.holds_several { "fields of each" } else { "fields" };
         let row = |of: &Row<'_>| {
             let required = if of.required { ", required" } else { "" };
             vec![of.name.to_owned(), format!("{}{required}", of.kind), first_sentence(of.description).to_owned()]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde::Serialize;
-use serin_core::{Current, Decision, Effects, Facts, Rollout, Rules, SLOTS, Source, Time, UnitKind, decide};
+use serin_core::{Current, Effects, Facts, Rollout, Rules, SLOTS, Source, Time, UnitKind, Version, decide};
 
 use crate::explained::Explained;
 use crate::request::Request;
@@ -65,6 +65,18 @@ struct Count {
     all: u64,
 }
 
+/// By the names of versions.
+type Counts<'r> = BTreeMap<&'r str, Count>;
+
+/// What a request gets.
+struct Answer<'r> {
+    /// `-` where the route chooses it.
+    version: &'r str,
+    /// Whether chance had a say.
+    drawn: bool,
+    cookies: [Option<String>; 2],
+}
+
 impl<'r> Crowd<'r> {
     pub(crate) fn new(rules: &'r Rules, now: Time, visitors: u32, requests: u32, seed: u64) -> Self {
         Self { rules, current: Current::new(rules, now), now, visitors, requests, random: Rng::with_seed(seed) }
@@ -75,7 +87,7 @@ impl<'r> Crowd<'r> {
     pub(crate) fn visit(&mut self, request: &Request, told: &Request) -> Option<Shares> {
         let rollout = self.rules.rollout_named(covering(self.rules, request)?)?;
         let unit = rollout.first_unit().filter(|unit| !carries(told, unit));
-        let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+        let mut counts = Counts::new();
         for visitor in 0..self.visitors {
             let mut sent = request.clone();
             if let Some(unit) = &unit {
@@ -100,33 +112,47 @@ impl<'r> Crowd<'r> {
     }
 
     /// One visitor's requests; the version of the last one.
-    fn come(&mut self, request: &mut Request, counts: &mut BTreeMap<String, Count>) -> String {
-        let mut last = String::new();
-        for _ in 0..self.requests {
-            let cookies;
-            {
-                let facts = Facts::new(&*request);
-                let decision = decide(self.rules, &self.current, &facts, self.now, || self.random.u64(..));
-                let effects = Effects::of(self.rules, decision.as_ref(), &facts, self.now);
-                cookies = effects.response.as_deref().cloned().unwrap_or_default().set_cookies;
-                last = version(decision.as_ref());
-            }
-            counts.entry(last.clone()).or_default().all += 1;
-            for cookie in cookies.iter().flatten() {
-                keep(request, cookie);
+    fn come(&mut self, request: &mut Request, counts: &mut Counts<'r>) -> &'r str {
+        let mut left = self.requests;
+        loop {
+            let Answer { version, drawn, cookies } = self.ask(request);
+            // Where neither chance nor a cookie has a say all further requests are the same.
+            let is_settled = !drawn && cookies == [None, None];
+            let alike = if is_settled { left } else { 1 };
+            counts.entry(version).or_default().all += u64::from(alike);
+            cookies.iter().flatten().for_each(|cookie| keep(request, cookie));
+            left -= alike;
+            if left == 0 {
+                return version;
             }
         }
-        last
     }
 
-    fn shares(&self, expected: &BTreeMap<String, f64>, mut counts: BTreeMap<String, Count>) -> Vec<Share> {
+    /// One request.
+    fn ask(&mut self, request: &Request) -> Answer<'r> {
+        let mut drawn = false;
+        let facts = Facts::new(request);
+        let decision = decide(self.rules, &self.current, &facts, self.now, || {
+            drawn = true;
+            self.random.u64(..)
+        });
+        let Some(decision) = decision else { return Answer { version: "-", drawn, cookies: [None, None] } };
+        let writes = decision.visitor.is_some() || decision.kept.is_some();
+        let response = if writes { Effects::of(self.rules, Some(&decision), &facts, self.now).response } else { None };
+        let cookies = response.map(|response| response.set_cookies).unwrap_or_default();
+        let rollout = self.rules.rollout(decision.index);
+        let version = decision.version.and_then(|version| rollout?.versions().get(version.index()));
+        Answer { version: version.map_or("-", Version::name), drawn, cookies }
+    }
+
+    fn shares<'a>(&self, expected: &'a BTreeMap<String, f64>, mut counts: Counts<'a>) -> Vec<Share> {
         for version in expected.keys() {
-            counts.entry(version.clone()).or_default();
+            counts.entry(version).or_default();
         }
         let visitors = f64::from(self.visitors);
-        let share = |(version, count): (String, Count)| {
+        let share = |(version, count): (&str, Count)| {
             let of_document =
-                if version == "-" { None } else { Some(expected.get(&version).copied().unwrap_or_default()) };
+                if version == "-" { None } else { Some(expected.get(version).copied().unwrap_or_default()) };
             let chance = of_document.unwrap_or_default();
             #[allow(clippy::cast_precision_loss)] // At most 10^10.
             let requests = count.all as f64 / (visitors * f64::from(self.requests));
@@ -135,7 +161,7 @@ impl<'r> Crowd<'r> {
                 requests,
                 expected: of_document,
                 margin: 1.96 * (chance * (1.0 - chance) / visitors).sqrt(),
-                version,
+                version: version.to_owned(),
             }
         };
         counts.into_iter().map(share).collect()
@@ -165,10 +191,6 @@ impl<'r> Crowd<'r> {
             _ => "nothing that sticks".to_owned(),
         }
     }
-}
-
-fn version(decision: Option<&Decision<'_>>) -> String {
-    decision.and_then(Decision::version).map_or("-", |version| version.name()).to_owned()
 }
 
 /// Takes over a cookie, or gives it up, as a browser does.

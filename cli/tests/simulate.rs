@@ -189,6 +189,26 @@ fn routes_that_choose() {
     check(native, &["--visitors", "10"], &[("shop", "-", None)]);
 }
 
+/// Only where many rollouts are visited there are fewer visitors to each.
+#[test]
+fn many_rollouts() {
+    #[track_caller]
+    fn check(count: usize, words: &[&str], visitors: u32) {
+        let rollout =
+            |at| format!("  r{at}: {{match: [{{path: {{prefix: /{at}}}}}], stable: a, versions: {{a: {{}}}}}}\n");
+        let document = format!("rollouts:\n{}cookie: false\n", (0..count).map(rollout).collect::<String>());
+        let folder = Folder::with(&[("rules.yaml", &document)]);
+        let words = [&["simulate", "rules.yaml", "--requests", "1", "--output", "json"], words].concat();
+        let json = folder.serin(&words).ends_with(0).json();
+        assert_eq!(json["visitors"], json!(visitors), "{count}");
+        assert_eq!(json["unreached"], json!([]));
+    }
+    check(2, &[], 10_000);
+    check(1100, &["--host", "a.b", "--path", "/7"], 10_000);
+    check(1100, &["--rollout", "r7"], 10_000);
+    check(1100, &["--visitors", "3"], 3);
+}
+
 #[test]
 fn for_people() {
     let folder = Folder::with(&[("rules.yaml", SOUND)]);

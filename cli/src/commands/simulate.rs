@@ -29,9 +29,9 @@ pub(crate) struct Args {
     /// Only this rollout.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
-    /// How many visitors come to each rollout.
-    #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = number::<1, 10_000_000>)]
-    visitors: u32,
+    /// How many visitors come to each rollout [default: 10000, or, with more than a thousand rollouts, ten million in all].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<1, 10_000_000>)]
+    visitors: Option<u32>,
     /// How many requests each visitor makes.
     #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true, value_parser = number::<1, 1_000>)]
     requests: u32,
@@ -76,17 +76,19 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
-    let mut crowd = Crowd::new(rules, moment.time(), args.visitors, args.requests, args.seed);
+    let journeys = journeys(args, rules)?;
+    let visitors = args.visitors.unwrap_or_else(|| visitors_of_each(journeys.len()));
+    let mut crowd = Crowd::new(rules, moment.time(), visitors, args.requests, args.seed);
     // What is asked for every visitor alike does not tell them apart.
     let told = args.request.onto(Request::default_page(HOST))?;
     let (mut rollouts, mut unreached) = (Vec::new(), Vec::new());
-    for (name, request) in journeys(args, rules)? {
+    for (name, request) in journeys {
         match request.and_then(|request| crowd.visit(&request, &told).ok_or_else(|| NOT_COVERED.to_owned())) {
             Ok(shares) => rollouts.push(shares),
             Err(why) => unreached.push(Unreached { name, why }),
         }
     }
-    let (visitors, requests, seed, at) = (args.visitors, args.requests, args.seed, moment.to_string());
+    let (requests, seed, at) = (args.requests, args.seed, moment.to_string());
     let report = Report { visitors, requests, seed, at, rollouts, unreached };
     match args.output {
         Output::Text => show(streams.out, &report)?,
@@ -102,6 +104,13 @@ fn is_bad(args: &Args, rules: &Rules, report: &Report) -> bool {
     let is_empty = !args.request.is_empty() && report.rollouts.is_empty();
     let is_broken = |unreached: &Unreached| rules.rollout_named(&unreached.name).is_some_and(is_mistaken);
     is_lost || is_empty || report.rollouts.iter().any(|shares| shares.broken) || report.unreached.iter().any(is_broken)
+}
+
+/// So many visitors come to each of so many rollouts: enough for shares that mean something, and all of them within a minute.
+fn visitors_of_each(rollouts: usize) -> u32 {
+    const MOST: u32 = 10_000;
+    const MOST_OF_ALL: usize = 10_000_000;
+    u32::try_from(MOST_OF_ALL / rollouts.max(1)).map_or(MOST, |each| each.clamp(1, MOST))
 }
 
 fn is_mistaken(rollout: &Rollout) -> bool {
@@ -188,4 +197,16 @@ fn show_shares(out: &mut dyn Write, report: &Report, shares: &Shares) -> Result<
         vec![of.version.clone(), percent(of.visitors, 2), percent(of.requests, 2), expected, bar(of.visitors)]
     });
     Ok(writeln!(out, "{}\n", table(std::iter::once(head).chain(rows).collect(), &[1, 2, 3]))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visitors_are_shared_out() {
+        for (rollouts, expected) in [(0, 10_000), (1, 10_000), (1_000, 10_000), (2_000, 5_000), (9_990, 1_001)] {
+            assert_eq!(visitors_of_each(rollouts), expected, "{rollouts}");
+        }
+    }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde::Serialize;
-use serin_core::{Current, Effects, Facts, Rollout, Rules, SLOTS, Source, Time, UnitKind, Version, decide};
+use serin_core::{
+    Current, Effects, Explanation, Facts, Reason, Rollout, Rules, SLOTS, Source, Time, UnitKind, Version, decide,
+    explain_layers,
+};
 
-use crate::explained::Explained;
 use crate::request::Request;
 
 /// Visitors of a document at a moment.
@@ -68,6 +70,16 @@ struct Count {
 /// By the names of versions.
 type Counts<'r> = BTreeMap<&'r str, Count>;
 
+/// What the document says of visitors.
+#[derive(Default)]
+struct First {
+    /// The version that all of them get, where that is certain.
+    certain: Option<String>,
+    /// What each version gets of them.
+    odds: BTreeMap<String, f64>,
+    why_broken: Option<String>,
+}
+
 /// What a request gets.
 struct Answer<'r> {
     /// `-` where the route chooses it.
@@ -96,10 +108,8 @@ impl<'r> Crowd<'r> {
             let last = self.come(&mut sent, &mut counts);
             counts.entry(last).or_default().last += 1;
         }
-        let explained = self.explained(request);
-        let why_broken =
-            explained.layers.iter().find(|layer| layer.name == "broken").map(|layer| layer.notes.join("; "));
-        let versions = self.shares(&self.expected(explained, unit.is_some()), counts);
+        let First { certain, odds, why_broken } = self.first(request, unit.is_some());
+        let versions = self.shares(&certain.map_or(odds, |version| BTreeMap::from([(version, 1.0)])), counts);
         let shown = format!("{} {}{}", request.shown(":method"), request.shown(":authority"), request.shown(":path"));
         let unit = match (unit, rollout.first_unit()) {
             _ if why_broken.is_some() => "nothing that counts".to_owned(),
@@ -167,20 +177,24 @@ impl<'r> Crowd<'r> {
         counts.into_iter().map(share).collect()
     }
 
-    /// What the document says of visitors who come for the first time.
-    fn explained(&mut self, request: &Request) -> Explained {
-        let random = &mut self.random;
-        Explained::new(self.rules, &self.current, request, self.now, || random.u64(..))
-    }
-
     /// What the document says of visitors who come for the first time, and, with `first: stable`, then again.
-    fn expected(&self, explained: Explained, have_ids: bool) -> BTreeMap<String, f64> {
-        let comes_once = explained.reason == Some("first") && self.requests == 1;
-        let all_alike = !have_ids && !explained.drawn;
-        if explained.odds.is_empty() || comes_once || all_alike {
-            return explained.version.map(|version| (version, 1.0)).into_iter().collect();
+    fn first(&mut self, request: &Request, have_ids: bool) -> First {
+        let mut drawn = false;
+        let facts = Facts::new(request);
+        let decision = decide(self.rules, &self.current, &facts, self.now, || {
+            drawn = true;
+            self.random.u64(..)
+        });
+        let Some(decision) = decision else { return First::default() };
+        let Explanation { odds, layers, .. } = explain_layers(self.rules, &self.current, &facts, self.now, &decision);
+        let comes_once = decision.reason == Reason::First && self.requests == 1;
+        let all_alike = !have_ids && !drawn;
+        let is_certain = odds.is_empty() || comes_once || all_alike;
+        First {
+            certain: is_certain.then(|| decision.version().map_or("-", Version::name).to_owned()),
+            odds: odds.into_iter().map(|(version, slots)| (version, f64::from(slots) / f64::from(SLOTS))).collect(),
+            why_broken: layers.iter().find(|layer| layer.name == "broken").map(|layer| layer.notes.join("; ")),
         }
-        explained.odds.into_iter().map(|of| (of.version, f64::from(of.slots) / f64::from(SLOTS))).collect()
     }
 
     fn without_id(&self, rollout: &Rollout, told: &Request) -> String {

@@ -18,7 +18,7 @@ use crate::rules::{Hold, OutputKind, Plan, Rollout, Rules, Shared, Shares, Then,
 use crate::slot::Slot;
 use crate::time::Time;
 #[cfg(feature = "tools")]
-pub use explain::{Covered, Explanation, Layer, Outcome, Uncovered, explain};
+pub use explain::{Covered, Explanation, Layer, Outcome, Uncovered, explain, explain_layers};
 use overriding::Wish;
 
 /// The outcome for one request.

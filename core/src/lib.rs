@@ -80,7 +80,7 @@ mod tools;
 pub use cookie::{CookieSettings, Kept, Mark, Out, Visitor, VisitorNumber};
 pub use current::{Current, Upstream};
 #[cfg(feature = "tools")]
-pub use decide::{Covered, Explanation, Layer, Outcome, Uncovered, explain};
+pub use decide::{Covered, Explanation, Layer, Outcome, Uncovered, explain, explain_layers};
 pub use decide::{Decision, Lessons, Reason, decide};
 pub use document::{Parsed, Surroundings};
 pub use effects::{Effects, ResponseEffects, private_cache_control};

@@ -81,9 +81,21 @@ pub fn explain<'r, S: Source>(
     decision: Option<&Decision<'r>>,
 ) -> Explanation {
     let (covered, uncovered) = covering::of(rules, facts);
-    let mut explanation = Explanation { covered, uncovered, ..Explanation::default() };
-    let Some(decision) = decision else { return explanation };
-    explanation.uncovered.clear();
+    match decision {
+        None => Explanation { covered, uncovered, ..Explanation::default() },
+        Some(decision) => Explanation { covered, ..explain_layers(rules, current, facts, now, decision) },
+    }
+}
+
+/// As [`explain`], without what else covers the request or does not, for which every entry of every rollout is looked at.
+pub fn explain_layers<'r, S: Source>(
+    rules: &'r Rules,
+    current: &Current,
+    facts: &Facts<'r, S>,
+    now: Time,
+    decision: &Decision<'r>,
+) -> Explanation {
+    let mut explanation = Explanation::default();
     match &decision.rollout.plan {
         Plan::Broken(_) => {
             let text = "the rollout has a mistake, and there is no earlier form of it: stable serves";

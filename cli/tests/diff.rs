@@ -51,7 +51,7 @@ fn what_a_rule_is_about() {
     diff(&new, &["--max-moved", "5%"])
         .ends_with(1)
         .says("rollouts.shop.rules[0]: 100 % move")
-        .says("nobody moves in rollouts.shop");
+        .says("nobody else moves in rollouts.shop");
     diff(&new, &["--max-moved", "5%", "--no-rules"]).ends_with(0).says_not("rules[0]: 100");
     let without = SOUND.replace("    rules: [{when: {headers: [{name: x-team, in: [qa, dev]}]}, use: v2}]\n", "");
     diff(&without, &[]).ends_with(0).says("rollouts.shop.rules[0] of the old document: 90 % move").says("v2 → v1");

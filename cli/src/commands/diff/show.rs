@@ -1,5 +1,6 @@
 //! What `serin diff` has found, for people.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use serde_json::Value;
@@ -20,10 +21,11 @@ pub(super) fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failu
     for row in report.rows.iter().filter(moves) {
         show_row(out, row, &report.at)?;
     }
-    let still = report.rows.iter().filter(|row| !moves(row) && row.rule.is_none());
-    let still: Vec<String> = still.map(name).collect();
-    if !still.is_empty() {
-        writeln!(out, "nobody moves in {}", listed(&still))?;
+    for (beginning, names) in [("nobody moves in", still(report, false)), ("nobody else moves in", still(report, true))]
+    {
+        if !names.is_empty() {
+            writeln!(out, "{beginning} {}", listed(&names))?;
+        }
     }
     show_changes(out, &report.changes)?;
     let (Some(most), Some(held)) = (report.max_moved, report.held) else { return Ok(()) };
@@ -35,6 +37,15 @@ pub(super) fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failu
     let (most, moved) = (short_percent(most), short_percent(report.most_moved));
     writeln!(out, "\n{}: at most {most} may move; {moved} do", bold(verdict))?;
     Ok(())
+}
+
+/// The rollouts that nobody moves in but for the segments of rules, with those of which somebody does, or without.
+fn still(report: &Report<'_>, with_segments: bool) -> Vec<String> {
+    let moves = |row: &Row<'_>| row.moved != Some(0.0);
+    let in_segments = report.rows.iter().filter(|row| row.rule.is_some() && moves(row)).map(|row| row.rollout);
+    let in_segments: BTreeSet<&str> = in_segments.collect();
+    let still = report.rows.iter().filter(|row| !moves(row) && row.rule.is_none());
+    still.filter(|row| in_segments.contains(row.rollout) == with_segments).map(name).collect()
 }
 
 /// Where the documents differ, whether somebody moves by it or not.

@@ -82,15 +82,21 @@ pub fn steps(path: &str) -> Vec<Step> {
         } else if let Some((index, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             (Step::Item(index.parse().unwrap_or_default()), behind)
         } else {
-            let name = rest.strip_prefix('.').unwrap_or(rest);
-            let end = name.find(['.', '[']).unwrap_or(name.len());
-            let (name, behind) = name.split_at_checked(end).unwrap_or((name, ""));
+            let (name, behind) = plain_name(rest.strip_prefix('.').unwrap_or(rest));
             (Step::Field(name.to_owned()), behind)
         };
         steps.push(step);
         rest = behind;
     }
     steps
+}
+
+/// A name up to the next step, and what stands behind it. A bracket that is not closed is no step, but the rest of the name.
+fn plain_name(text: &str) -> (&str, &str) {
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let (name, behind) = text.split_at_checked(end).unwrap_or((text, ""));
+    let is_open = behind.starts_with('[') && !behind.starts_with("[\"") && !behind.contains(']');
+    if is_open { (text, "") } else { (name, behind) }
 }
 
 /// A name behind its opening quote, and what stands behind it and its bracket.
@@ -146,5 +152,9 @@ mod tests {
         check(r#"["a\"]\\\u{e9}\u{2026}"][0]"#, &[field("a\"]\\é…"), Step::Item(0)]);
         check(r#"rollouts["aaa…"].total"#, &[field("rollouts"), Step::LongField("aaa".to_owned()), field("total")]);
         check(r#"rollouts[""]"#, &[field("rollouts"), field("")]);
+        check("[", &[field("[")]);
+        check("a.b[0", &[field("a"), field("b[0")]);
+        check("a.[b.c", &[field("a"), field("[b.c")]);
+        check(".[0]", &[field(""), Step::Item(0)]);
     }
 }

@@ -1,7 +1,8 @@
 //! The path of an error leads back to what it is about.
 
+use proptest::prelude::*;
 use serde_json::Value;
-use serin_core::{Rules, Step, Surroundings};
+use serin_core::{Rules, Step, Surroundings, steps};
 
 /// Follows an error's steps through the document that it is about, as far as there is something.
 fn follow<'v>(mut value: &'v Value, steps: &[Step]) -> (usize, &'v Value) {
@@ -51,4 +52,12 @@ fn of_names_that_are_no_plain_ones() {
     }
     check(&"a".repeat(64));
     check(&"a.".repeat(100));
+}
+
+proptest! {
+    /// Of a path that somebody has typed nothing is known; an open bracket once kept it from coming to an end.
+    #[test]
+    fn of_any_text_come_to_an_end(path in r#"[a.\["\]0\\]{0,12}"#) {
+        prop_assert!(steps(&path).len() <= path.len(), "{path}");
+    }
 }

@@ -108,14 +108,17 @@ impl Loaded {
     }
 
     fn read(&mut self, text: &str) {
-        let Forms { trees, ambiguous, mistakes } = Forms::read(&self.name, text);
-        self.hidden.extend(mistakes.iter().flat_map(|of| secrets::spans_of_line(text, line_of(text, of.span.start))));
+        let Forms { trees, ambiguous, mistakes, hidden } = Forms::read(&self.name, text);
+        self.hidden.extend(hidden);
         self.hidden.extend(trees.iter().flat_map(secrets::spans));
         self.findings.extend(mistakes);
         let searches: Vec<Search> = trees.iter().map(|tree| find(text, tree)).collect();
         if self.findings.is_empty() && searches.iter().all(Search::is_empty) {
             let others: Vec<&String> = searches.iter().flat_map(|search| &search.others).collect();
             self.findings.push(Finding::error("no-document", 0..0, no_document(&trees, &others)));
+        }
+        if searches.iter().flat_map(|search| &search.problems).any(|problem| problem.code == "syntax") {
+            self.hidden.extend(secrets::spans_of_unread(text, 0..text.len()));
         }
         for Search { found, problems, .. } in searches {
             for Problem { span, place, code, message, suggestion } in problems {
@@ -131,6 +134,7 @@ impl Loaded {
     fn read_document(&mut self, text: &str, found: Found, ambiguous: &BTreeMap<usize, Ambiguous>) {
         let Found { place, tree, reader } = found;
         self.hidden.extend(secrets::spans(&tree));
+        self.hidden.extend(secrets::spans_in_texts(text, &tree));
         let words = ambiguous.range(tree.span.clone());
         let words = words.filter_map(|(start, of)| ambiguous_word(text, (*start, *of), reader, &self.hidden));
         let mut findings: Vec<Finding> = words.collect();
@@ -216,13 +220,6 @@ fn unset_secrets(tree: &Tree, unset: &BTreeSet<String>) -> Vec<Finding> {
     }
     found.extend(tree.items().iter().flat_map(|item| unset_secrets(item, unset)));
     found
-}
-
-/// The line that a byte stands on.
-fn line_of(text: &str, at: usize) -> Range<usize> {
-    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-    let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| at + length);
-    start..end
 }
 
 /// The part of a span that stands on its first line.

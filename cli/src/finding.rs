@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use serin_core::{ConfigError, Warning};
+use serin_core::{ConfigError, Step, Warning};
 
 use crate::hints::{empty, hint, misnamed, name_of};
+use crate::secrets::may_hold;
 use crate::tree::{Tree, locate};
 
 /// Something that was found in a file.
@@ -94,7 +95,7 @@ impl Finding {
             title,
             suggestion: error.suggestion().map(str::to_owned),
             hint: hint(file, document, error),
-            ..Self::error(error.code(), span, error.message())
+            ..Self::error(error.code(), span, message(document, &steps, error))
         }
     }
 
@@ -102,5 +103,17 @@ impl Finding {
     pub(crate) fn of_warning(file: &str, document: &Tree, warning: &Warning) -> Self {
         let error = Self::of_error(file, document, &warning.error);
         Self { severity: Severity::Warning, code: warning.code, ..error }
+    }
+}
+
+/// What an error says. A text that stands for a whole document is not repeated, and neither is one that may hold secrets.
+fn message(document: &Tree, steps: &[Step], error: &ConfigError) -> String {
+    let message = error.message();
+    let text = document.follow(steps).and_then(Tree::text).filter(|text| steps.is_empty() || may_hold(text));
+    match (text, message.rsplit_once("; expected ")) {
+        (Some(_), Some((found, expected))) if found.starts_with("found ") => {
+            format!("found a text; expected {expected}")
+        }
+        _ => message,
     }
 }

@@ -62,6 +62,42 @@ fn secrets_are_not_shown() {
         .says_not("sesame");
 }
 
+/// Nor in what cannot be read, where nobody knows what a secret is: not the text itself, and not what is said of it.
+#[test]
+fn secrets_are_not_shown_of_what_cannot_be_read() {
+    #[track_caller]
+    fn check(file: &str, expected: &str) {
+        let folder = Folder::with(&[("rules.yaml", file)]);
+        folder.serin(&["check", "rules.yaml"]).ends_with(1).says(expected).says_not("hunter2");
+        folder.serin(&["check", "--output", "json", "rules.yaml"]).ends_with(1).says_not("hunter2");
+        folder.serin(&["explain", "rules.yaml", "--host", "a.example"]).ends_with(1).says_not("hunter2");
+    }
+    let secret = "hunter2hunter2hunter2";
+    check(&format!("keys: [{{id: k1, secret: @{secret}}}]\n"), "not YAML");
+    check(&format!("keys: [{{id: k1, secret: *{secret}}}]\n"), "not YAML");
+    check(&format!("keys:\n- id: k1\n  secret: !{secret}\n"), "a tag that a document does not have");
+    check(&format!("keys:\n- !{secret} {{id: k1}}\n"), "a tag that a document does not have");
+    check(&format!("rollouts: {{}}\nkeys:\n- secret:\n    {secret}: hunter2 : x\n"), "not YAML");
+    check(&format!("rollouts: {{}}\nkeys:\n- secret:\n\t{secret}\n"), "not YAML");
+    check(&format!("{{\"rollouts\": {{}},\n\"keys\": [{{\"secret\":\n\"{secret}\" 1}}]}}\n"), "not ");
+    let document = format!("rollouts: {{}}\nkeys: [{{id: k1, secret: {secret}}}]");
+    let block = document.replace('\n', "\n    ");
+    let plugin =
+        "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\nspec:\n  pluginConfig:";
+    check(&format!("{plugin} |\n    {block}\n"), "found a text; expected an object");
+    check(&format!("{plugin} >\n    {block}\n"), "found a text; expected an object");
+    check(&format!("{plugin} \"{}\"\n", document.replace('\n', "\\n")), "found a text; expected an object");
+    check(&format!("rollouts: |\n  {block}\n"), "found a text; expected an object");
+    check(&format!("|\n  {block}\n"), "found a text; expected an object");
+    let any =
+        "resources:\n- configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value:";
+    let json = format!("{{\"rollouts\": {{}}, \"keys\": [{{\"id\": \"k1\", \"secret\": \"{secret}\"}}],, }}");
+    check(&format!("{any} '{json}'\n"), "not JSON");
+    check(&format!("{any} {json:?}\n"), "not JSON");
+    check(&format!("{any} |\n      {}\n", json.replace(", ", ",\n      ")), "not JSON");
+    check(&format!("{any} |\n      {block}\n"), "not JSON");
+}
+
 #[test]
 fn what_is_no_document() {
     check("").ends_with(1).says("the file is empty; expected an object with rollouts");
@@ -80,7 +116,8 @@ fn what_is_no_document() {
     check("{\"rollouts\": {\"a\": nul").ends_with(1).says("not YAML").says(":1:");
     let folder = Folder::with(&[]);
     folder.serin_with(&["check", "-"], b"{\"rollouts\": {\"a\": nul", &[]).ends_with(1).says("not JSON").says(":1:");
-    check("rollouts: !custom {}\n").ends_with(1);
+    check("rollouts: !custom {}\n").ends_with(1).says(":1:11").says("stands in quotes: \"!custom\"");
+    check("rollouts: !custom\n  a: {}\n").ends_with(1).says("a tag that a document does not have").says(":1:11");
     check("a: &a [*a]\n").ends_with(1).says("an alias inside of what it stands for");
     let bomb: String =
         (0..40).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))).collect();

@@ -1,8 +1,10 @@
 //! A file's text as trees of values: JSON, or YAML.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::finding::Finding;
+use crate::secrets::{may_hold, spans_of_unread};
 use crate::tree::{Ambiguous, SyntaxMistake, Tree, read_json, read_yaml};
 
 /// What a file holds.
@@ -13,6 +15,8 @@ pub(super) struct Forms {
     /// Plain scalars that not everybody takes for the same.
     pub(super) ambiguous: BTreeMap<usize, Ambiguous>,
     pub(super) mistakes: Vec<Finding>,
+    /// Where there may be secrets in what cannot be read.
+    pub(super) hidden: Vec<Range<usize>>,
 }
 
 impl Forms {
@@ -27,27 +31,30 @@ impl Forms {
             return Self { trees: vec![tree], ..Self::default() };
         }
         let of_yaml = read_yaml(text);
-        match of_json {
+        let (form, mistakes, read) = match of_json {
             Some(Err(mistake)) if is_json || (!is_yaml && !of_yaml.mistakes.is_empty()) => {
-                Self { mistakes: vec![syntax(text, "JSON", mistake)], ..Self::default() }
+                ("JSON", vec![mistake], Self::default())
             }
-            _ => Self {
-                trees: of_yaml.documents,
-                ambiguous: of_yaml.ambiguous,
-                mistakes: of_yaml.mistakes.into_iter().map(|mistake| syntax(text, "YAML", mistake)).collect(),
-            },
-        }
+            _ => {
+                let read = Self { trees: of_yaml.documents, ambiguous: of_yaml.ambiguous, ..Self::default() };
+                ("YAML", of_yaml.mistakes, read)
+            }
+        };
+        let hidden = if mistakes.is_empty() { Vec::new() } else { spans_of_unread(text, 0..text.len()) };
+        let mistakes = mistakes.into_iter().map(|mistake| syntax(text, form, mistake, &hidden)).collect();
+        Self { mistakes, hidden, ..read }
     }
 }
 
-fn syntax(text: &str, form: &str, SyntaxMistake { at, message }: SyntaxMistake) -> Finding {
-    let hint = text.get(at..).filter(|_| form == "YAML").and_then(quoted);
+fn syntax(text: &str, form: &str, SyntaxMistake { at, message }: SyntaxMistake, hidden: &[Range<usize>]) -> Finding {
+    let is_hidden = hidden.iter().any(|span| span.contains(&at));
+    let hint = text.get(at..).filter(|_| form == "YAML" && !is_hidden).and_then(quoted);
     Finding { hint, ..Finding::error("syntax", at..at, format!("not {form}: {message}")) }
 }
 
 /// What begins with a character that means something to YAML, and would be a text in quotes.
 fn quoted(rest: &str) -> Option<String> {
     let end = rest.find([',', ']', '}', ' ', '\n', '\r']).unwrap_or(rest.len());
-    let word = rest.get(..end).filter(|word| word.starts_with(['*', '&', '!', '%', '@', '`']))?;
+    let word = rest.get(..end).filter(|word| word.starts_with(['*', '&', '!', '%', '@', '`']) && !may_hold(word))?;
     Some(format!("a text that begins so stands in quotes: \"{word}\""))
 }

@@ -173,21 +173,23 @@ impl<'t> Reader<'t> {
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Result<Value> {
     let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
     let as_text = || Value::Text(Text { text: text.to_owned(), is_block });
-    match tag.map(|tag| (tag.core_suffix(), tag)) {
+    match tag.map(Tag::core_suffix) {
         None if style == ScalarStyle::Plain => Ok(taken(text, By::Itself)),
-        None | Some((Some("str"), _)) => Ok(as_text()),
-        Some((Some("int" | "float" | "bool" | "null"), _)) => Ok(taken(text, By::Itself)),
-        Some((_, tag)) => Err(strange(tag, span)),
+        None | Some(Some("str")) => Ok(as_text()),
+        Some(Some("int" | "float" | "bool" | "null")) => Ok(taken(text, By::Itself)),
+        Some(_) => Err(strange(span)),
     }
 }
 
 /// A list or an object may be called so.
 fn check_tag(tag: Option<&Tag>, name: &str, span: &Span) -> Result<()> {
-    tag.filter(|tag| tag.core_suffix() != Some(name)).map_or(Ok(()), |tag| Err(strange(tag, span)))
+    tag.filter(|tag| tag.core_suffix() != Some(name)).map_or(Ok(()), |_| Err(strange(span)))
 }
 
-fn strange(tag: &Tag, span: &Span) -> SyntaxMistake {
-    at(span, &format!("the tag {} is not one of a document", tag.original()))
+/// The tag is not repeated: what was meant as a text may begin so, even a secret.
+fn strange(span: &Span) -> SyntaxMistake {
+    let start = span.tag_start().and_then(|start| start.byte_offset()).unwrap_or(range(span).start);
+    SyntaxMistake { at: start, message: "a tag that a document does not have; expected a value without one".to_owned() }
 }
 
 /// How many values there are in a tree.

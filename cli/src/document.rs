@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use serin_core::{ConfigError, Parsed, Rules, Surroundings, Warning, review};
 
-use crate::find::{Found, Problem, Search, find};
+use crate::find::{Found, Search, find};
 use crate::finding::{Finding, Severity};
 use crate::input::File;
 use crate::secrets;
@@ -112,22 +112,17 @@ impl Loaded {
         self.hidden.extend(hidden);
         self.hidden.extend(trees.iter().flat_map(secrets::spans));
         self.findings.extend(mistakes);
-        let searches: Vec<Search> = trees.iter().map(|tree| find(text, tree)).collect();
-        if self.findings.is_empty() && searches.iter().all(Search::is_empty) {
-            let others: Vec<&String> = searches.iter().flat_map(|search| &search.others).collect();
+        let Search { found, problems, others } = find(text, &trees);
+        if self.findings.is_empty() && found.is_empty() && problems.is_empty() {
             self.findings.push(Finding::error("no-document", 0..0, no_document(&trees, &others)));
         }
-        if searches.iter().flat_map(|search| &search.problems).any(|problem| problem.code == "syntax") {
+        if problems.iter().any(|problem| problem.code == "syntax") {
             self.hidden.extend(secrets::spans_of_unread(text, 0..text.len()));
         }
-        for Search { found, problems, .. } in searches {
-            for Problem { span, place, code, message, suggestion } in problems {
-                let finding = Finding::error(code, first_line(text, span), message);
-                self.findings.push(Finding { place, suggestion, ..finding });
-            }
-            for found in found {
-                self.read_document(text, found, &ambiguous);
-            }
+        let problems = problems.into_iter();
+        self.findings.extend(problems.map(|of| Finding { span: first_line(text, of.span.clone()), ..of }));
+        for found in found {
+            self.read_document(text, found, &ambiguous);
         }
     }
 
@@ -184,7 +179,7 @@ fn found_in(text: &str, tree: &Tree, parsed: &Parsed) -> Vec<Finding> {
 }
 
 /// Why there is nothing to read.
-fn no_document(trees: &[Tree], others: &[&String]) -> String {
+fn no_document(trees: &[Tree], others: &[String]) -> String {
     const EXPECTED: &str = "expected a field rollouts at the top, or a WasmPlugin, TrafficExtension, EnvoyExtensionPolicy or \
                             Envoy configuration that holds one";
     let fields = trees.iter().flat_map(Tree::entries).map(|entry| shown_name(&entry.name));

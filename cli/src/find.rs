@@ -1,10 +1,14 @@
 //! Finding rules documents in files: bare ones, and those inside the resources that carry them to a proxy.
 
 mod envoy;
+mod kubernetes;
+mod likeness;
 
-use std::ops::Range;
+use std::collections::HashSet;
 
-use crate::tree::{Entry, Reader, Tree, Value};
+use crate::finding::Finding;
+use crate::tree::{Reader, Tree, Value};
+use likeness::{Likeness, has_field_of_ours};
 
 /// A rules document in a file.
 #[derive(Clone, Debug)]
@@ -16,150 +20,119 @@ pub(crate) struct Found {
     pub(crate) reader: Reader,
 }
 
-/// What was found in a value of a file, and what should have been one and is not.
-#[derive(Debug)]
+/// What was found in a file, and what should have been there and is not.
+#[derive(Debug, Default)]
 pub(crate) struct Search {
-    /// Who reads the file.
-    reader: Reader,
     pub(crate) found: Vec<Found>,
-    pub(crate) problems: Vec<Problem>,
+    /// Why there is no document where one should be.
+    pub(crate) problems: Vec<Finding>,
     /// Plugin configurations of something else.
     pub(crate) others: Vec<String>,
 }
 
-/// Why there is no document where one should be.
-#[derive(Debug)]
-pub(crate) struct Problem {
-    pub(crate) span: Range<usize>,
-    pub(crate) place: String,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-    /// What was probably meant.
-    pub(crate) suggestion: Option<String>,
+/// Fields at the top of Envoy's own files, in case nothing else tells that they are that.
+const OF_ENVOY: [&str; 9] = [
+    "static_resources",
+    "dynamic_resources",
+    "resources",
+    "configs",
+    "filter_chains",
+    "http_filters",
+    "typed_config",
+    "admin",
+    "node",
+];
+
+/// Finds the documents in the values of a file.
+pub(crate) fn find(file: &str, trees: &[Tree]) -> Search {
+    let mut finder = Finder { file, reader: Reader::Itself, search: Search::default(), doubtful: Search::default() };
+    trees.iter().for_each(|tree| finder.value(tree));
+    finder.settled()
 }
 
-/// The fields of a document, by which it is known.
-const FIELDS: [&str; 6] = ["rollouts", "cookie", "keys", "headers", "inbound", "access_log"];
-
-/// Fields by which Envoy's own files are known.
-const OF_ENVOY: [&str; 8] =
-    ["static_resources", "dynamic_resources", "resources", "typed_config", "configuration", "@type", "admin", "node"];
-
-/// The kinds of resources that carry a document in a place of its own.
-const KINDS: [&str; 3] = ["WasmPlugin", "TrafficExtension", "EnvoyExtensionPolicy"];
-
-/// Finds the documents in a value of a file.
-pub(crate) fn find(file: &str, tree: &Tree) -> Search {
-    let text = |name| tree.get(name).and_then(Tree::text);
-    let is_bare = tree.get("rollouts").is_some();
-    match (text("apiVersion"), text("kind")) {
-        (Some(_), _) | (_, Some(_)) if !is_bare => {
-            let mut search = Search::by(Reader::Kubernetes);
-            search.resource(file, tree, text("kind").unwrap_or_default());
-            search
-        }
-        _ if tree.entries().iter().any(|entry| OF_ENVOY.contains(&&*snake_case(&entry.name))) => {
-            let mut search = Search::by(Reader::Envoy);
-            search.envoy(file, tree, "");
-            search
-        }
-        _ => {
-            let found = vec![Found { place: String::new(), tree: tree.clone(), reader: Reader::Itself }];
-            Search { found, ..Search::by(Reader::Itself) }
-        }
-    }
+/// A search under way.
+struct Finder<'f> {
+    file: &'f str,
+    /// Who reads the value in hand.
+    reader: Reader,
+    search: Search,
+    /// What is a document, or a problem, only if there is nothing else: it may well be somebody else's.
+    doubtful: Search,
 }
 
-impl Search {
-    fn by(reader: Reader) -> Self {
-        Self { reader, found: Vec::new(), problems: Vec::new(), others: Vec::new() }
+impl Finder<'_> {
+    fn settled(mut self) -> Search {
+        if self.search.found.is_empty() && self.search.problems.is_empty() {
+            self.search.found = self.doubtful.found;
+            self.search.problems = self.doubtful.problems;
+        }
+        self.search
     }
 
-    /// Whether there is neither a document nor anything that should have been one.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.problems.is_empty()
-    }
-
-    /// A resource of Kubernetes.
-    fn resource(&mut self, file: &str, tree: &Tree, kind: &str) {
-        let name = |field| tree.at(&["metadata", field]).and_then(Tree::text);
-        let namespace = name("namespace").map(|namespace| format!("{namespace}/")).unwrap_or_default();
-        let resource = format!("{kind} {namespace}{}", name("name").unwrap_or("without a name"));
-        match kind {
-            "WasmPlugin" => self.plugin(tree, &["spec", "pluginConfig"], &resource),
-            "TrafficExtension" if tree.at(&["spec", "lua"]).is_some() => {}
-            "TrafficExtension" => self.plugin(tree, &["spec", "wasm", "pluginConfig"], &resource),
-            "EnvoyExtensionPolicy" => {
-                let filters = tree.at(&["spec", "wasm"]).map_or(&[][..], Tree::items);
-                for (index, filter) in filters.iter().enumerate() {
-                    let place = format!("spec.wasm[{index}].config of {resource}");
-                    self.configuration(filter, "config", place);
-                }
-            }
-            _ if kind.ends_with("List") => {
-                for item in tree.get("items").map_or(&[][..], Tree::items) {
-                    let within = find(file, item);
-                    self.found.extend(within.found.into_iter().filter(|found| !found.place.is_empty()));
-                    self.problems.extend(within.problems);
-                    self.others.extend(within.others);
-                }
-            }
-            "ConfigMap" => self.others.push(format!("the data of {resource}, whose texts are not looked into,")),
-            _ => {
-                self.envoy(file, tree, &format!(" of {resource}"));
-                self.check_kind(tree, kind, resource);
-            }
+    /// A value that stands in the file for itself.
+    fn value(&mut self, tree: &Tree) {
+        let is_of_envoy = || tree.entries().iter().any(|entry| OF_ENVOY.contains(&&*snake_case(&entry.name)));
+        if is_resource(tree) {
+            self.reader = Reader::Kubernetes;
+            self.resource(tree, tree.get("kind").and_then(Tree::text).unwrap_or_default());
+        } else if tree.items().iter().any(is_resource) {
+            tree.items().iter().filter(|item| is_resource(item)).for_each(|item| self.value(item));
+        } else if tree.get("rollouts").is_none() && (holds_configuration(tree) || is_of_envoy()) {
+            self.reader = Reader::Envoy;
+            self.envoy(tree, "");
+        } else {
+            self.reader = Reader::Itself;
+            let like = if has_field_of_ours(tree) { Likeness::Ours } else { Likeness::Perhaps };
+            self.take(like, String::new(), tree.clone(), self.reader);
         }
     }
 
-    /// A kind that is nearly one of ours.
-    fn check_kind(&mut self, tree: &Tree, kind: &str, place: String) {
-        let suggestion = serin_core::nearest(kind, KINDS).filter(|_| self.is_empty());
-        let (span, message) = match tree.get("kind") {
-            Some(found) if suggestion.is_some() => (&found.span, format!("found kind {kind}")),
-            None => (&tree.span, "kind is missing; expected one such as WasmPlugin".to_owned()),
-            Some(_) => return,
-        };
-        let code = if kind.is_empty() { "missing" } else { "wrong-value" };
-        self.problems.push(Problem { span: span.clone(), place, code, message, suggestion });
+    /// What goes where, by how much it looks like a document.
+    fn by(&mut self, like: Likeness) -> &mut Search {
+        if like == Likeness::Ours { &mut self.search } else { &mut self.doubtful }
     }
 
-    /// The configuration of a plugin at a path of a resource.
-    fn plugin(&mut self, tree: &Tree, path: &[&str], resource: &str) {
-        let parent = path.split_last().and_then(|(_, parents)| tree.at(parents)).unwrap_or(tree);
-        let name = path.last().copied().unwrap_or_default();
-        self.configuration(parent, name, format!("{} of {resource}", path.join(".")));
+    /// Takes a value for a document, if it may be one.
+    fn take(&mut self, like: Likeness, place: String, tree: Tree, reader: Reader) {
+        match like {
+            Likeness::Other => self.search.others.push(place),
+            _ => self.by(like).found.push(Found { place, tree, reader }),
+        }
     }
 
-    /// The configuration in a field of an object.
-    fn configuration(&mut self, parent: &Tree, name: &str, place: String) {
-        match parent.get(name).filter(|tree| !tree.is_null()) {
-            Some(tree) if is_ours(tree) => {
-                self.found.push(Found { place, tree: tree.clone(), reader: self.reader });
-            }
-            Some(_) => self.others.push(place),
-            None => {
-                let is_near =
-                    |entry: &&Entry| serin_core::nearest(&snake_case(&entry.name), [&*snake_case(name)]).is_some();
-                let near = parent.entries().iter().find(is_near);
-                let span = near.map_or(&parent.span, |entry| &entry.name_span).clone();
-                let message = format!("{name} is missing; expected a rules document in it");
-                let suggestion = near.map(|_| name.to_owned());
-                self.problems.push(Problem { span, place, code: "missing", message, suggestion });
-            }
+    /// Reports fields that stand twice in an object on the way to a document: of which one counts readers have their own views.
+    fn repeated(&mut self, tree: &Tree, place: &str) {
+        let mut seen = HashSet::new();
+        for entry in tree.entries().iter().filter(|entry| !seen.insert(&*entry.name)) {
+            let message = format!("{} stands here twice; expected it once", entry.name);
+            let finding = Finding::error("duplicate-field", entry.name_span.clone(), message);
+            self.search.problems.push(Finding { place: place.to_owned(), ..finding });
         }
     }
 }
 
-/// Whether a configuration is meant as a rules document: it has rollouts, or nearly so, or nothing but other fields of one.
-fn is_ours(tree: &Tree) -> bool {
-    let is_rollouts = |entry: &Entry| serin_core::nearest(&entry.name, ["rollouts"]).is_some();
-    match &tree.value {
-        Value::Map(entries) => {
-            entries.iter().any(is_rollouts) || entries.iter().all(|entry| FIELDS.contains(&&*entry.name))
-        }
-        // The configuration of something else would be an object, so this is some mistake.
-        _ => true,
+/// Whether a value is a resource of Kubernetes.
+fn is_resource(tree: &Tree) -> bool {
+    let is_text = |name| tree.get(name).and_then(Tree::text).is_some();
+    (is_text("apiVersion") || is_text("kind")) && tree.get("rollouts").is_none()
+}
+
+/// Whether anything below is named as only Envoy's configurations are.
+fn holds_configuration(tree: &Tree) -> bool {
+    let is_one = |name: &str| matches!(name, "configuration" | "@type");
+    tree.items().iter().any(holds_configuration)
+        || tree.entries().iter().any(|entry| is_one(&entry.name) || holds_configuration(&entry.tree))
+}
+
+/// What stands somewhere, without its content.
+fn kind_of(tree: &Tree) -> &'static str {
+    match tree.value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "a text",
+        Value::List(_) => "a list",
+        Value::Map(_) => "an object",
     }
 }
 

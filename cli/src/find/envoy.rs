@@ -1,9 +1,13 @@
 //! Configurations of Envoy's Wasm filter, wherever they are in a file.
 
-use std::ops::Range;
-
-use super::{Found, Problem, Search, is_ours};
+use super::likeness::{Likeness, likeness};
+use super::{Finder, kind_of};
+use crate::finding::Finding;
 use crate::tree::{Entry, Reader, SyntaxMistake, Tree, read_embedded};
+
+/// How a document may stand there that is no JSON.
+const AS_STRUCT: &str =
+    "with \"@type\": type.googleapis.com/google.protobuf.Struct the document may stand here as YAML";
 
 /// Where a configuration is: a path, and the resource of Kubernetes that it is a path of, if it is one.
 #[derive(Clone, Copy)]
@@ -12,60 +16,69 @@ struct Place<'a> {
     of_resource: &'a str,
 }
 
-impl Search {
+impl Finder<'_> {
     /// Looks for configurations in all of a value; `of_resource` is how the name of a place ends.
-    pub(super) fn envoy(&mut self, file: &str, tree: &Tree, of_resource: &str) {
-        self.within(file, tree, Place { path: "", of_resource });
+    pub(super) fn envoy(&mut self, tree: &Tree, of_resource: &str) {
+        self.within(tree, Place { path: "", of_resource });
     }
 
-    fn within(&mut self, file: &str, tree: &Tree, place: Place<'_>) {
+    fn within(&mut self, tree: &Tree, place: Place<'_>) {
+        let before = self.search.found.len();
         for (index, item) in tree.items().iter().enumerate() {
-            self.within(file, item, Place { path: &format!("{}[{index}]", place.path), ..place });
+            self.within(item, Place { path: &format!("{}[{index}]", place.path), ..place });
         }
         for Entry { name, tree, .. } in tree.entries() {
             let dot = if place.path.is_empty() { "" } else { "." };
             let place = Place { path: &format!("{}{dot}{name}", place.path), ..place };
-            if name == "configuration" { self.packed(file, tree, place) } else { self.within(file, tree, place) }
+            if name == "configuration" { self.packed(tree, place) } else { self.within(tree, place) }
+        }
+        if self.search.found.len() > before {
+            self.repeated(tree, &place.name());
         }
     }
 
     /// A configuration in a `google.protobuf.Any`.
-    fn packed(&mut self, file: &str, any: &Tree, place: Place<'_>) {
+    fn packed(&mut self, any: &Tree, place: Place<'_>) {
+        self.repeated(any, &place.name());
         let kind = any.get("@type").and_then(Tree::text).and_then(|name| name.rsplit(['/', '.']).next());
-        match (kind, any.get("value")) {
-            (Some("Struct"), Some(_)) => self.configuration(any, "value", place.value()),
-            (Some("StringValue"), Some(value)) => self.packed_text(file, value, place),
-            (None, _) if is_ours(any) => {
+        match (kind, any.get("value"), likeness(any)) {
+            (Some("Struct"), Some(_), _) => self.configuration(any, "value", place.value()),
+            (Some("StringValue"), Some(value), _) => self.packed_text(value, place),
+            (Some("Struct"), None, Likeness::Ours) => {
+                let message = "value is missing; expected the document in it, beside \"@type\"";
+                let finding = Finding::error("missing", any.span.clone(), message);
+                self.search.problems.push(Finding { place: place.name(), ..finding });
+            }
+            (None, _, like @ (Likeness::Ours | Likeness::Perhaps)) => {
                 let message = "Envoy wants to be told what this is; expected \"@type\": \
                                type.googleapis.com/google.protobuf.Struct, and the document as its value";
-                self.problem(&any.span, place.name(), "missing", message);
-                self.found.push(Found { place: place.name(), tree: any.clone(), reader: self.reader });
+                let finding = Finding::error("missing", any.span.clone(), message);
+                self.by(like).problems.push(Finding { place: place.name(), ..finding });
+                self.take(like, place.name(), any.clone(), self.reader);
             }
-            _ => self.others.push(place.name()),
+            _ => self.search.others.push(place.name()),
         }
     }
 
     /// A configuration as a text, which is JSON if it is ours.
-    fn packed_text(&mut self, file: &str, value: &Tree, place: Place<'_>) {
-        match read_embedded(file, value) {
-            None => self.problem(&value.span, place.value(), "wrong-value", "expected a text that holds JSON"),
-            Some(Ok(tree)) if is_ours(&tree) => {
-                self.found.push(Found { place: place.value(), tree, reader: Reader::Itself });
+    fn packed_text(&mut self, value: &Tree, place: Place<'_>) {
+        let like = likeness(value);
+        let finding = match read_embedded(self.file, value) {
+            Some(Ok(tree)) => return self.take(likeness(&tree), place.value(), tree, Reader::Itself),
+            Some(Err(SyntaxMistake { at, message })) if like == Likeness::Ours => {
+                let is_json = value.text().is_some_and(|text| text.trim_start().starts_with('{'));
+                let hint = (!is_json).then(|| AS_STRUCT.to_owned());
+                let message = format!("not JSON, as a StringValue has to be: {message}");
+                Finding { hint, ..Finding::error("syntax", at..at, message) }
             }
-            Some(Err(SyntaxMistake { at, message })) if value.text().is_some_and(|text| text.contains("rollouts")) => {
-                self.problem(
-                    &(at..at),
-                    place.value(),
-                    "syntax",
-                    &format!("not JSON, as a StringValue has to be: {message}"),
-                );
+            None if like != Likeness::Other => {
+                let message = format!("found {}; expected a text that holds JSON", kind_of(value));
+                let finding = Finding::error("wrong-value", value.span.clone(), message);
+                Finding { hint: Some(AS_STRUCT.to_owned()), ..finding }
             }
-            Some(_) => self.others.push(place.value()),
-        }
-    }
-
-    fn problem(&mut self, span: &Range<usize>, place: String, code: &'static str, message: &str) {
-        self.problems.push(Problem { span: span.clone(), place, code, message: message.to_owned(), suggestion: None });
+            _ => return self.search.others.push(place.value()),
+        };
+        self.by(like).problems.push(Finding { place: place.value(), ..finding });
     }
 }
 

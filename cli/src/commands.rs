@@ -16,7 +16,6 @@ use serin_core::{Rollout, Rules};
 
 use crate::document::{Document, Loaded};
 use crate::failure::Failure;
-use crate::finding::{Finding, Severity};
 use crate::input::File;
 use crate::show::{several, show_findings};
 
@@ -86,9 +85,7 @@ impl Chosen {
                 several(count, "document"),
             )));
         }
-        // Warnings are for `check`.
-        let is_of_it = |finding: &Finding| finding.document.is_none_or(|document| Some(document) == index);
-        file.findings.retain(|finding| finding.severity != Severity::Warning && is_of_it(finding));
+        file.findings.retain(|finding| finding.document.is_none_or(|document| Some(document) == index));
         show_findings(streams.err, &file)?;
         Ok(index.map(|index| (file.name, file.documents.swap_remove(index))))
     }

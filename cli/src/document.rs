@@ -15,7 +15,7 @@ use crate::finding::{Finding, Severity};
 use crate::input::File;
 use crate::secrets;
 use crate::show::{Lines, Position};
-use crate::tree::{Ambiguous, Tree, Value};
+use crate::tree::{Ambiguous, Reader, Tree, Value};
 use empty::empty_fields;
 use forms::Forms;
 use scalars::ambiguous_word;
@@ -39,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) findings: Vec<Finding>,
     /// Mistakes beside those in `findings`.
     pub(crate) more_errors: usize,
+    /// Whether there are warnings in `findings`: to work them out takes longer than to read the documents.
+    has_warnings: bool,
 }
 
 /// A document of a file.
@@ -57,8 +59,17 @@ pub(crate) struct Document {
 }
 
 impl Loaded {
-    /// Reads the documents of a file.
+    /// Reads the documents of a file, with what is wrong.
     pub(crate) fn new(file: File) -> Self {
+        Self::with(file, false)
+    }
+
+    /// Reads the documents of a file, with what is wrong or surely not meant.
+    pub(crate) fn with_warnings(file: File) -> Self {
+        Self::with(file, true)
+    }
+
+    fn with(file: File, has_warnings: bool) -> Self {
         let text = match String::from_utf8(file.bytes) {
             Ok(text) if !text.contains('\0') => text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
             Ok(text) => return Self::not_text(file.name, text.as_bytes(), text.find('\0').unwrap_or_default()),
@@ -67,7 +78,7 @@ impl Loaded {
                 return Self::not_text(file.name, error.as_bytes(), at);
             }
         };
-        let mut loaded = Self { lines: Lines::of(&text), ..Self::empty(file.name) };
+        let mut loaded = Self { lines: Lines::of(&text), has_warnings, ..Self::empty(file.name) };
         loaded.read(&text);
         loaded.text = text;
         loaded.findings.sort_by_key(|finding| (finding.span.start, finding.severity));
@@ -88,7 +99,7 @@ impl Loaded {
     fn empty(name: String) -> Self {
         let (text, lines) = (String::new(), Lines::of(""));
         let (documents, findings) = (Vec::new(), Vec::new());
-        Self { name, text, lines, hidden: Vec::new(), documents, findings, more_errors: 0 }
+        Self { name, text, lines, hidden: Vec::new(), documents, findings, more_errors: 0, has_warnings: false }
     }
 
     /// The line and column of a byte of the file.
@@ -130,51 +141,65 @@ impl Loaded {
         let Found { place, tree, reader } = found;
         self.hidden.extend(secrets::spans(&tree));
         self.hidden.extend(secrets::spans_in_texts(text, &tree));
-        let words = ambiguous.range(tree.span.clone());
+        let words = ambiguous.range(tree.span.clone()).filter(|_| self.has_warnings);
         let words = words.filter_map(|(start, of)| ambiguous_word(text, (*start, *of), reader, &self.hidden));
-        let mut findings: Vec<Finding> = words.collect();
+        let words: Vec<Finding> = words.collect();
         let tree = tree.taken_by(reader, text, ambiguous);
         let size = json_size(&tree);
         let document = self.documents.len();
-        if size > Rules::MOST_BYTES {
+        let mut findings = if size > Rules::MOST_BYTES {
             let message = format!("found {size} bytes as JSON; expected at most {}", Rules::MOST_BYTES);
-            findings.push(Finding::error("limit", first_line(text, tree.span.clone()), message));
+            vec![Finding::error("limit", first_line(text, tree.span.clone()), message)]
         } else {
-            let unset = RefCell::new(BTreeSet::new());
-            let env = |name: &str| {
-                std::env::var(name).ok().or_else(|| {
-                    unset.borrow_mut().insert(name.to_owned());
-                    Some(PLACEHOLDER.to_owned())
-                })
-            };
-            let parsed = Rules::from_node(tree.to_node(), &Surroundings { last_good: None, env: &env });
-            self.more_errors += parsed.more_errors;
-            findings.extend(found_in(text, &tree, &parsed));
-            let unset = unset.into_inner();
-            findings.extend(unset_secrets(&tree, &unset));
-            let first_key = tree.get("keys").and_then(|keys| keys.items().first());
-            let signing_variable = first_key.and_then(|key| key.get("env")).and_then(Tree::text).map(str::to_owned);
-            let (is_sound, rules) = (parsed.errors.is_empty(), parsed.rules);
-            self.documents.push(Document { place: place.clone(), tree, rules, is_sound, signing_variable, unset });
-        }
+            self.read_rules(text, tree, &place)
+        };
+        // A bare document is read as it stands, so that an error there says it already.
+        let is_error = |word: &Finding, of: &Finding| of.severity == Severity::Error && of.span == word.span;
+        let is_told = |word: &Finding| reader == Reader::Itself && findings.iter().any(|of| is_error(word, of));
+        let words: Vec<Finding> = words.into_iter().filter(|word| !is_told(word)).collect();
+        findings.extend(words);
         let document = (document < self.documents.len()).then_some(document);
         let of_document = |finding| Finding { place: place.clone(), document, ..finding };
         self.findings.extend(findings.into_iter().map(of_document));
     }
+
+    /// Reads the rules of a document, and tells what was found in it.
+    fn read_rules(&mut self, text: &str, tree: Tree, place: &str) -> Vec<Finding> {
+        let unset = RefCell::new(BTreeSet::new());
+        let env = |name: &str| {
+            std::env::var(name).ok().or_else(|| {
+                unset.borrow_mut().insert(name.to_owned());
+                Some(PLACEHOLDER.to_owned())
+            })
+        };
+        let parsed = Rules::from_node(tree.to_node(), &Surroundings { last_good: None, env: &env });
+        self.more_errors += parsed.more_errors;
+        let mut findings: Vec<Finding> =
+            parsed.errors.iter().map(|error| Finding::of_error(text, &tree, error)).collect();
+        if self.has_warnings {
+            let warnings = warnings(text, &tree, &parsed, &findings);
+            findings.extend(warnings);
+        }
+        let unset = unset.into_inner();
+        findings.extend(unset_secrets(&tree, &unset));
+        let first_key = tree.get("keys").and_then(|keys| keys.items().first());
+        let signing_variable = first_key.and_then(|key| key.get("env")).and_then(Tree::text).map(str::to_owned);
+        let (is_sound, rules) = (parsed.errors.is_empty(), parsed.rules);
+        self.documents.push(Document { place: place.to_owned(), tree, rules, is_sound, signing_variable, unset });
+        findings
+    }
 }
 
-/// What the core has found in a document.
-fn found_in(text: &str, tree: &Tree, parsed: &Parsed) -> Vec<Finding> {
-    let mut found: Vec<Finding> = parsed.errors.iter().map(|error| Finding::of_error(text, tree, error)).collect();
-    let is_told = |warning: &Finding| found.iter().any(|error| error.span == warning.span);
-    let empty: Vec<Finding> = empty_fields(text, tree).into_iter().filter(|warning| !is_told(warning)).collect();
+/// What is surely not meant in a document, beside its errors.
+fn warnings(text: &str, tree: &Tree, parsed: &Parsed, errors: &[Finding]) -> Vec<Finding> {
     // Where there are mistakes it is not known what was meant.
     let is_sound = |warning: &&ConfigError| !parsed.errors.iter().any(|error| error.rollout() == warning.rollout());
     let of_reading = parsed.warnings.iter().filter(is_sound);
     let of_reading = of_reading.map(|error| Warning { code: "no-effect", error: error.clone() });
     let warnings = of_reading.chain(parsed.rules.iter().flat_map(review));
-    found.extend(warnings.map(|warning| Finding::of_warning(text, tree, &warning)));
-    found.extend(empty);
+    let mut found: Vec<Finding> = warnings.map(|warning| Finding::of_warning(text, tree, &warning)).collect();
+    let is_told = |warning: &Finding| errors.iter().any(|error| error.span == warning.span);
+    found.extend(empty_fields(text, tree).into_iter().filter(|warning| !is_told(warning)));
     found
 }
 

@@ -231,6 +231,8 @@ fn plain_scalars_that_are_not_read_alike() {
         .ends_with(1)
         .says("found false; expected text")
         .says("warning[yaml-word]: Kubernetes reads no without");
+    // Where an error says already what is expected, it is enough.
+    check(format!("{SOUND}access_log: yes\n")).ends_with(1).says("expected true or false").says_not("yaml-word");
     // The kill switch is what it is everywhere.
     let off = SOUND.replace("weight: 10", "weight: 10, off: true");
     check(&off).ends_with(0).says_not("yaml-word");
@@ -262,7 +264,7 @@ fn colours_stand_on_terminals_alone() {
 fn for_scripts() {
     let folder = Folder::with(&[(
         "rules.yaml",
-        &SOUND.replace("weight: 10", "wieght: 10, off: yes").replace("header: x-canary", "query: canary"),
+        &SOUND.replace("weight: 10", "wieght: 10, off: yes").replace("[qa, dev]", "[qa, no]"),
     )]);
     let run = folder.serin(&["check", "--output", "json", "rules.yaml"]).ends_with(1);
     let json = run.json();
@@ -272,6 +274,7 @@ fn for_scripts() {
         "did_you_mean": "weight", "hint": "the fields here are cluster, weight, place, off, set_headers",
     });
     assert_eq!(json["findings"][0], expected);
+    assert_eq!(json["findings"][2]["code"], "yaml-word", "{json:#}");
     let counts = ["errors", "warnings", "documents", "files"].map(|name| json[name].clone());
     assert_eq!(counts, [2, 1, 1, 1].map(Value::from));
 }

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
 }
 
 fn loaded(file: File, allowed: &[String]) -> Loaded {
-    let mut loaded = Loaded::new(file);
+    let mut loaded = Loaded::with_warnings(file);
     let is_allowed = |code: &str| allowed.iter().any(|allowed| allowed == code);
     loaded.findings.retain(|finding| finding.severity != Severity::Warning || !is_allowed(finding.code));
     loaded

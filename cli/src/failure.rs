@@ -2,35 +2,30 @@
 
 use std::io;
 
-/// Why something could not be done at all: a file that cannot be read, an argument that fits nothing.
+/// Why something could not be done at all: a file that cannot be read, an argument that fits nothing. Told to the user, a line
+/// each.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// Told to the user, a line each.
-    Told(Vec<String>),
-    /// The reader of the output has gone away, which is nobody's fault.
-    OutputClosed,
-}
+pub(crate) struct Failure(Vec<String>);
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self::Told(vec![message.into()])
+        Self(vec![message.into()])
     }
 
-    /// What went wrong, to be told to the user; nothing if nobody is to be told.
+    /// What went wrong, in several lines.
+    pub(crate) fn of(messages: Vec<String>) -> Self {
+        Self(messages)
+    }
+
+    /// What went wrong.
     pub(crate) fn messages(&self) -> &[String] {
-        match self {
-            Self::Told(messages) => messages,
-            Self::OutputClosed => &[],
-        }
+        &self.0
     }
 }
 
 impl From<io::Error> for Failure {
     /// Of writing the output.
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::OutputClosed,
-            _ => Self::new(format!("cannot write the output: {error}")),
-        }
+        Self::new(format!("cannot write the output: {error}"))
     }
 }

@@ -19,6 +19,7 @@ mod finding;
 mod hints;
 mod input;
 mod moment;
+mod output;
 mod request;
 mod schema;
 mod secrets;
@@ -33,13 +34,15 @@ use args::{Cli, Command};
 use commands::{Streams, Verdict, check, completions, diff, explain, fields, simulate, token};
 pub use explained::{Explained, Fits, FitsNot, Header, Layer, Odds, RequestHeaders, ResponseHeaders, Slot};
 use failure::Failure;
+use output::UntilClosed;
 pub use request::Request;
 
 /// Runs the command that the arguments of this process name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     set_color(cli.color);
-    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    let mut out = UntilClosed::new(anstream::stdout().lock());
+    let mut err = UntilClosed::new(anstream::stderr().lock());
     let mut streams = Streams { out: &mut out, err: &mut err };
     let result = run(&cli.command, &mut streams).and_then(|verdict| {
         streams.out.flush()?;
@@ -47,7 +50,6 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(verdict) => verdict.into(),
-        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
             for message in failure.messages() {
                 // Nobody is left to be told if this fails.

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         Output::Json => json(streams.out, &report(&files))?,
     }
     if !unread.is_empty() {
-        return Err(Failure::Told(unread));
+        return Err(Failure::of(unread));
     }
     let count = |severity| files.iter().map(|file| file.count(severity)).sum::<usize>();
     let is_bad = count(Severity::Error) > 0 || (args.strict && count(Severity::Warning) > 0);

@@ -119,12 +119,33 @@ fn what_is_no_document() {
     check("rollouts: !custom {}\n").ends_with(1).says(":1:11").says("stands in quotes: \"!custom\"");
     check("rollouts: !custom\n  a: {}\n").ends_with(1).says("a tag that a document does not have").says(":1:11");
     check("a: &a [*a]\n").ends_with(1).says("an alias inside of what it stands for");
-    let bomb: String =
-        (0..40).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))).collect();
-    check(bomb.replace("*a-1", "1").replace("- 1", "")).ends_with(1);
-    let deep = "[".repeat(1_000);
-    check(&deep).ends_with(1);
-    check("a:\n ".repeat(200)).ends_with(1);
+}
+
+/// What would be far larger in memory than it is in the file.
+#[test]
+fn what_is_a_bomb() {
+    let values: String =
+        (1..40).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))).collect();
+    check(format!("a0: &a0 [1]\n{values}")).ends_with(1).says("more than two million values");
+    let text = "x".repeat(100_000);
+    check(format!("a: &a \"{text}\"\nb: [{}]\n", vec!["*a"; 20_000].join(", "))).ends_with(1).says("more than 64 MiB");
+    let name = "x".repeat(1_000);
+    check(format!("a: &a {{{name}: 1}}\nb: [{}]\n", vec!["*a"; 80_000].join(", ")))
+        .ends_with(1)
+        .says("more than 64 MiB");
+    let nested: String = (0..120).map(|n| format!("&a{n} [")).collect();
+    check(format!("{nested}\"{}\"{}\n", "x".repeat(1 << 20), "]".repeat(120))).ends_with(1).says("more than 64 MiB");
+    check("[".repeat(1_000)).ends_with(1).says("recursion limit exceeded");
+    let steps: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    check(steps).ends_with(1).says("recursion limit exceeded");
+    check("a:\n ".repeat(200)).ends_with(1).says("unknown field a;");
+    // What is repeated a few times is none.
+    check(
+        SOUND
+            .replace("v1: {cluster", "v1: &a {cluster")
+            .replace("v2: {cluster: shop-v2", "v3: *a\n      v2: {cluster: shop-v2"),
+    )
+    .ends_with(0);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::{DEEPEST, Entry, SyntaxMistake, Text, Tree, Value};
 /// What aliases may make of a file, so that a few lines do not become millions of values.
 const MOST_VALUES: usize = 2_000_000;
 
+/// So many bytes of text may anchors and aliases repeat; a document has at most 8 MiB.
+const MOST_REPEATED: usize = 64 << 20;
+
 /// A stream of YAML documents.
 #[derive(Debug, Default)]
 pub(crate) struct Yaml {
@@ -38,7 +41,7 @@ pub(crate) fn read(text: &str) -> Yaml {
     let mut limits = options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST };
     limits.set_emit_comments(false);
     let parser = Parser::new_from_str_with_options(text, limits);
-    let mut reader = Reader { parser, anchors: HashMap::new(), values: 0, yaml: Yaml::default() };
+    let mut reader = Reader { parser, anchors: HashMap::new(), values: 0, repeated: 0, yaml: Yaml::default() };
     loop {
         match reader.next_document() {
             Ok(Some(document)) if document.is_null() => {}
@@ -62,6 +65,8 @@ struct Reader<'t> {
     anchors: HashMap<usize, Tree>,
     /// How many values there are, those of aliases included.
     values: usize,
+    /// How many bytes of text anchors and aliases have repeated.
+    repeated: usize,
     yaml: Yaml,
 }
 
@@ -104,6 +109,7 @@ impl<'t> Reader<'t> {
         };
         let tree = Tree { span: bytes, value };
         if anchor != 0 {
+            self.count_again(&tree, &span)?;
             self.anchors.insert(anchor, tree.clone());
         }
         Ok(tree)
@@ -146,11 +152,22 @@ impl<'t> Reader<'t> {
 
     /// What an anchor stands for, with the places of its definition.
     fn alias(&mut self, anchor: usize, span: &Span) -> Result<Tree> {
-        let Some(tree) = self.anchors.get(&anchor).cloned() else {
+        let Some(tree) = self.anchors.remove(&anchor) else {
             return Err(at(span, "an alias inside of what it stands for"));
         };
-        self.count(size(&tree), span)?;
+        self.count_again(&tree, span)?;
+        self.anchors.insert(anchor, tree.clone());
         Ok(tree)
+    }
+
+    /// Counts a tree that is about to be repeated.
+    fn count_again(&mut self, tree: &Tree, span: &Span) -> Result<()> {
+        let (values, bytes) = size(tree);
+        self.repeated += bytes;
+        if self.repeated > MOST_REPEATED {
+            return Err(at(span, "more than 64 MiB of text, what aliases repeat included"));
+        }
+        self.count(values, span)
     }
 
     fn count(&mut self, values: usize, span: &Span) -> Result<()> {
@@ -192,10 +209,12 @@ fn strange(span: &Span) -> SyntaxMistake {
     SyntaxMistake { at: start, message: "a tag that a document does not have; expected a value without one".to_owned() }
 }
 
-/// How many values there are in a tree.
-fn size(tree: &Tree) -> usize {
-    let within: usize = tree.items().iter().chain(tree.entries().iter().map(|entry| &entry.tree)).map(size).sum();
-    1 + within
+/// How many values there are in a tree, and how many bytes of text in those and their names.
+fn size(tree: &Tree) -> (usize, usize) {
+    let names: usize = tree.entries().iter().map(|entry| entry.name.len()).sum();
+    let own = (1, names + tree.text().map_or(0, str::len));
+    let below = tree.items().iter().chain(tree.entries().iter().map(|entry| &entry.tree)).map(size);
+    below.fold(own, |(values, bytes), (more_values, more_bytes)| (values + more_values, bytes + more_bytes))
 }
 
 fn range(span: &Span) -> Range<usize> {

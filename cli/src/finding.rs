@@ -6,7 +6,7 @@ use serin_core::{ConfigError, Step, Warning};
 
 use crate::hints::{empty, hint, misnamed, name_of};
 use crate::secrets::may_hold;
-use crate::tree::{Tree, locate};
+use crate::tree::{MERGE, Tree, locate};
 
 /// Something that was found in a file.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl Finding {
             place: String::new(),
             path: String::new(),
             rollout: None,
-            message: message.into(),
+            message: on_one_line(&message.into()),
             title: None,
             suggestion: None,
             hint: None,
@@ -89,12 +89,14 @@ impl Finding {
             ("unknown-field", Some(name)) => Some(error.message().replacen("field", &format!("field {name}"), 1)),
             _ => None,
         };
+        let of_merge = || "only Kubernetes merges fields so; here they have to stand themselves".to_owned();
+        let is_merge = error.code() == "unknown-field" && name == Some(MERGE);
         Self {
             path: error.path().to_owned(),
             rollout: error.rollout().map(str::to_owned),
-            title,
+            title: title.as_deref().map(on_one_line),
             suggestion: error.suggestion().map(str::to_owned),
-            hint: hint(file, document, error),
+            hint: if is_merge { Some(of_merge()) } else { hint(file, document, error) },
             ..Self::error(error.code(), span, message(document, &steps, error))
         }
     }
@@ -116,4 +118,13 @@ fn message(document: &Tree, steps: &[Step], error: &ConfigError) -> String {
         }
         _ => message,
     }
+}
+
+/// A text with escapes for what would break its line, as names of a file may have it.
+fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    shown
 }

@@ -6,6 +6,7 @@
 mod embedded;
 mod json;
 mod locate;
+mod merge;
 mod plain;
 mod yaml;
 
@@ -18,6 +19,7 @@ use serin_core::Node;
 pub(crate) use embedded::read_embedded;
 pub(crate) use json::read as read_json;
 pub(crate) use locate::locate;
+pub(crate) use merge::MERGE;
 pub(crate) use plain::{Reader, is_text, taken};
 pub(crate) use yaml::{Ambiguous, read as read_yaml};
 
@@ -64,7 +66,8 @@ impl Tree {
                     tree: entry.tree.taken_by(reader, file, ambiguous),
                     ..entry
                 });
-                Value::Map(entries.collect())
+                let entries = entries.collect();
+                Value::Map(if reader == Reader::Kubernetes { merge::merged(entries) } else { entries })
             }
             scalar => match ambiguous.get(&self.span.start).and_then(|of| file.get(self.span.start..of.end)) {
                 Some(written) => plain::taken(written, reader),
@@ -108,6 +111,8 @@ pub(crate) struct SyntaxMistake {
     /// The byte of the file at which it stops making sense.
     pub(crate) at: usize,
     pub(crate) message: String,
+    /// What usually helps.
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Tree {

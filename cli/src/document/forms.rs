@@ -46,10 +46,19 @@ impl Forms {
     }
 }
 
-fn syntax(text: &str, form: &str, SyntaxMistake { at, message }: SyntaxMistake, hidden: &[Range<usize>]) -> Finding {
+fn syntax(text: &str, form: &str, mistake: SyntaxMistake, hidden: &[Range<usize>]) -> Finding {
+    let SyntaxMistake { at, message, hint } = mistake;
     let is_hidden = hidden.iter().any(|span| span.contains(&at));
-    let hint = text.get(at..).filter(|_| form == "YAML" && !is_hidden).and_then(quoted);
+    let quoted = || text.get(at..).filter(|_| form == "YAML" && !is_hidden).and_then(quoted);
+    let hint = template(text, at).or_else(quoted).or_else(|| hint.map(str::to_owned));
     Finding { hint, ..Finding::error("syntax", at..at, format!("not {form}: {message}")) }
+}
+
+/// What to do about a template of Helm and the like.
+fn template(text: &str, at: usize) -> Option<String> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let is_one = text.get(start..)?.lines().next()?.contains("{{");
+    is_one.then(|| "a template is rendered first, as by helm template, and what comes of it is checked".to_owned())
 }
 
 /// What begins with a character that means something to YAML, and would be a text in quotes.

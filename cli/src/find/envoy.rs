@@ -65,7 +65,7 @@ impl Finder<'_> {
         let like = likeness(value);
         let finding = match read_embedded(self.file, value) {
             Some(Ok(tree)) => return self.take(likeness(&tree), place.value(), tree, Reader::Itself),
-            Some(Err(SyntaxMistake { at, message })) if like == Likeness::Ours => {
+            Some(Err(SyntaxMistake { at, message, .. })) if like == Likeness::Ours => {
                 let is_json = value.text().is_some_and(|text| text.trim_start().starts_with('{'));
                 let hint = (!is_json).then(|| AS_STRUCT.to_owned());
                 let message = format!("not JSON, as a StringValue has to be: {message}");

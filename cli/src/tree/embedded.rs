@@ -65,6 +65,9 @@ fn of_flow(written: &str, text: &str) -> Vec<usize> {
     let mut offsets = Vec::with_capacity(text.len() + 1);
     for character in text.chars() {
         // A break of lines, with the spaces around it, is folded into one character, or none.
+        if is_double {
+            at += escaped_breaks(written.get(at..).unwrap_or_default());
+        }
         let rest = written.get(at..).unwrap_or_default();
         let folded = rest.len() - rest.trim_start_matches(['\n', '\r', ' ', '\t']).len();
         if !rest.starts_with(character) && folded > 0 {
@@ -85,6 +88,15 @@ fn of_flow(written: &str, text: &str) -> Vec<usize> {
     }
     offsets.push(at);
     offsets
+}
+
+/// How many bytes stand there for nothing: breaks of lines behind a backslash, with the spaces that indent the next line.
+fn escaped_breaks(written: &str) -> usize {
+    let mut rest = written;
+    while let Some(behind) = rest.strip_prefix("\\\n").or_else(|| rest.strip_prefix("\\\r\n")) {
+        rest = behind.trim_start_matches([' ', '\t']);
+    }
+    written.len() - rest.len()
 }
 
 /// How many bytes an escape takes that stands for this character.
@@ -141,6 +153,10 @@ mod tests {
         check(r#"value: "{\"a\": 1, \"\u0062\": \"\\n\"}""#, &[r#"\"a\""#, "1", r#"\"\u0062\""#, r#"\"\\n\""#]);
         check("{\"value\": \"{\\\"a\\\":\\n 1}\"}", &["\\\"a\\\"", "1"]);
         check("value: \"{\n  \\\"a\\\":   1}\"\n", &["\\\"a\\\"", "1"]);
+        check(
+            "value: \"{\\\n  \\\"a\\\": \\\n   \\\n 12,\\\r\n \\\"b\\\": 3}\"\n",
+            &["\\\"a\\\"", "12", "\\\"b\\\"", "3"],
+        );
     }
 
     #[test]

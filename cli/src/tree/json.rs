@@ -27,7 +27,7 @@ fn mistake(text: &str, error: &serde_json::Error) -> SyntaxMistake {
     }
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
-    SyntaxMistake { at, message: message.to_owned() }
+    SyntaxMistake { at, message: message.to_owned(), hint: None }
 }
 
 fn value_of(text: &str, raw: &RawValue) -> serde_json::Result<Tree> {
@@ -124,7 +124,7 @@ mod tests {
     fn mistakes_know_where_they_stand() {
         #[track_caller]
         fn check(text: &str, at: usize, message: &str) {
-            assert_eq!(read(text), Err(SyntaxMistake { at, message: message.to_owned() }), "{text}");
+            assert_eq!(read(text), Err(SyntaxMistake { at, message: message.to_owned(), hint: None }), "{text}");
         }
         check("nonsense", 1, "expected ident");
         check("{\"a\": 1\n, \"b\" 2}", 14, "expected `:`");

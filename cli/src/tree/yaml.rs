@@ -2,13 +2,16 @@
 //!
 //! Plain scalars are read as YAML 1.2 has it; those that Kubernetes or Envoy take for something else are noted (`plain`).
 
+mod mistake;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag, options};
 
 use super::plain::{Reader as By, is_ambiguous, taken};
 use super::{DEEPEST, Entry, SyntaxMistake, Text, Tree, Value};
+use mistake::mistake;
 
 /// What aliases may make of a file, so that a few lines do not become millions of values.
 const MOST_VALUES: usize = 2_000_000;
@@ -41,7 +44,7 @@ pub(crate) fn read(text: &str) -> Yaml {
     let mut limits = options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST };
     limits.set_emit_comments(false);
     let parser = Parser::new_from_str_with_options(text, limits);
-    let mut reader = Reader { parser, anchors: HashMap::new(), values: 0, repeated: 0, yaml: Yaml::default() };
+    let mut reader = Reader { text, parser, anchors: HashMap::new(), values: 0, repeated: 0, yaml: Yaml::default() };
     loop {
         match reader.next_document() {
             Ok(Some(document)) if document.is_null() => {}
@@ -60,6 +63,7 @@ pub(crate) fn read(text: &str) -> Yaml {
 type Result<T> = std::result::Result<T, SyntaxMistake>;
 
 struct Reader<'t> {
+    text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
     /// Of the document in hand.
     anchors: HashMap<usize, Tree>,
@@ -84,7 +88,7 @@ impl<'t> Reader<'t> {
     }
 
     fn event(&mut self) -> Result<Option<(Event<'t>, Span)>> {
-        self.parser.next_event().transpose().map_err(|error| mistake(&error))
+        self.parser.next_event().transpose().map_err(|error| mistake(self.text, &error))
     }
 
     /// The value that begins with an event.
@@ -206,7 +210,8 @@ fn check_tag(tag: Option<&Tag>, name: &str, span: &Span) -> Result<()> {
 /// The tag is not repeated: what was meant as a text may begin so, even a secret.
 fn strange(span: &Span) -> SyntaxMistake {
     let start = span.tag_start().and_then(|start| start.byte_offset()).unwrap_or(range(span).start);
-    SyntaxMistake { at: start, message: "a tag that a document does not have; expected a value without one".to_owned() }
+    let message = "a tag that a document does not have; expected a value without one".to_owned();
+    SyntaxMistake { at: start, message, hint: None }
 }
 
 /// How many values there are in a tree, and how many bytes of text in those and their names.
@@ -222,9 +227,5 @@ fn range(span: &Span) -> Range<usize> {
 }
 
 fn at(span: &Span, message: &str) -> SyntaxMistake {
-    SyntaxMistake { at: range(span).start, message: message.to_owned() }
-}
-
-fn mistake(error: &ScanError) -> SyntaxMistake {
-    SyntaxMistake { at: error.marker().byte_offset().unwrap_or_default(), message: error.info() }
+    SyntaxMistake { at: range(span).start, message: message.to_owned(), hint: None }
 }

@@ -1,0 +1,57 @@
+//! Secrets in files are not shown, whatever is wrong with the file.
+
+mod support;
+
+use support::{Folder, SOUND};
+
+/// What is printed goes into the logs of pipelines.
+#[test]
+fn secrets_are_not_shown() {
+    let check = |file: String| Folder::with(&[("rules.yaml", &file)]).serin(&["check", "rules.yaml"]);
+    let keys = |keys: &str| check(format!("{SOUND}keys: {keys}\n"));
+    keys("[{id: k1, secert: sesame-sesame-sesame}]").ends_with(1).says("did you mean \"secret\"?").says_not("sesame");
+    keys("[{id: k1, secret: sesame, envv: A}]").ends_with(1).says("did you mean \"env\"?").says_not("sesame");
+    keys("[{id: k1, secret: 0123456789_0123456789}]").says_not("0123");
+    keys("[{id: k1, secret: sesame-sesame-sesame]").ends_with(1).says("not YAML").says_not("sesame");
+    let trust = "override: {header: x-canary, trust: {header: x-s, secret: sesame-sesame-sesame, x: 1}, ";
+    check(SOUND.replace("override: {header: x-canary, ", trust))
+        .ends_with(1)
+        .says("unknown field x")
+        .says_not("sesame");
+}
+
+/// Nor in what cannot be read, where nobody knows what a secret is: not the text itself, and not what is said of it.
+#[test]
+fn secrets_are_not_shown_of_what_cannot_be_read() {
+    #[track_caller]
+    fn check(file: &str, expected: &str) {
+        let folder = Folder::with(&[("rules.yaml", file)]);
+        folder.serin(&["check", "rules.yaml"]).ends_with(1).says(expected).says_not("hunter2");
+        folder.serin(&["check", "--output", "json", "rules.yaml"]).ends_with(1).says_not("hunter2");
+        folder.serin(&["explain", "rules.yaml", "--host", "a.example"]).ends_with(1).says_not("hunter2");
+    }
+    let secret = "hunter2hunter2hunter2";
+    check(&format!("keys: [{{id: k1, secret: @{secret}}}]\n"), "not YAML");
+    check(&format!("keys: [{{id: k1, secret: *{secret}}}]\n"), "not YAML");
+    check(&format!("keys:\n- id: k1\n  secret: !{secret}\n"), "a tag that a document does not have");
+    check(&format!("keys:\n- !{secret} {{id: k1}}\n"), "a tag that a document does not have");
+    check(&format!("rollouts: {{}}\nkeys:\n- secret:\n    {secret}: hunter2 : x\n"), "not YAML");
+    check(&format!("rollouts: {{}}\nkeys:\n- secret:\n\t{secret}\n"), "not YAML");
+    check(&format!("{{\"rollouts\": {{}},\n\"keys\": [{{\"secret\":\n\"{secret}\" 1}}]}}\n"), "not ");
+    let document = format!("rollouts: {{}}\nkeys: [{{id: k1, secret: {secret}}}]");
+    let block = document.replace('\n', "\n    ");
+    let plugin =
+        "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\nspec:\n  pluginConfig:";
+    check(&format!("{plugin} |\n    {block}\n"), "found a text; expected an object");
+    check(&format!("{plugin} >\n    {block}\n"), "found a text; expected an object");
+    check(&format!("{plugin} \"{}\"\n", document.replace('\n', "\\n")), "found a text; expected an object");
+    check(&format!("rollouts: |\n  {block}\n"), "found a text; expected an object");
+    check(&format!("|\n  {block}\n"), "found a text; expected an object");
+    let any =
+        "resources:\n- configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value:";
+    let json = format!("{{\"rollouts\": {{}}, \"keys\": [{{\"id\": \"k1\", \"secret\": \"{secret}\"}}],, }}");
+    check(&format!("{any} '{json}'\n"), "not JSON");
+    check(&format!("{any} {json:?}\n"), "not JSON");
+    check(&format!("{any} |\n      {}\n", json.replace(", ", ",\n      ")), "not JSON");
+    check(&format!("{any} |\n      {block}\n"), "not JSON");
+}

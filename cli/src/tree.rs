@@ -67,7 +67,7 @@ impl Tree {
                     ..entry
                 });
                 let entries = entries.collect();
-                Value::Map(if reader == Reader::Kubernetes { merge::merged(entries) } else { entries })
+                Value::Map(if reader == Reader::Kubernetes { merge::merged(file, entries) } else { entries })
             }
             scalar => match ambiguous.get(&self.span.start).and_then(|of| file.get(self.span.start..of.end)) {
                 Some(written) => plain::taken(written, reader),

@@ -52,9 +52,17 @@ fn merge_keys() {
         check(format!("{head}    {}", document.trim_end().replace('\n', "\n    ")))
     };
     plugin(document).ends_with(0);
-    plugin(&document.replace("<<: *b", "<<: [*b, {weight: 5, off: false}]")).ends_with(0);
-    plugin(&document.replace("<<: *b", "<<: [*b, {wieght: 5}]")).ends_with(1).says("unknown field wieght").says(":7:");
-    plugin(&document.replace("<<: *b", "<<: 5")).ends_with(1).says("unknown field <<");
+    let says = |merge: &str, expected: &str| {
+        plugin(&document.replace("<<: *b, weight: 10", merge)).ends_with(1).says(expected);
+    };
+    says("<<: [*b, {wieght: 5}]", "unknown field wieght");
+    says("<<: [*b, {wieght: 5}]", ":7:");
+    says("<<: [{weight: a}, {weight: b}]", "found \"a\"; expected a whole number");
+    says("<<: {weight: a}, weight: b", "found \"b\"; expected a whole number");
+    says("weight: a, <<: {weight: b}", "found \"b\"; expected a whole number");
+    says("weight: 1, weight: 2", "the field stands here twice");
+    says("<<: 5", "unknown field <<");
+    says("'<<': *b", "unknown field <<");
 }
 
 /// What would be far larger in memory than it is in the file.

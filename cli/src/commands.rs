@@ -76,7 +76,9 @@ impl Chosen {
             (None, _) => None,
         };
         if count > 0 && index.is_none_or(|index| index >= count) {
-            let places = file.documents.iter().zip(1..).map(|(of, at)| format!("\n  {at}  {}", of.name()));
+            let line = |of: &Document| file.position(of.tree.span.start).line;
+            let places = file.documents.iter().zip(1..);
+            let places = places.map(|(of, at)| format!("\n  {at}  {}, line {}", of.name(), line(of)));
             let wanted = self.document.map_or_else(String::new, |number| format!(", and no number {number}"));
             let places: String = places.collect();
             return Err(Failure::new(format!(

@@ -169,3 +169,15 @@ fn what_is_no_json() {
     says("|\n      rollouts: {}", "not JSON, as a StringValue has to be: expected value");
     says(DOCUMENT, "found an object; expected a text that holds JSON");
 }
+
+/// Documents of one file that have the same name are told apart by where they stand.
+#[test]
+fn which_document() {
+    let ours = plugin(&format!("{{pluginConfig: {DOCUMENT}}}"));
+    let folder = Folder::with(&[("file.yaml", &format!("{DOCUMENT}\n---\n# Another one.\n{DOCUMENT}\n---\n{ours}"))]);
+    folder
+        .serin(&["simulate", "file.yaml"])
+        .ends_with(2)
+        .says("\n  1  a bare document, line 1\n  2  a bare document, line 4\n")
+        .says("\n  3  spec.pluginConfig of WasmPlugin a, line 9\n");
+}

@@ -141,6 +141,8 @@ impl Loaded {
         let Found { place, tree, reader } = found;
         self.hidden.extend(secrets::spans(&tree));
         self.hidden.extend(secrets::spans_in_texts(text, &tree));
+        // A file that is one text may as well be a secret itself.
+        self.hidden.extend(tree.text().filter(|_| place.is_empty()).map(|_| tree.span.clone()));
         let words = ambiguous.range(tree.span.clone()).filter(|_| self.has_warnings);
         let words = words.filter_map(|(start, of)| ambiguous_word(text, (*start, *of), reader, &self.hidden));
         let words: Vec<Finding> = words.collect();

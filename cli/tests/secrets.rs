@@ -38,6 +38,8 @@ fn secrets_are_not_shown_of_what_cannot_be_read() {
     check(&format!("rollouts: {{}}\nkeys:\n- secret:\n    {secret}: hunter2 : x\n"), "not YAML");
     check(&format!("rollouts: {{}}\nkeys:\n- secret:\n\t{secret}\n"), "not YAML");
     check(&format!("{{\"rollouts\": {{}},\n\"keys\": [{{\"secret\":\n\"{secret}\" 1}}]}}\n"), "not ");
+    check(&format!("{secret}\n"), "found a text; expected an object");
+    check(&format!("SERIN_KEY_1={secret}\n"), "found a text; expected an object");
     let document = format!("rollouts: {{}}\nkeys: [{{id: k1, secret: {secret}}}]");
     let block = document.replace('\n', "\n    ");
     let plugin =

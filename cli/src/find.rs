@@ -7,8 +7,8 @@ mod likeness;
 use std::collections::HashSet;
 
 use crate::finding::Finding;
-use crate::tree::{Reader, Tree, Value};
-use likeness::{Likeness, has_field_of_ours};
+use crate::tree::{Entry, Reader, Tree, Value};
+use likeness::{Likeness, has_field_of_ours, likeness};
 
 /// A rules document in a file.
 #[derive(Clone, Debug)]
@@ -98,6 +98,20 @@ impl Finder<'_> {
             Likeness::Other => self.search.others.push(place),
             _ => self.by(like).found.push(Found { place, tree, reader }),
         }
+    }
+
+    /// The configuration in a field of an object.
+    fn configuration(&mut self, parent: &Tree, name: &str, place: String) {
+        if let Some(tree) = parent.get(name).filter(|tree| !tree.is_null()) {
+            return self.take(likeness(tree), place, tree.clone(), self.reader);
+        }
+        let is_near = |entry: &&Entry| serin_core::nearest(&snake_case(&entry.name), [&*snake_case(name)]).is_some();
+        let near = parent.entries().iter().find(is_near);
+        let like = near.map_or(Likeness::Perhaps, |entry| likeness(&entry.tree));
+        let span = near.map_or(&parent.span, |entry| &entry.name_span).clone();
+        let finding = Finding::error("missing", span, format!("{name} is missing; expected a rules document in it"));
+        let suggestion = near.map(|_| name.to_owned());
+        self.by(like).problems.push(Finding { place, suggestion, ..finding });
     }
 
     /// Reports fields that stand twice in an object on the way to a document: of which one counts readers have their own views.

@@ -1,7 +1,7 @@
 //! Configurations in the resources of Kubernetes.
 
 use super::likeness::{Likeness, likeness};
-use super::{Finder, is_resource, kind_of, snake_case};
+use super::{Finder, is_resource, kind_of};
 use crate::finding::Finding;
 use crate::tree::{Entry, Tree, Value};
 
@@ -111,20 +111,6 @@ impl Finder<'_> {
                 _ => self.configuration(filter, home.name, place),
             }
         }
-    }
-
-    /// The configuration in a field of an object.
-    pub(super) fn configuration(&mut self, parent: &Tree, name: &str, place: String) {
-        if let Some(tree) = parent.get(name).filter(|tree| !tree.is_null()) {
-            return self.take(likeness(tree), place, tree.clone(), self.reader);
-        }
-        let is_near = |entry: &&Entry| serin_core::nearest(&snake_case(&entry.name), [&*snake_case(name)]).is_some();
-        let near = parent.entries().iter().find(is_near);
-        let like = near.map_or(Likeness::Perhaps, |entry| likeness(&entry.tree));
-        let span = near.map_or(&parent.span, |entry| &entry.name_span).clone();
-        let finding = Finding::error("missing", span, format!("{name} is missing; expected a rules document in it"));
-        let suggestion = near.map(|_| name.to_owned());
-        self.by(like).problems.push(Finding { place, suggestion, ..finding });
     }
 }
 

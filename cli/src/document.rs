@@ -121,7 +121,7 @@ impl Loaded {
     fn read(&mut self, text: &str) {
         let Forms { trees, ambiguous, mistakes, hidden } = Forms::read(&self.name, text);
         self.hidden.extend(hidden);
-        self.hidden.extend(trees.iter().flat_map(secrets::spans));
+        self.hidden.extend(trees.iter().flat_map(|tree| secrets::spans(text, tree)));
         self.findings.extend(mistakes);
         let Search { found, problems, others } = find(text, &trees);
         if self.findings.is_empty() && found.is_empty() && problems.is_empty() {
@@ -139,7 +139,7 @@ impl Loaded {
 
     fn read_document(&mut self, text: &str, found: Found, ambiguous: &BTreeMap<usize, Ambiguous>) {
         let Found { place, tree, reader } = found;
-        self.hidden.extend(secrets::spans(&tree));
+        self.hidden.extend(secrets::spans(text, &tree));
         self.hidden.extend(secrets::spans_in_texts(text, &tree));
         // A file that is one text may as well be a secret itself.
         self.hidden.extend(tree.text().filter(|_| place.is_empty()).map(|_| tree.span.clone()));
@@ -209,7 +209,8 @@ fn warnings(text: &str, tree: &Tree, parsed: &Parsed, errors: &[Finding]) -> Vec
 fn no_document(trees: &[Tree], others: &[String]) -> String {
     const EXPECTED: &str = "expected a field rollouts at the top, or a WasmPlugin, TrafficExtension, EnvoyExtensionPolicy or \
                             Envoy configuration that holds one";
-    let fields = trees.iter().flat_map(Tree::entries).map(|entry| shown_name(&entry.name));
+    let fields = trees.iter().flat_map(Tree::entries).filter(|entry| !secrets::may_hold(&entry.name));
+    let fields = fields.map(|entry| shown_name(&entry.name));
     let fields: Vec<String> = fields.take(MOST_NAMES).collect();
     match (trees, others, fields.as_slice()) {
         ([], ..) => "the file is empty; expected an object with rollouts".to_owned(),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use serin_core::{ConfigError, Step, Warning};
 
 use crate::hints::{empty, hint, misnamed, name_of};
-use crate::secrets::may_hold;
-use crate::tree::{MERGE, Tree, locate};
+use crate::secrets::{may_hold, steps_to_secret};
+use crate::tree::{MERGE, Tree, locate, path_below};
 
 /// Something that was found in a file.
 #[derive(Clone, Debug)]
@@ -76,7 +76,8 @@ impl Finding {
     /// A mistake that the core has found in a document.
     pub(crate) fn of_error(file: &str, document: &Tree, error: &ConfigError) -> Self {
         let steps = error.steps();
-        let name = name_of(&steps);
+        let shown = steps_to_secret(&steps);
+        let name = name_of(&steps).filter(|_| shown.is_none());
         let is_missing = error.code() == "missing";
         let empty = empty(document, &steps).filter(|_| is_missing);
         let instead = empty.or_else(|| misnamed(document, &steps).filter(|_| is_missing));
@@ -89,14 +90,19 @@ impl Finding {
             ("unknown-field", Some(name)) => Some(error.message().replacen("field", &format!("field {name}"), 1)),
             _ => None,
         };
-        let of_merge = || "only Kubernetes merges fields so; here they have to stand themselves".to_owned();
-        let is_merge = error.code() == "unknown-field" && name == Some(MERGE);
+        let hint = match (error.code(), name) {
+            ("unknown-field", None) => Some("a colon and a space stand between a name and its value".to_owned()),
+            ("unknown-field", Some(MERGE)) => {
+                Some("only Kubernetes merges fields so; here they have to stand themselves".to_owned())
+            }
+            _ => hint(file, document, error),
+        };
         Self {
-            path: error.path().to_owned(),
-            rollout: error.rollout().map(str::to_owned),
+            path: shown.and_then(|shown| steps.get(..shown)).map_or_else(|| error.path().to_owned(), path),
+            rollout: error.rollout().filter(|_| shown.is_none()).map(str::to_owned),
             title: title.as_deref().map(on_one_line),
             suggestion: error.suggestion().map(str::to_owned),
-            hint: if is_merge { Some(of_merge()) } else { hint(file, document, error) },
+            hint,
             ..Self::error(error.code(), span, message(document, &steps, error))
         }
     }
@@ -106,6 +112,14 @@ impl Finding {
         let error = Self::of_error(file, document, &warning.error);
         Self { severity: Severity::Warning, code: warning.code, ..error }
     }
+}
+
+/// A path of these steps.
+fn path(steps: &[Step]) -> String {
+    steps.iter().fold(String::new(), |path, step| match step {
+        Step::Field(name) | Step::LongField(name) => path_below(&path, name),
+        Step::Item(index) => format!("{path}[{index}]"),
+    })
 }
 
 /// What an error says. A text that stands for a whole document is not repeated, and neither is one that may hold secrets.

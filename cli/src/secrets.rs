@@ -4,13 +4,17 @@ mod unread;
 
 use std::ops::Range;
 
-use serin_core::nearest;
+use serin_core::{Step, nearest};
 
 use crate::tree::{Tree, Value};
+use unread::is_with_value;
 pub(crate) use unread::{may_hold, spans_of_unread};
 
 /// Words that say of what stands behind them that it is nobody's business.
 const WORDS: [&str; 4] = ["secret", "password", "passwd", "token"];
+
+/// A secret has so many characters, and no field where secrets stand does.
+const SHORTEST: usize = 16;
 
 /// Whether a text that stands under these names, from the root to its own, may be a secret.
 pub(crate) fn is_secret(names: &[&str], text: &str) -> bool {
@@ -24,25 +28,49 @@ pub(crate) fn is_secret(names: &[&str], text: &str) -> bool {
     !is_harmless && names.iter().any(|name| holds(name))
 }
 
+/// How many steps of a path lead to a name that may be a secret, as of a field that lacks the space behind its colon.
+pub(crate) fn steps_to_secret(steps: &[Step]) -> Option<usize> {
+    let mut above: Vec<&str> = Vec::new();
+    steps.iter().position(|step| {
+        let name = match step {
+            Step::Field(name) | Step::LongField(name) => Some(&**name),
+            Step::Item(_) => None,
+        };
+        let is_secret = name.is_some_and(|name| is_secret_name(&above, name));
+        above.extend(name);
+        is_secret
+    })
+}
+
+/// Whether a name below these may be a secret: it stands where secrets do, as long as they are, or has one behind the name that was meant.
+fn is_secret_name(above: &[&str], name: &str) -> bool {
+    let is_below = above.iter().any(|name| matches!(*name, "keys" | "trust"));
+    (is_below && name.len() >= SHORTEST) || is_with_value(name)
+}
+
 fn has_word(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     WORDS.iter().any(|word| lower.contains(word))
 }
 
 /// Where in the file a tree has what may be a secret.
-pub(crate) fn spans(tree: &Tree) -> Vec<Range<usize>> {
+pub(crate) fn spans(file: &str, tree: &Tree) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    collect(tree, &mut Vec::new(), &mut found);
+    collect(file, tree, &mut Vec::new(), &mut found);
     found
 }
 
-fn collect<'t>(tree: &'t Tree, names: &mut Vec<&'t str>, found: &mut Vec<Range<usize>>) {
+fn collect<'t>(file: &str, tree: &'t Tree, names: &mut Vec<&'t str>, found: &mut Vec<Range<usize>>) {
     match &tree.value {
-        Value::List(items) => items.iter().for_each(|item| collect(item, names, found)),
+        Value::List(items) => items.iter().for_each(|item| collect(file, item, names, found)),
         Value::Map(entries) => {
             for entry in entries {
+                found.extend(is_secret_name(names, &entry.name).then(|| entry.name_span.clone()));
                 names.push(&entry.name);
-                collect(&entry.tree, names, found);
+                collect(file, &entry.tree, names, found);
+                if is_secret(names, "") {
+                    found.extend(comment(file, entry.name_span.end));
+                }
                 names.pop();
             }
         }
@@ -50,6 +78,12 @@ fn collect<'t>(tree: &'t Tree, names: &mut Vec<&'t str>, found: &mut Vec<Range<u
         Value::Number(_) if is_secret(names, "") => found.push(tree.span.clone()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {}
     }
+}
+
+/// The comment in the rest of a line, which may be the secret that was there before.
+fn comment(file: &str, from: usize) -> Option<Range<usize>> {
+    let line = file.get(from..)?.lines().next()?;
+    line.find(" #").map(|at| from + at..from + line.len())
 }
 
 /// Where in the file the texts of a tree, which nobody has looked into, have what may be a secret.
@@ -93,7 +127,7 @@ mod tests {
     #[track_caller]
     fn check(file: &str, expected: &str) {
         let documents = read_yaml(file).documents;
-        let all: Vec<Range<usize>> = documents.iter().flat_map(spans).collect();
+        let all: Vec<Range<usize>> = documents.iter().flat_map(|tree| spans(file, tree)).collect();
         assert_eq!(without(file, &all), expected);
     }
 
@@ -106,6 +140,12 @@ mod tests {
         check("keys: [{id: k1, env: 'not a name'}]", "keys: [{id: k1, env: '*** * ****'}]");
         check("trust: Signd\n---\ntrust: sesame", "trust: Signd\n---\ntrust: ******");
         check("trust: {header: x-a, secret: sesame}", "trust: {header: x-a, secret: ******}");
+        check("keys: [{id: k1, secret:abc}]", "keys: [{id: k1, ******:***}]");
+        check("keys: [{secret: , abcdefghijklmnop: , b: }]", "keys: [{secret: , ****************: , b: }]");
+        check("keys: [{id: k1, secert: abc}]", "keys: [{id: k1, secert: ***}]");
+        check("a: {trust:abc: {x: 1}, token-abc: 1}", "a: {*****:***: {x: 1}, token-abc: *}");
+        check("secret: # abc\na: b # abc", "secret: # ***\na: b # abc");
+        check("secret: abc # abc", "secret: *** # ***");
         check("my_Password: abc\nother: abc", "my_Password: ***\nother: abc");
     }
 }

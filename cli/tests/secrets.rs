@@ -38,6 +38,13 @@ fn secrets_are_not_shown_of_what_cannot_be_read() {
     check(&format!("rollouts: {{}}\nkeys:\n- secret:\n    {secret}: hunter2 : x\n"), "not YAML");
     check(&format!("rollouts: {{}}\nkeys:\n- secret:\n\t{secret}\n"), "not YAML");
     check(&format!("{{\"rollouts\": {{}},\n\"keys\": [{{\"secret\":\n\"{secret}\" 1}}]}}\n"), "not ");
+    // What stands in the place of a name.
+    check(&format!("rollouts: {{}}\nkeys: [{{id: k1, secret:{secret}}}]\n"), "a colon and a space stand between");
+    check(&format!("rollouts: {{}}\nkeys: [{{id: k1, secret {secret}: }}]\n"), "a colon and a space stand between");
+    check(&format!("rollouts: {{}}\nkeys: [{{id: k1, secret: , {secret}}}]\n"), "a colon and a space stand between");
+    check(&format!("rollouts: {{}}\n{{\"secret: {secret}\": {{}}}}\n"), "not YAML");
+    check(&format!("{{rollouts: {{}}, secret:{secret}: {{a: 1}}}}\n"), "a colon and a space stand between");
+    check(&format!("rollouts: {{}}\nkeys: [{{id: k1, secret: # {secret}\n}}]\n"), "error");
     check(&format!("{secret}\n"), "found a text; expected an object");
     check(&format!("SERIN_KEY_1={secret}\n"), "found a text; expected an object");
     let document = format!("rollouts: {{}}\nkeys: [{{id: k1, secret: {secret}}}]");

@@ -4,6 +4,7 @@ use serin_core::steps;
 
 use crate::finding::{Finding, Severity};
 use crate::hints::takes_object;
+use crate::secrets::steps_to_secret;
 use crate::tree::{Tree, path_below};
 
 /// A warning for each of them. A `null` that is written out is surely meant.
@@ -19,6 +20,9 @@ fn collect(file: &str, tree: &Tree, path: &str, found: &mut Vec<Finding>) {
     }
     for entry in tree.entries() {
         let below = path_below(path, &entry.name);
+        if steps_to_secret(&steps(&below)).is_some() {
+            continue;
+        }
         let is_empty = entry.tree.is_null() && file.get(entry.tree.span.clone()).is_none_or(str::is_empty);
         if is_empty {
             let none = if takes_object(&steps(&below)) { ", or {} for one without fields" } else { "" };

@@ -31,6 +31,12 @@ pub(crate) fn may_hold(text: &str) -> bool {
     text.lines().any(|line| behind_word(line).is_some())
 }
 
+/// Whether something stands behind a name with such a word, as in `secret:abc`, which is all one name to YAML.
+pub(super) fn is_with_value(name: &str) -> bool {
+    let value = behind_word(name).and_then(|behind| name.get(behind..)).unwrap_or_default();
+    value.trim_start_matches(is_of_name).contains(char::is_alphanumeric)
+}
+
 /// The places behind such words in a part of the file that cannot be read, each with all lines that may belong to it.
 pub(crate) fn spans_of_unread(file: &str, part: Range<usize>) -> Vec<Range<usize>> {
     let mut found = Vec::new();

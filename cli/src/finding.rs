@@ -82,16 +82,10 @@ impl Finding {
         let empty = empty(document, &steps).filter(|_| is_missing);
         let instead = empty.or_else(|| misnamed(document, &steps).filter(|_| is_missing));
         let span = instead.map_or_else(|| locate(file, document, error), |entry| entry.name_span.clone());
-        let title = match (error.code(), name) {
-            ("missing", Some(name)) if empty.is_some() => {
-                Some(format!("{name} is {}", error.message().replacen("missing", "empty", 1)))
-            }
-            ("missing", Some(name)) => Some(format!("{name} is {}", error.message())),
-            ("unknown-field", Some(name)) => Some(error.message().replacen("field", &format!("field {name}"), 1)),
-            _ => None,
-        };
         let hint = match (error.code(), name) {
-            ("unknown-field", None) => Some("a colon and a space stand between a name and its value".to_owned()),
+            ("unknown-field", _) if shown.is_some() => {
+                Some("a colon and a space stand between a name and its value".to_owned())
+            }
             ("unknown-field", Some(MERGE)) => {
                 Some("only Kubernetes merges fields so; here they have to stand themselves".to_owned())
             }
@@ -100,7 +94,7 @@ impl Finding {
         Self {
             path: shown.and_then(|shown| steps.get(..shown)).map_or_else(|| error.path().to_owned(), path),
             rollout: error.rollout().filter(|_| shown.is_none()).map(str::to_owned),
-            title: title.as_deref().map(on_one_line),
+            title: name.and_then(|name| title(name, empty.is_some(), error)).as_deref().map(on_one_line),
             suggestion: error.suggestion().map(str::to_owned),
             hint,
             ..Self::error(error.code(), span, message(document, &steps, error))
@@ -111,6 +105,16 @@ impl Finding {
     pub(crate) fn of_warning(file: &str, document: &Tree, warning: &Warning) -> Self {
         let error = Self::of_error(file, document, &warning.error);
         Self { severity: Severity::Warning, code: warning.code, ..error }
+    }
+}
+
+/// What an error says, with the name that it is about.
+fn title(name: &str, is_empty: bool, error: &ConfigError) -> Option<String> {
+    match error.code() {
+        "missing" if is_empty => Some(format!("{name} is {}", error.message().replacen("missing", "empty", 1))),
+        "missing" => Some(format!("{name} is {}", error.message())),
+        "unknown-field" => Some(error.message().replacen("field", &format!("field {name}"), 1)),
+        _ => None,
     }
 }
 

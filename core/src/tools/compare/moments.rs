@@ -81,6 +81,6 @@ impl<'r> Pair<'r> {
         let (first, middle, last) = (moved(0), moved(apart), moved(2 * apart));
         let bend = first - 2.0 * middle + last;
         let top = (first - last) / (2.0 * bend);
-        (bend < 0.0 && top.abs() < 1.0).then(|| ((1.0 + top) * apart as f64) as u64)
+        (bend < 0.0 && top.abs() < 1.0).then_some(((1.0 + top) * apart as f64) as u64)
     }
 }

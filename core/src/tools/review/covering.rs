@@ -59,7 +59,7 @@ impl<'r> Entries<'r> {
     }
 
     /// The entry that covers whatever this one would of one host.
-    fn hiding(&self, host: &String, this: At, entry: &MatchEntry) -> Option<At> {
+    fn hiding(&self, host: &str, this: At, entry: &MatchEntry) -> Option<At> {
         let hides = |at: &At| {
             let Some((rollout, other)) = self.get(*at) else { return false };
             // Of a rollout with mistakes it is not known what was meant.
@@ -70,8 +70,8 @@ impl<'r> Entries<'r> {
             *at != this && comes_first && other.path.precedes_all_of(&entry.path) && entry.conditions_imply(other)
         };
         let before = entry.path.prefixes_of_all().into_iter();
-        let before = before.filter_map(|prefix| self.prefixes.get(&(host.clone(), prefix)));
-        let beside = self.by_place.get(&(host.clone(), entry.path.in_words()));
+        let before = before.filter_map(|prefix| self.prefixes.get(&(host.to_owned(), prefix)));
+        let beside = self.by_place.get(&(host.to_owned(), entry.path.in_words()));
         before.chain(beside).flatten().find(|at| hides(at)).copied()
     }
 }

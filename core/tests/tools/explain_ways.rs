@@ -51,7 +51,7 @@ fn routes_that_choose() {
 fn what_an_earlier_hop_has_chosen() {
     let guard = json!({"max_percent": 5, "share": "cookie"});
     let rules = shop(json!({"inherit": true, "guard": guard, "sticky": {"hold": "version"}}));
-    let request = Request::new().with("x-canary-version", "v2").with("cookie", &out_of(&rules));
+    let request = Request::new().with("x-canary-version", "v2").with("cookie", out_of(&rules));
     check(&rules, &request, "inherit answered", "header x-canary-version is \"v2\", which an earlier hop has chosen");
 }
 

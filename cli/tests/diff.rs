@@ -40,6 +40,11 @@ fn how_many_may_move() {
         .ends_with(1)
         .says("over the limit: at most 19.9999 % may move");
     diff(SOUND, &["--max-moved", "0%"]).ends_with(0);
+    // Limits that no float is, are limits all the same.
+    let exact = with_weight("67").replace("stable:", "total: 10000\n    stable:");
+    let old = with_weight("10").replace("stable:", "total: 10000\n    stable:");
+    let folder = Folder::with(&[("old.yaml", &old), ("new.yaml", &exact)]);
+    folder.serin(&["diff", "old.yaml", "new.yaml", "--max-moved", "0.57%"]).ends_with(0).says("0.57 % do");
     for wrong in ["x", "5", "-1%", "101%", "", "nan", "nan%", "5%%"] {
         diff(SOUND, &[&format!("--max-moved={wrong}")]).ends_with(2).says("expected a percentage from 0% to 100%");
     }

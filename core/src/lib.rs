@@ -101,5 +101,5 @@ pub use token::Token;
 #[cfg(feature = "tools")]
 pub use tools::{
     About, Compared, Coverage, Move, OverrideNames, Sample, Secrets, Segment, Step, Trusts, UnitKind, WARNINGS,
-    Warning, When, compare, duration_seconds, review, samples, span_in_words, steps,
+    Warning, When, compare, duration_seconds, review, samples, share_of, span_in_words, steps,
 };

@@ -13,7 +13,7 @@ mod turns;
 mod ways;
 mod words;
 
-pub use compare::{Compared, Coverage, Move, Secrets, Segment, When, compare};
+pub use compare::{Compared, Coverage, Move, Secrets, Segment, When, compare, share_of};
 pub use place::{About, Step, steps};
 pub use review::{WARNINGS, Warning, review};
 pub use sample::{Sample, samples};

@@ -5,7 +5,7 @@ mod show;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serin_core::{Compared, Coverage, Secrets, Segment, When, compare};
+use serin_core::{Compared, Coverage, Secrets, Segment, When, compare, share_of};
 
 use super::{Chosen, Streams, Verdict};
 use crate::changes::{Change, changes};
@@ -29,8 +29,8 @@ pub(crate) struct Args {
     chosen: Chosen,
     /// Exit with 1 if more than this share of the units of any rollout, or of any rule's segment, moves, or if it cannot be
     /// known; such as 5%.
-    #[arg(long, value_name = "PERCENT", value_parser = share)]
-    max_moved: Option<f64>,
+    #[arg(long, value_name = "PERCENT", value_parser = parts)]
+    max_moved: Option<u64>,
     /// For --max-moved let pass what cannot be known, such as which requests a new rollout takes from another one.
     #[arg(long, requires = "max_moved")]
     allow_unknown: bool,
@@ -45,11 +45,13 @@ pub(crate) struct Args {
     output: Output,
 }
 
-/// `5%` as 0.05.
-fn share(text: &str) -> Result<f64, String> {
+/// `5%` in parts of 10^12, in which units are counted.
+fn parts(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    let expected = || "expected a percentage from 0% to 100%, such as 5% or 0.5%".to_owned();
-    number.filter(|number| (0.0..=100.0).contains(number)).map(|number| number / 100.0).ok_or_else(expected)
+    let number = number.filter(|number| (0.0..=100.0).contains(number));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 10^12.
+    let parts = number.map(|number| (number * 1e10).round() as u64);
+    parts.ok_or_else(|| "expected a percentage from 0% to 100%, such as 5% or 0.5%".to_owned())
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,9 @@ struct Report<'a> {
     max_moved: Option<f64>,
     /// Whether `max_moved` holds; none without it.
     held: Option<bool>,
+    /// Whether more move than may, of those of whom it is known.
+    #[serde(skip)]
+    is_over: bool,
     changes: Vec<Change>,
 }
 
@@ -113,14 +118,15 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let when = if args.at.is_some() { When::At(moment.time()) } else { When::From(moment.time()) };
     let compared = compare(old, new, when, &secrets(&before, &after));
     let rows: Vec<&Compared<'_>> = compared.iter().filter(|row| !args.no_rules || row.segment.is_none()).collect();
-    let most_moved = rows.iter().filter_map(|row| row.share()).fold(0.0, f64::max);
+    let most_moved = rows.iter().filter_map(|row| row.parts()).max().unwrap_or_default();
     let is_known = args.allow_unknown || rows.iter().all(|row| row.moves.is_ok());
     let held = args.max_moved.map(|most| is_known && most_moved <= most);
     let report = Report {
         at: moment.to_string(),
         rows: rows.into_iter().map(row).collect(),
-        most_moved,
-        max_moved: args.max_moved,
+        most_moved: share_of(most_moved),
+        max_moved: args.max_moved.map(share_of),
+        is_over: args.max_moved.is_some_and(|most| most_moved > most),
         held,
         changes: changes(&before.tree, &after.tree),
     };

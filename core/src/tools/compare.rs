@@ -73,19 +73,27 @@ pub struct Move<'r> {
 
 impl Move<'_> {
     /// The share of the units, 0 to 1.
-    #[allow(clippy::cast_precision_loss)] // Both are far below 2^53.
     pub fn share(&self) -> f64 {
-        self.parts as f64 / PARTS as f64
+        share_of(self.parts)
     }
 }
 
 impl Compared<'_> {
-    /// The share of the units that move, 0 to 1; `None` if it cannot be known.
-    #[allow(clippy::cast_precision_loss)] // As above.
-    pub fn share(&self) -> Option<f64> {
-        let moves = self.moves.as_ref().ok()?;
-        Some(moves.iter().map(|moved| moved.parts).sum::<u64>() as f64 / PARTS as f64)
+    /// How many units move, of 10^12; `None` if it cannot be known.
+    pub fn parts(&self) -> Option<u64> {
+        self.moves.as_ref().ok().map(|moves| moves.iter().map(|moved| moved.parts).sum())
     }
+
+    /// The share of the units that move, 0 to 1; `None` if it cannot be known.
+    pub fn share(&self) -> Option<f64> {
+        self.parts().map(share_of)
+    }
+}
+
+/// The share that so many of 10^12 are, 0 to 1.
+#[allow(clippy::cast_precision_loss)] // Both are far below 2^53.
+pub fn share_of(parts: u64) -> f64 {
+    parts as f64 / PARTS as f64
 }
 
 /// The moments at which documents are compared.

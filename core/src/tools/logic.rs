@@ -1,9 +1,11 @@
 //! What can be said of conditions without a request: whether one holds wherever another does, and whether two can hold together.
 //! In doubt the answer is no.
 
+use std::sync::Arc;
+
 use regex_syntax::hir::literal::{Extractor, Literal};
 
-use crate::condition::{Condition, Conditions, HostPattern, MatchEntry, PathPattern};
+use crate::condition::{Condition, Conditions, HostPattern, MatchEntry, Network, PathPattern};
 use crate::matcher::{Matcher, Pattern, Test};
 
 impl MatchEntry {
@@ -31,8 +33,27 @@ impl MatchEntry {
         let path = if narrower(other, self) { &other.path } else { &self.path };
         let hosts = if self.hosts.is_empty() { &other.hosts } else { &self.hosts };
         let conditions = [self, other].into_iter().filter_map(|entry| entry.conditions.as_deref());
-        let conditions = conditions.cloned().reduce(Conditions::and).map(std::sync::Arc::new);
+        let conditions = conditions.cloned().reduce(Conditions::and).map(Arc::new);
         Self { hosts: hosts.clone(), path: path.clone(), conditions }
+    }
+
+    /// Entries of one host, one method and one network each, that together fit what this one does.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Self> {
+        let conditions = self.conditions.as_deref().cloned().unwrap_or_default();
+        let of_each = move |part: Self| {
+            let conditions = conditions.clone();
+            let (methods, networks) = (each(&conditions.methods), each(&conditions.source));
+            methods.into_iter().flat_map(move |methods| {
+                let of_network = |source: &Vec<Network>| {
+                    let conditions =
+                        Conditions { methods: methods.clone(), source: source.clone(), ..conditions.clone() };
+                    Self { conditions: Some(Arc::new(conditions)), ..part.clone() }
+                };
+                networks.iter().map(of_network).collect::<Vec<_>>()
+            })
+        };
+        let of_host = |hosts| Self { hosts, ..self.clone() };
+        each(&self.hosts).into_iter().map(of_host).collect::<Vec<_>>().into_iter().flat_map(of_each)
     }
 
     /// Whether no request fits both.
@@ -48,6 +69,11 @@ impl MatchEntry {
     pub(crate) fn is_contradictory(&self) -> bool {
         self.excludes(self)
     }
+}
+
+/// Each of a list for itself; an empty one stands for all that there are.
+fn each<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
+    if list.is_empty() { vec![Vec::new()] } else { list.iter().map(|one| vec![one.clone()]).collect() }
 }
 
 impl HostPattern {

@@ -54,6 +54,16 @@ fn rollouts_that_come_and_go() {
         &[all],
         &[("all", Coverage::Both, ""), ("b", Coverage::Old, "some requests may go to rollouts.all")],
     );
+    // Under another name it takes what the old one had.
+    let c = ("c", a.1);
+    check_coverage(
+        &[a],
+        &[c],
+        &[
+            ("a", Coverage::Old, "some requests may go to rollouts.c"),
+            ("c", Coverage::New, "some requests may come from rollouts.a"),
+        ],
+    );
     // By name the first one of two that are as specific.
     let come = "some requests may come from rollouts.all";
     check_coverage(&[all], &[all, ("aa", "{}")], &[("aa", Coverage::New, come), ("all", Coverage::Both, "")]);
@@ -74,6 +84,18 @@ fn a_match_that_changes() {
     check(a, below, &[(Coverage::Both, ""), (Coverage::Old, LEAVE)]);
     // What another entry covers all the same does not come anew.
     check(a, &format!("{a}, {below}"), &[(Coverage::Both, "")]);
+    // Nor does what is only written in another way.
+    let both = r#"{"hosts": ["a", "b"], "methods": ["GET", "PUT"], "source": ["10.0.0.0/8", "192.168.0.0/16"]}"#;
+    let each = |host: &str, method: &str, source: &str| {
+        format!(r#"{{"hosts": ["{host}"], "methods": ["{method}"], "source": ["{source}/8", "192.168.0.0/16"]}}"#)
+    };
+    let four = ["a GET", "a PUT", "b GET", "b PUT"].map(|of| {
+        let (host, method) = of.split_once(' ').unwrap();
+        each(host, method, "10.0.0.0")
+    });
+    check(both, &four.join(", "), &[(Coverage::Both, "")]);
+    check(&four.join(", "), both, &[(Coverage::Both, "")]);
+    check(both, &four[1..].join(", "), &[(Coverage::Both, ""), (Coverage::Old, LEAVE)]);
     // But it may come before one of another rollout now.
     let other = ("s", r#"{"hosts": ["a"], "path": {"prefix": "/x"}, "methods": ["GET"]}"#);
     let precise = r#"{"hosts": ["a"], "path": {"prefix": "/x/y"}}"#;

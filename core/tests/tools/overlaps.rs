@@ -106,3 +106,18 @@ fn segments_that_there_are_not() {
     assert_eq!(segments(r#"{"headers": [{"name": "x", "exact": "1"}, {"name": "x", "exact": "2"}]}"#), 0);
     assert_eq!(segments(r#"{"hosts": ["b.example.com"]}"#), 0);
 }
+
+/// Where a thousand rules have changed places it is soon said that this cannot be looked at.
+#[test]
+fn more_than_can_be_looked_at() {
+    let document = |of: &mut dyn Iterator<Item = u32>| {
+        let rule = |n: u32| json!({"when": {"headers": [{"name": format!("x-{}", n % 50), "contains": format!("-{n}-")}]}, "weights": {"v2": n % 97}});
+        let all: Vec<Value> = of.map(rule).collect();
+        rules(&json!({"rollouts": {"r": {"stable": "v1", "versions": {"v1": {}, "v2": {}}, "rules": all}}}).to_string())
+    };
+    let (old, new) = (document(&mut (0..1_000)), document(&mut (0..1_000).rev()));
+    let rows = compare_now(&old, &new);
+    assert!(rows.last().is_some_and(|row| row.moves.is_err()), "{:?}", rows.last());
+    let few = compare_now(&document(&mut (0..40)), &document(&mut (0..40).rev())).len();
+    assert!((700..=821).contains(&few), "{few} rows");
+}

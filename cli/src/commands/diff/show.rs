@@ -31,7 +31,7 @@ pub(super) fn show(out: &mut dyn Write, report: &Report<'_>) -> Result<(), Failu
     let (Some(most), Some(held)) = (report.max_moved, report.held) else { return Ok(()) };
     let verdict = match held {
         true => "within the limit",
-        false if report.most_moved <= most => "not known to be within the limit",
+        false if !report.is_over => "not known to be within the limit",
         false => "over the limit",
     };
     let (most, moved) = (short_percent(most), short_percent(report.most_moved));
@@ -99,6 +99,9 @@ fn name(row: &Row<'_>) -> String {
 fn show_row(out: &mut dyn Write, row: &Row<'_>, first: &str) -> Result<(), Failure> {
     let redrawn = match row.redrawn.split_last() {
         None => String::new(),
+        Some((units, [])) if units.starts_with("the units") => {
+            format!(", as slots are drawn anew: {units} have changed")
+        }
         Some((last, [])) => format!(", as slots are drawn anew: {last} has changed"),
         Some((last, rest)) => format!(", as slots are drawn anew: {} and {last} have changed", rest.join(", ")),
     };

@@ -14,31 +14,33 @@ pub(super) fn of(name: &str, old: &Entries<'_>, new: &Entries<'_>) -> Vec<(Cover
     if before.iter().any(|one| after.iter().any(|other| !one.entry.excludes(other.entry))) {
         parts.push((Coverage::Both, None));
     }
-    parts.extend(alone(&after, &before, old, "come from").map(|why| (Coverage::New, why)));
-    parts.extend(alone(&before, &after, new, "go to").map(|why| (Coverage::Old, why)));
+    parts.extend(alone((&after, new), (&before, old), "come from").map(|why| (Coverage::New, why)));
+    parts.extend(alone((&before, old), (&after, new), "go to").map(|why| (Coverage::Old, why)));
     parts
 }
 
-/// Whether there may be requests that a rollout covers in one document alone, where it has the entries `ours`; and why it cannot be
-/// known who of them moves: some may belong to another rollout in the other document, and how many do depends on the traffic.
-fn alone(ours: &[At<'_>], theirs: &[At<'_>], elsewhere: &Entries<'_>, verb: &str) -> Option<Option<String>> {
+/// A rollout's entries in a document, and those of all.
+type Side<'a, 'r> = (&'a [At<'r>], &'a Entries<'r>);
+
+/// Whether there may be requests that a rollout covers in one document alone, and not in the other; and why it cannot be known who of
+/// them moves: some may belong to another rollout in the other document, and how many do depends on the traffic.
+fn alone((ours, here): Side<'_, '_>, (theirs, elsewhere): Side<'_, '_>, verb: &str) -> Option<Option<String>> {
     let changed: Vec<&At<'_>> = ours.iter().filter(|of| !theirs.iter().any(|at| at.entry == of.entry)).collect();
-    let other = changed.iter().find_map(|of| {
-        let mut near = elsewhere.near(of.entry);
-        near.find(|other| other.name != of.name && of.takes_from(*other))
-    });
-    // What an entry covers may have been covered all along by others of the rollout.
-    let is_more = changed.iter().any(|of| !theirs.iter().any(|at| of.entry.implies(at.entry)));
+    // One that comes first here as well takes nothing that would be ours.
+    let is_here = |other: At<'_>| here.of(other.name).iter().any(|at| at.entry == other.entry);
+    let takes = |of: &At<'_>, other: At<'_>| {
+        let is_apart = other.entry.excludes(of.entry);
+        other.name != of.name && !is_apart && !(other.always_precedes(*of) && is_here(other))
+    };
+    let other = changed.iter().find_map(|of| elsewhere.near(of.entry).find(|other| takes(of, *other)));
+    // What an entry covers may have been covered all along by others of the rollout, each a part of it.
+    let is_covered = |part: &MatchEntry| theirs.iter().any(|at| part.implies(at.entry));
+    let is_more = changed.iter().any(|of| !is_covered(of.entry) && !of.entry.parts().all(|part| is_covered(&part)));
     let why = other.map(|other| format!("some requests may {verb} rollouts.{}", other.name));
     (why.is_some() || is_more).then_some(why)
 }
 
 impl At<'_> {
-    /// Whether a request may fit both, and this one comes first for it.
-    fn takes_from(self, other: Self) -> bool {
-        !self.entry.excludes(other.entry) && !other.always_precedes(self)
-    }
-
     /// Whether it comes first for every request that fits both.
     fn always_precedes(self, other: Self) -> bool {
         let (host, theirs) = (self.entry.hosts(), other.entry.hosts());

@@ -20,8 +20,10 @@ pub(super) fn redrawn(old: Side<'_>, new: Side<'_>, secrets: &Secrets) -> Result
     ];
     if asks_cookie(before) || asks_cookie(after) {
         let name = |side: Side<'_>| side.rules.cookie.as_ref().map(|cookie| cookie.name.clone());
-        let forgets = forgets(old.rules.keys(), new.rules.keys(), secrets)?;
-        reasons.push((name(old) != name(new), "the visitor cookie"));
+        let (name, then) = (name(old), name(new));
+        let has_both = name.is_some() && then.is_some();
+        let forgets = has_both && forgets(old.rules.keys(), new.rules.keys(), secrets)?;
+        reasons.push((name != then, "the visitor cookie"));
         reasons.push((forgets, "the key that signed cookies"));
     }
     Ok(reasons.into_iter().filter(|(differs, _)| *differs).map(|(_, what)| what).collect())

@@ -1,6 +1,6 @@
 //! The segments of a rollout's requests that rules make, and what decides in each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::moments::AtMoment;
 use super::servers::{Deciding, Pair};
@@ -19,11 +19,23 @@ pub(super) fn push_rows<'r>(all: &Compared<'r>, pair: Pair<'r>, turns: &[Time], 
     };
     rows.push(row(segments.fallback, None, None));
     rows.extend(segments.all.iter().map(|of| row(of.ruling, Some(of.segment), None)));
-    rows.extend(segments.overlaps(&mut |first, other| match other {
-        None => row(first.ruling, Some(first.segment), None),
-        Some(other) => row(first.ruling.and(other.ruling), Some(first.segment), Some(other.segment)),
-    }));
+    match segments.overlaps() {
+        None => {
+            let why =
+                "more rules have changed places than can be compared for requests that several hold for".to_owned();
+            rows.push(Compared { moves: Err(why), ..all.clone() });
+        }
+        Some(overlaps) => {
+            let of = |(first, other): (&Of<'r>, &Of<'r>)| {
+                row(first.ruling.and(other.ruling), Some(first.segment), Some(other.segment))
+            };
+            rows.extend(overlaps.into_iter().map(of).filter(|row| row.share() != Some(0.0)));
+        }
+    }
 }
+
+/// So many pairs of rules are looked at.
+const MOST_OVERLAPS: usize = 2_000;
 
 /// The rules that decide about requests, by their indices in the old document and the new one; the last index for none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,23 +82,29 @@ impl<'r> Segments<'r> {
         Self { pair, fallback: ruling(None), all }
     }
 
-    /// What becomes of requests that two rules hold for, where the one that comes first has changed: for each rule a row for each
-    /// thing that becomes of them, but for what becomes of its own requests anyway.
-    fn overlaps(&self, row: &mut impl FnMut(&Of<'r>, Option<&Of<'r>>) -> Compared<'r>) -> Vec<Compared<'r>> {
-        let mut found = Vec::new();
+    /// Two segments whose rules have changed places, of each outcome that no other row has; or `None` if there are more than can be
+    /// looked at.
+    fn overlaps(&self) -> Option<Vec<(&Of<'r>, &Of<'r>)>> {
+        let mut known: HashSet<(Decider, Decider)> = self.all.iter().map(|of| self.pair.deciders(of.ruling)).collect();
+        let (mut found, mut looked_at) = (Vec::new(), 0);
         for first in &self.all {
-            let mut known = vec![row(first, None)];
             let crossed = |other: &&Of<'r>| other.ruling.old < first.ruling.old && first.ruling.new < other.ruling.new;
-            for other in self.all.iter().filter(crossed).filter(|other| !first.when.excludes(other.when)) {
-                let next = row(first, Some(other));
-                let is_new = !known.iter().any(|row| row.moves == next.moves);
-                if is_new && next.share() != Some(0.0) && self.is_decided_by(first, other) {
-                    known.push(next);
+            for other in self.all.iter().filter(crossed) {
+                let key = self.pair.deciders(first.ruling.and(other.ruling));
+                if known.contains(&key) || first.when.excludes(other.when) {
+                    continue;
+                }
+                looked_at += 1;
+                if looked_at > MOST_OVERLAPS {
+                    return None;
+                }
+                if self.is_decided_by(first, other) {
+                    known.insert(key);
+                    found.push((first, other));
                 }
             }
-            found.extend(known.drain(1..));
         }
-        found
+        Some(found)
     }
 
     /// Whether no other rule, that holds wherever both of two do, comes first.
@@ -113,12 +131,18 @@ type Decider = Option<(bool, usize)>;
 impl<'r> Outcomes<'r, '_> {
     fn of(&mut self, ruling: Ruling) -> AtMoment<'r> {
         let deciding = Deciding { old: self.pair.old.then(ruling.old), new: self.pair.new.then(ruling.new) };
+        let key = self.pair.deciders(ruling);
+        self.known.entry(key).or_insert_with(|| self.pair.most(deciding, self.turns)).clone()
+    }
+}
+
+impl Pair<'_> {
+    fn deciders(self, ruling: Ruling) -> (Decider, Decider) {
         let key = |then: Option<&Then>| match then? {
             Then::Use(version) => Some((true, version.index())),
             Then::Weights(index) => Some((false, *index)),
         };
-        let key = (key(deciding.old), key(deciding.new));
-        self.known.entry(key).or_insert_with(|| self.pair.most(deciding, self.turns)).clone()
+        (key(self.old.then(ruling.old)), key(self.new.then(ruling.new)))
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) struct Pair<'r> {
 impl<'r> Pair<'r> {
     /// Which units move at a moment.
     pub(super) fn moves(self, deciding: Deciding<'r>, now: Time) -> Result<Vec<Move<'r>>, &'static str> {
+        if self.is_left_to_the_route(deciding) {
+            return Ok(Vec::new());
+        }
         let before = self.old.owners(deciding.old, self.new, now)?;
         let after = self.new.owners(deciding.new, self.old, now)?;
         let parts = if self.is_redrawn { crossed(&before, &after) } else { overlaid(&before, &after) };
@@ -52,6 +55,17 @@ impl<'r> Pair<'r> {
             moved.map(|((from, to), parts)| Move { from: from.version, to: to.version, parts }).collect();
         moves.sort_by_key(|moved| std::cmp::Reverse(moved.parts));
         Ok(moves)
+    }
+}
+
+impl Pair<'_> {
+    /// Whether the route has the weights in both documents, so that nobody moves by a document.
+    fn is_left_to_the_route(self, deciding: Deciding<'_>) -> bool {
+        let is_weights = |then: Option<&Then>| !matches!(then, Some(Then::Use(_)));
+        let split = |side: Side<'_>| side.shared.filter(|shared| !shared.ways.dry_run).map(|shared| shared.ways.split);
+        let (old, new) = (split(self.old), split(self.new));
+        let is_same = old == new && old.is_some_and(|split| split != Split::Filter);
+        is_same && !self.is_redrawn && is_weights(deciding.old) && is_weights(deciding.new)
     }
 }
 
@@ -106,11 +120,12 @@ impl<'r> Side<'r> {
         if shared.ways.dry_run {
             return Ok(vec![(SLOTS, Server { version: shared.name_of(shared.stable), cluster: None })]);
         }
+        if let Some(Then::Use(version)) = then {
+            let version = if shared.is_off(*version) { shared.stable } else { *version };
+            return Ok(vec![(SLOTS, self.server(shared, version))]);
+        }
         if shared.ways.split != Split::Filter {
             return Err("the route has the weights");
-        }
-        if let Some(Then::Use(version)) = then {
-            return Ok(vec![(SLOTS, self.server(shared, *version))]);
         }
         let weights = shared.weights_of(then).ok_or("the rollout has a mistake")?;
         let scheduled = shared.thousandths_at(now).and_then(|weight| shared.scheduled(weights, weight));
@@ -131,7 +146,8 @@ impl<'r> Side<'r> {
 
     fn server(self, shared: &'r Shared, version: VersionId) -> Server<'r> {
         let of = shared.versions.get(version.index());
-        let is_said = self.rules.outputs.carrying(OutputKind::Cluster).is_some();
+        let is_marked = version != shared.stable || shared.ways.marks_stable();
+        let is_said = is_marked && self.rules.outputs.carrying(OutputKind::Cluster).is_some();
         let cluster = of.and_then(|of| of.cluster.as_deref()).filter(|_| is_said);
         Server { version: shared.name_of(version), cluster }
     }

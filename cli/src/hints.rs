@@ -3,6 +3,7 @@
 mod names;
 mod values;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serin_core::{ConfigError, Step, nearest};
@@ -11,6 +12,14 @@ use crate::schema::Schema;
 use crate::tree::{Entry, Tree};
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::new);
+
+/// The names of all fields that there are.
+static FIELDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| SCHEMA.names());
+
+/// Whether some object of a document has a field of this name.
+pub(crate) fn is_field(name: &str) -> bool {
+    FIELDS.contains(name)
+}
 
 /// What to do about a mistake in a document of a file, if there is more to say than the mistake does.
 pub(crate) fn hint(file: &str, document: &Tree, error: &ConfigError) -> Option<String> {

@@ -95,7 +95,7 @@ impl Request {
 /// The options that make a request.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct RequestArgs {
-    /// The whole URL, in place of --host, --path and --scheme.
+    /// The whole URL, in place of --host, --path and --scheme; dots in its path lead as they do in browsers.
     #[arg(long, value_name = "URL", help_heading = "Request", conflicts_with_all = ["host", "path", "scheme"])]
     url: Option<String>,
     /// The host that is asked for.
@@ -148,7 +148,7 @@ impl RequestArgs {
             (None, None) if !curl.is_empty() && self.host.is_none() => {
                 return Err(curl::no_url());
             }
-            (Some(url), None) => request.set_url(&Url::read(url, "https")?),
+            (Some(url), None) => request.set_url(&Url::read(url, "https")?.squashed()),
             (None, None) => {
                 request.set(":scheme", self.scheme.as_deref().unwrap_or("https"));
                 request.set(":authority", self.host.as_deref().unwrap_or_default());

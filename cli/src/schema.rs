@@ -1,5 +1,7 @@
 //! What may stand where in a document, by its JSON Schema: for hints beside mistakes, and for `serin fields`.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use serin_core::Step;
 
@@ -44,6 +46,13 @@ impl Schema {
     pub(crate) fn places_of(&self, name: &str) -> Vec<String> {
         let mut found = Vec::new();
         self.root().collect_places(name, String::new(), &mut found);
+        found
+    }
+
+    /// The names of all fields.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        self.root().collect_names(&mut found);
         found
     }
 
@@ -122,6 +131,14 @@ impl<'s> Place<'s> {
         }
         for Field { name, place, .. } in fields {
             place.collect_places(wanted, below(name), found);
+        }
+    }
+
+    fn collect_names(&self, found: &mut BTreeSet<String>) {
+        let inner = self.object();
+        for Field { name, place, .. } in inner.fields() {
+            found.insert(name.to_owned());
+            place.collect_names(found);
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serin_core::{Step, nearest};
 
+use crate::hints::is_field;
 use crate::tree::{Tree, Value};
 use unread::is_with_value;
 pub(crate) use unread::{may_hold, spans_of_unread};
@@ -18,14 +19,27 @@ const SHORTEST: usize = 16;
 
 /// Whether a text that stands under these names, from the root to its own, may be a secret.
 pub(crate) fn is_secret(names: &[&str], text: &str) -> bool {
-    let holds = |name: &str| matches!(name, "keys" | "trust") || has_word(name);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_harmless = match names.last() {
         Some(&("id" | "env" | "header")) => text.len() <= 64 && text.bytes().all(is_name),
         Some(&"trust") => nearest(text, ["open", "signed"]).is_some(),
         _ => false,
     };
-    !is_harmless && names.iter().any(|name| holds(name))
+    !is_harmless && is_below_secret(names)
+}
+
+/// Whether what stands under these names is nobody's business.
+fn is_below_secret(names: &[&str]) -> bool {
+    let before = std::iter::once(&"").chain(names);
+    // These are names that people have chosen for something else.
+    let is_chosen = |before: &str| matches!(before, "rollouts" | "versions" | "aliases" | "weights");
+    names.iter().zip(before).any(|(name, before)| !is_chosen(before) && is_of_secrets(name))
+}
+
+/// Whether a name is one that secrets stand behind, or is meant for one.
+fn is_of_secrets(name: &str) -> bool {
+    let is_meant = || nearest(name, ["keys", "trust", "secret"]).is_some() && !is_field(name);
+    matches!(name, "keys" | "trust") || has_word(name) || is_meant()
 }
 
 /// How many steps of a path lead to a name that may be a secret, as of a field that lacks the space behind its colon.
@@ -68,10 +82,11 @@ fn collect<'t>(file: &str, tree: &'t Tree, names: &mut Vec<&'t str>, found: &mut
                 found.extend(is_secret_name(names, &entry.name).then(|| entry.name_span.clone()));
                 names.push(&entry.name);
                 collect(file, &entry.tree, names, found);
-                if is_secret(names, "") {
-                    found.extend(comment(file, entry.name_span.end));
-                }
+                let is_below = is_below_secret(names);
                 names.pop();
+                if is_below && !is_below_secret(names) {
+                    found.extend(comments(file, entry.name_span.end..entry.tree.span.end));
+                }
             }
         }
         Value::Text(text) if is_secret(names, &text.text) => found.push(tree.span.clone()),
@@ -80,10 +95,23 @@ fn collect<'t>(file: &str, tree: &'t Tree, names: &mut Vec<&'t str>, found: &mut
     }
 }
 
-/// The comment in the rest of a line, which may be the secret that was there before.
-fn comment(file: &str, from: usize) -> Option<Range<usize>> {
-    let line = file.get(from..)?.lines().next()?;
-    line.find(" #").map(|at| from + at..from + line.len())
+/// The comments between two places, on the line of the last one, and on lines of their own behind it: they may hold the secret that
+/// was there before.
+fn comments(file: &str, between: Range<usize>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = between.start;
+    for line in file.get(at..).unwrap_or_default().split_inclusive('\n') {
+        let is_alone = line.trim_start().starts_with('#') || line.trim().is_empty();
+        if at >= between.end.max(between.start + 1) && !is_alone {
+            break;
+        }
+        let hashes = line.match_indices('#').map(|(hash, _)| hash);
+        let mut marks = hashes
+            .filter(|hash| line.get(..*hash).is_some_and(|before| !before.ends_with(|c: char| !c.is_whitespace())));
+        found.extend(marks.next().map(|hash| at + hash..at + line.trim_end().len()));
+        at += line.len();
+    }
+    found
 }
 
 /// Where in the file the texts of a tree, which nobody has looked into, have what may be a secret.
@@ -146,6 +174,15 @@ mod tests {
         check("a: {trust:abc: {x: 1}, token-abc: 1}", "a: {*****:***: {x: 1}, token-abc: *}");
         check("secret: # abc\na: b # abc", "secret: # ***\na: b # abc");
         check("secret: abc # abc", "secret: *** # ***");
+        check(
+            "keys:\n- {id: k1, env: A} # abc\n# abc\n\nheaders: {} # abc",
+            "keys:\n- {id: k1, env: A} # ***\n# ***\n\nheaders: {} # abc",
+        );
+        check("key: [abc]\ntrsut: abc\nsecure: abc", "key: [***]\ntrsut: ***\nsecure: abc");
+        check(
+            "rollouts: {my-token: {versions: {secret: {weight: 10}}}}",
+            "rollouts: {my-token: {versions: {secret: {weight: 10}}}}",
+        );
         check("my_Password: abc\nother: abc", "my_Password: ***\nother: abc");
     }
 }

@@ -20,6 +20,41 @@ fn secrets_are_not_shown() {
         .says_not("sesame");
 }
 
+/// What stands beside the name of a variable may be the secret that was there before, and a misspelt name is what it is meant for.
+#[test]
+fn secrets_beside_what_is_none() {
+    let shown = |file: String, says: &str| {
+        let folder = Folder::with(&[("rules.yaml", &file), ("old.yaml", SOUND)]);
+        folder.serin(&["check", "rules.yaml"]).says(says).says_not("hunter2");
+        folder.serin(&["explain", "rules.yaml", "--host", "shop.example.com"]).says_not("hunter2");
+        folder.serin(&["diff", "old.yaml", "rules.yaml"]).says_not("hunter2");
+    };
+    let secret = "hunter2hunter2hunter2";
+    shown(format!("{SOUND}keys:\n- {{id: k1, env: SERIN_TEST_KEY}} # {secret}\n"), "note[unset-secret]");
+    shown(
+        format!("{SOUND}keys:\n- id: k1 # {secret}\n  env: SERIN_TEST_KEY # was {secret}\n# {secret}\n"),
+        "unset-secret",
+    );
+    shown(format!("{SOUND}key: [{secret}]\n"), "did you mean \"keys\"?");
+    shown(SOUND.replace("aliases: {always: v2}", &format!("trsut: {secret}")), "did you mean \"trust\"?");
+    // A name that people have chosen hides nothing.
+    let named = SOUND.replace("shop:", "password-reset:");
+    let folder = Folder::with(&[("old.yaml", &named), ("new.yaml", &named.replace("weight: 10", "weight: 20"))]);
+    folder.serin(&["diff", "old.yaml", "new.yaml"]).says("rollouts.password-reset.versions.v2.weight: 10 → 20");
+}
+
+/// What a request shows to be trusted goes nowhere either.
+#[test]
+fn secrets_of_a_request() {
+    let trusted = "override: {header: x-canary, trust: {header: x-secret, secret: sesame sesame sesame}}";
+    let document = SOUND.replace("override: {header: x-canary, aliases: {always: v2}}", trusted);
+    let folder = Folder::with(&[("rules.yaml", &document)]);
+    let ask = ["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-secret: hunter2", "--output", "json"];
+    folder.serin(&ask).ends_with(0).says_not("hunter2");
+    let basic = ["explain", "rules.yaml", "--output", "json", "curl", "-u", "me:hunter2", "https://shop.example.com/"];
+    folder.serin(&basic).ends_with(0).says_not("bWU6aHVudGVyMg");
+}
+
 /// Nor in what cannot be read, where nobody knows what a secret is: not the text itself, and not what is said of it.
 #[test]
 fn secrets_are_not_shown_of_what_cannot_be_read() {

@@ -85,9 +85,11 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let current = current(rules, args, now)?;
     let (seed, explained) = drawn(args.seed, |draw| Explained::new(rules, &current, &request, now, draw));
     let explained = explained.checked_with(&document.unset);
-    let header = |(name, value): &(String, Vec<u8>)| Header {
-        name: name.clone(),
-        value: String::from_utf8_lossy(value).into_owned(),
+    let is_secret =
+        |name: &str| name == "authorization" || rules.rollouts().any(|rollout| rollout.secret_header() == Some(name));
+    let header = |(name, value): &(String, Vec<u8>)| {
+        let shown = if is_secret(name) { "…".into() } else { String::from_utf8_lossy(value) };
+        Header { name: name.clone(), value: shown.into_owned() }
     };
     let asked = Asked {
         at: moment.to_string(),

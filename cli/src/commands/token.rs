@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let expiry = args.at.unwrap_or_else(Moment::now).time().plus(args.ttl);
     let token = rules.keys().and_then(|keys| keys.token(name, &args.version, expiry));
     let token = token.ok_or_else(|| Failure::new("the document has no key that signs"))?;
-    let url = args.url.as_ref().map(|url| Url::read(url, "https")).transpose()?;
+    let url = args.url.as_ref().map(|url| Url::read(url, "https").map(|url| url.squashed())).transpose()?;
     let Usage { link, curl, warning } = Usage::new(rules, rollout, url, &overrides, &token);
     if let Some(why) = &warning {
         writeln!(streams.err, "warning: {why}")?;

@@ -67,7 +67,10 @@ impl Chosen {
     ///
     /// `None` if the document as a whole is spoiled, which has been told then.
     pub(crate) fn read(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
-        let mut file = Loaded::new(File::read(path)?);
+        self.choose(Loaded::new(File::read(path)?), streams)
+    }
+
+    fn choose(&self, mut file: Loaded, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
         let count = file.documents.len();
         let index = match (self.document, count) {
             (_, 0) => None,
@@ -94,9 +97,12 @@ impl Chosen {
 }
 
 impl Chosen {
-    /// As [`Chosen::read`], for what a document with mistakes is no use for. `None` if it has some, which have been told.
+    /// As [`Chosen::read`], for one of two files, of which the number is about those that hold several documents, and for what a
+    /// document with mistakes is no use for. `None` if it has some, which have been told.
     pub(crate) fn read_sound(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
-        let read = self.read(path, streams)?;
+        let file = Loaded::new(File::read(path)?);
+        let number = self.document.filter(|_| file.documents.len() > 1);
+        let read = Self { document: number }.choose(file, streams)?;
         Ok(read.map(|(_, document)| document).filter(|document| document.is_sound))
     }
 }

@@ -184,6 +184,17 @@ fn documents_inside_of_resources() {
     folder.serin_with(&["diff", "old.yaml", "-"], new.as_bytes(), &[]).ends_with(0).says("10 % move");
 }
 
+/// One document of several may be compared with a file that holds one alone.
+#[test]
+fn one_document_of_several() {
+    let two = format!("{SOUND}---\n{}", with_weight("30"));
+    let folder = Folder::with(&[("old.yaml", SOUND), ("two.yaml", &two)]);
+    let diff = |words: &[&str]| folder.serin(&[&["diff", "old.yaml", "two.yaml"], words].concat());
+    diff(&[]).ends_with(2).says("two.yaml holds 2 documents; expected --document");
+    diff(&["--document", "1"]).ends_with(0).says("nobody moves");
+    diff(&["--document", "2"]).ends_with(0).says("20 % move");
+}
+
 #[test]
 fn for_scripts() {
     let json = diff(&with_weight("10.0").replace("use: v2", "use: v1"), &["--output", "json", "--max-moved", "5%"])

@@ -65,6 +65,12 @@ impl MatchEntry {
             || both().is_some_and(|(one, other)| one.exclude(other))
     }
 
+    /// The headers whose values it asks for, letter by letter.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let conditions = self.conditions.as_deref().into_iter().flat_map(|of| &of.headers);
+        conditions.filter_map(|Condition { name, matcher }| Some((name.as_str(), matcher.only_value()?)))
+    }
+
     /// Whether no request fits it at all.
     pub(crate) fn is_contradictory(&self) -> bool {
         self.excludes(self)
@@ -230,6 +236,14 @@ impl Matcher {
         };
         let by_absence = |one: &Self, other: &Self| one.wants_absence() && !other.holds(None);
         by_absence(self, other) || by_absence(other, self) || by_values(self, other) || by_values(other, self)
+    }
+
+    /// The value that it holds for alone.
+    fn only_value(&self) -> Option<&[u8]> {
+        match &self.test {
+            Test::Exact(value) if !self.invert && !self.ignore_case => Some(value),
+            _ => None,
+        }
     }
 
     /// Whether it holds for nothing but absence.

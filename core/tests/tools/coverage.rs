@@ -107,7 +107,7 @@ fn a_match_that_changes() {
 }
 
 /// Entries that meet each other in many ways.
-const ENTRIES: [&str; 10] = [
+const ENTRIES: [&str; 11] = [
     "{}",
     r#"{"hosts": ["a"]}"#,
     r#"{"hosts": ["b.a", "c"]}"#,
@@ -117,6 +117,7 @@ const ENTRIES: [&str; 10] = [
     r#"{"hosts": ["a", "*.a"], "path": {"regex": "/x/.*"}}"#,
     r#"{"hosts": ["a"], "path": {"prefix": "/x"}, "headers": [{"name": "x-a", "exact": "1"}]}"#,
     r#"{"hosts": ["*.a"], "headers": [{"name": "x-a", "present": true}]}"#,
+    r#"{"headers": [{"name": "x-a", "exact": "2"}]}"#,
     r#"{"hosts": ["b.a"], "path": {"prefix": "/x/y"}, "methods": ["POST"]}"#,
 ];
 

@@ -9,7 +9,7 @@ use crate::rules::{Rollout, Rules};
 pub(super) struct Entries<'r> {
     rules: &'r Rules,
     /// By the letters of a host, or of the rest of a wildcard, from the end on.
-    by_host: BTreeMap<Vec<u8>, Vec<At<'r>>>,
+    by_host: BTreeMap<Vec<u8>, ByHeader<'r>>,
     /// Those of every host.
     of_any_host: ByPath<'r>,
     all: ByPath<'r>,
@@ -18,9 +18,17 @@ pub(super) struct Entries<'r> {
 /// Entries by the first segment of their paths.
 #[derive(Default)]
 struct ByPath<'r> {
-    by_segment: BTreeMap<&'r [u8], Vec<At<'r>>>,
+    by_segment: BTreeMap<&'r [u8], ByHeader<'r>>,
     /// Those of more paths than one segment has.
-    wide: Vec<At<'r>>,
+    wide: ByHeader<'r>,
+}
+
+/// Entries by the name of the first header whose value they ask for, and by that value.
+#[derive(Default)]
+struct ByHeader<'r> {
+    by_name: BTreeMap<&'r str, BTreeMap<&'r [u8], Vec<At<'r>>>>,
+    /// Those that ask for none.
+    others: Vec<At<'r>>,
 }
 
 /// An entry, and where it stands.
@@ -58,13 +66,13 @@ impl<'r> Entries<'r> {
     /// The entries that some request may fit which fits this one; others among them.
     pub(super) fn near<'s>(&'s self, entry: &'s MatchEntry) -> Box<dyn Iterator<Item = At<'r>> + 's> {
         if entry.hosts.is_empty() {
-            return Box::new(self.all.near(&entry.path));
+            return Box::new(self.all.near(entry));
         }
-        let of_hosts = entry.hosts.iter().flat_map(|host| self.of_host(host));
-        Box::new(of_hosts.chain(self.of_any_host.near(&entry.path)))
+        let of_hosts = entry.hosts.iter().flat_map(|host| self.of_host(host)).flat_map(|all| all.near(entry));
+        Box::new(of_hosts.chain(self.of_any_host.near(entry)))
     }
 
-    fn of_host<'s>(&'s self, host: &'s HostPattern) -> impl Iterator<Item = At<'r>> + 's {
+    fn of_host<'s>(&'s self, host: &'s HostPattern) -> impl Iterator<Item = &'s ByHeader<'r>> + 's {
         let name = host.text();
         // A wildcard that holds this one has the rest of it from some dot on.
         let dots = name.bytes().enumerate().skip(1).filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
@@ -73,7 +81,7 @@ impl<'r> Entries<'r> {
         let is_wide = matches!(host, HostPattern::Suffix(_));
         let itself = self.by_host.range(below.clone()..);
         let itself = itself.take_while(move |(key, _)| if is_wide { key.starts_with(&below) } else { **key == below });
-        itself.map(|(_, all)| all).chain(wider).flatten().copied()
+        itself.map(|(_, all)| all).chain(wider)
     }
 }
 
@@ -98,11 +106,30 @@ impl<'r> ByPath<'r> {
         }
     }
 
-    fn near<'s>(&'s self, path: &'s PathPattern) -> impl Iterator<Item = At<'r>> + 's {
-        let wanted = segment(path);
-        let listed = self.by_segment.iter().filter(move |_| wanted.is_none()).flat_map(|(_, all)| all);
-        let same = wanted.and_then(|segment| self.by_segment.get(segment)).into_iter().flatten();
-        listed.chain(same).chain(&self.wide).copied()
+    fn near<'s>(&'s self, entry: &'s MatchEntry) -> impl Iterator<Item = At<'r>> + 's {
+        let wanted = segment(&entry.path);
+        let listed = self.by_segment.iter().filter(move |_| wanted.is_none()).map(|(_, all)| all);
+        let same = wanted.and_then(|segment| self.by_segment.get(segment));
+        listed.chain(same).chain([&self.wide]).flat_map(|all| all.near(entry))
+    }
+}
+
+impl<'r> ByHeader<'r> {
+    fn push(&mut self, at: At<'r>) {
+        match at.entry.headers().next() {
+            Some((name, value)) => self.by_name.entry(name).or_default().entry(value).or_default().push(at),
+            None => self.others.push(at),
+        }
+    }
+
+    /// Those that do not ask for another value of a header than an entry does.
+    fn near<'s>(&'s self, entry: &'s MatchEntry) -> impl Iterator<Item = At<'r>> + 's {
+        let listed = self.by_name.iter().flat_map(|(name, by_value)| {
+            let wanted = entry.headers().find(|(asked, _)| asked == name).map(|(_, value)| value);
+            let all = by_value.iter().filter(move |_| wanted.is_none()).map(|(_, all)| all);
+            all.chain(wanted.and_then(|value| by_value.get(value))).flatten()
+        });
+        listed.chain(&self.others).copied()
     }
 }
 

@@ -13,10 +13,14 @@ type At = (usize, usize);
 /// The entries of all rollouts by host and path, so that not each of them is held against every other one.
 pub(super) struct Entries<'r> {
     rules: &'r Rules,
-    by_place: HashMap<(String, String), Vec<At>>,
+    /// Each with a header that it asks for, if it asks for one: what it hides asks for that as well.
+    by_place: HashMap<(String, String), ByHeader<'r>>,
     /// By host and prefix; a prefix is asked before every regex.
     prefixes: HashMap<(String, Vec<u8>), Vec<At>>,
 }
+
+/// Entries by the name of a header and the value that it has to have; those that ask for none have none.
+type ByHeader<'r> = HashMap<Option<(&'r str, &'r [u8])>, Vec<At>>;
 
 impl<'r> Entries<'r> {
     pub(super) fn new(rules: &'r Rules) -> Self {
@@ -27,7 +31,8 @@ impl<'r> Entries<'r> {
                     if let PathPattern::Prefix(prefix) = &entry.path {
                         entries.prefixes.entry((host.clone(), prefix.to_vec())).or_default().push((index, at));
                     }
-                    entries.by_place.entry((host, entry.path.in_words())).or_default().push((index, at));
+                    let by_header = entries.by_place.entry((host, entry.path.in_words())).or_default();
+                    by_header.entry(entry.headers().next()).or_default().push((index, at));
                 }
             }
         }
@@ -72,6 +77,8 @@ impl<'r> Entries<'r> {
         let before = entry.path.prefixes_of_all().into_iter();
         let before = before.filter_map(|prefix| self.prefixes.get(&(host.to_owned(), prefix)));
         let beside = self.by_place.get(&(host.to_owned(), entry.path.in_words()));
+        let asked = std::iter::once(None).chain(entry.headers().map(Some));
+        let beside = asked.filter_map(|header| beside?.get(&header));
         before.chain(beside).flatten().find(|at| hides(at)).copied()
     }
 }

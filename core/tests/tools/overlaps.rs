@@ -117,7 +117,8 @@ fn more_than_can_be_looked_at() {
     };
     let (old, new) = (document(&mut (0..1_000)), document(&mut (0..1_000).rev()));
     let rows = compare_now(&old, &new);
-    assert!(rows.last().is_some_and(|row| row.moves.is_err()), "{:?}", rows.last());
+    // It is about rules, as who leaves those out does not ask for it.
+    assert!(rows.last().is_some_and(|row| row.moves.is_err() && row.also.is_some()), "{:?}", rows.last());
     let few = compare_now(&document(&mut (0..40)), &document(&mut (0..40).rev())).len();
     assert!((700..=821).contains(&few), "{few} rows");
 }

@@ -20,13 +20,13 @@ pub(super) fn push_rows<'r>(all: &Compared<'r>, pair: Pair<'r>, turns: &[Time], 
     rows.push(row(segments.fallback, None, None));
     rows.extend(segments.all.iter().map(|of| row(of.ruling, Some(of.segment), None)));
     match segments.overlaps() {
-        None => {
-            let why =
-                "more rules have changed places than can be compared for requests that several hold for".to_owned();
-            rows.push(Compared { moves: Err(why), ..all.clone() });
+        Err((first, other)) => {
+            let moves = Err("more rules have changed places than can be compared for requests of several".to_owned());
+            let (segment, also) = (Some(first.segment), Some(other.segment));
+            rows.push(Compared { segment, also, moves, ..all.clone() });
         }
-        Some(overlaps) => {
-            let of = |(first, other): (&Of<'r>, &Of<'r>)| {
+        Ok(overlaps) => {
+            let of = |(first, other): Two<'_, 'r>| {
                 row(first.ruling.and(other.ruling), Some(first.segment), Some(other.segment))
             };
             rows.extend(overlaps.into_iter().map(of).filter(|row| row.share() != Some(0.0)));
@@ -38,7 +38,7 @@ pub(super) fn push_rows<'r>(all: &Compared<'r>, pair: Pair<'r>, turns: &[Time], 
 const MOST_OVERLAPS: usize = 2_000;
 
 /// The rules that decide about requests, by their indices in the old document and the new one; the last index for none.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct Ruling {
     old: usize,
     new: usize,
@@ -57,6 +57,9 @@ struct Of<'r> {
     when: &'r MatchEntry,
     ruling: Ruling,
 }
+
+/// Two segments that some request may both be in.
+type Two<'a, 'r> = (&'a Of<'r>, &'a Of<'r>);
 
 struct Segments<'r> {
     pair: Pair<'r>,
@@ -82,9 +85,9 @@ impl<'r> Segments<'r> {
         Self { pair, fallback: ruling(None), all }
     }
 
-    /// Two segments whose rules have changed places, of each outcome that no other row has; or `None` if there are more than can be
+    /// Two segments whose rules have changed places, of each outcome that no other row has; or the first ones beyond those that are
     /// looked at.
-    fn overlaps(&self) -> Option<Vec<(&Of<'r>, &Of<'r>)>> {
+    fn overlaps(&self) -> Result<Vec<Two<'_, 'r>>, Two<'_, 'r>> {
         let mut known: HashSet<(Decider, Decider)> = self.all.iter().map(|of| self.pair.deciders(of.ruling)).collect();
         let (mut found, mut looked_at) = (Vec::new(), 0);
         for first in &self.all {
@@ -96,7 +99,7 @@ impl<'r> Segments<'r> {
                 }
                 looked_at += 1;
                 if looked_at > MOST_OVERLAPS {
-                    return None;
+                    return Err((first, other));
                 }
                 if self.is_decided_by(first, other) {
                     known.insert(key);
@@ -104,7 +107,7 @@ impl<'r> Segments<'r> {
                 }
             }
         }
-        Some(found)
+        Ok(found)
     }
 
     /// Whether no other rule, that holds wherever both of two do, comes first.

@@ -9,7 +9,7 @@ pub(crate) mod simulate;
 pub(crate) mod token;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serin_core::{Rollout, Rules};
@@ -63,14 +63,8 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// Reads the one document of a file that a command is to work with. What is wrong with the file is told.
-    ///
-    /// `None` if the document as a whole is spoiled, which has been told then.
-    pub(crate) fn read(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
-        self.choose(Loaded::new(File::read(path)?), streams)
-    }
-
-    fn choose(&self, mut file: Loaded, streams: &mut Streams<'_>) -> Result<Option<(String, Document)>, Failure> {
+    /// The one document of a file that a command is to work with. What is wrong with the file is told.
+    fn choose(&self, mut file: Loaded, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
         let count = file.documents.len();
         let index = match (self.document, count) {
             (_, 0) => None,
@@ -92,18 +86,35 @@ impl Chosen {
         }
         file.findings.retain(|finding| finding.document.is_none_or(|document| Some(document) == index));
         show_findings(streams.err, &file)?;
-        Ok(index.map(|index| (file.name, file.documents.swap_remove(index))))
+        Ok(index.map(|index| file.documents.swap_remove(index)))
     }
-}
 
-impl Chosen {
-    /// As [`Chosen::read`], for one of two files, of which the number is about those that hold several documents, and for what a
+    /// As [`Input::read`], for one of two files, of which the number is about those that hold several documents, and for what a
     /// document with mistakes is no use for. `None` if it has some, which have been told.
     pub(crate) fn read_sound(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
         let file = Loaded::new(File::read(path)?);
         let number = self.document.filter(|_| file.documents.len() > 1);
         let read = Self { document: number }.choose(file, streams)?;
-        Ok(read.map(|(_, document)| document).filter(|document| document.is_sound))
+        Ok(read.filter(|document| document.is_sound))
+    }
+}
+
+/// The file that a command works with, and the document in it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Input {
+    /// A rules document, or what holds one; - is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+impl Input {
+    /// Reads the one document of the file that the command is to work with. What is wrong with the file is told.
+    ///
+    /// `None` if the document as a whole is spoiled, which has been told then.
+    pub(crate) fn read(&self, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
+        self.chosen.choose(Loaded::new(File::read(&self.file)?), streams)
     }
 }
 

@@ -2,12 +2,10 @@
 
 mod show;
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use serin_core::{Current, OutputKind, Rollout, Rules, Time, Version, VersionId};
 
-use super::{Chosen, Streams, Verdict, expected, seed};
+use super::{Input, Streams, Verdict, expected, seed};
 use crate::explained::{Explained, Header};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -18,11 +16,8 @@ use show::show;
 /// Options of `serin explain`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A rules document, or what holds one; - is standard input.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
     #[command(flatten)]
-    chosen: Chosen,
+    input: Input,
     #[command(flatten)]
     request: RequestArgs,
     /// The moment, such as 2026-11-26T09:00:00Z: schedules, cookies and tokens depend on it [default: now].
@@ -78,7 +73,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
         ));
     }
     let request = args.request.request(&args.curl)?;
-    let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };
+    let Some(document) = args.input.read(streams)? else { return Ok(Verdict::Bad) };
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let now = moment.time();

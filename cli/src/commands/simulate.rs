@@ -1,12 +1,11 @@
 //! `serin simulate`: visitors sent through the rules, and who got what.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use serin_core::{Rollout, Rules};
 
-use super::{Chosen, Streams, Verdict, number, rollout_of, seed};
+use super::{Input, Streams, Verdict, number, rollout_of, seed};
 use crate::crowd::{self, Crowd, Shares};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -21,11 +20,8 @@ const NOT_COVERED: &str = "no rollout covers it; serin explain tells why not";
 /// Options of `serin simulate`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A rules document, or what holds one; - is standard input.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
     #[command(flatten)]
-    chosen: Chosen,
+    input: Input,
     /// Only this rollout.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
@@ -73,7 +69,7 @@ impl Serialize for Unreached {
 
 /// Runs `serin simulate`.
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
-    let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };
+    let Some(document) = args.input.read(streams)? else { return Ok(Verdict::Bad) };
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let journeys = journeys(args, rules)?;

@@ -3,12 +3,11 @@
 mod usage;
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use serde::Serialize;
 use serin_core::{OverrideNames, Rollout, Trusts, Version, duration_seconds, span_in_words};
 
-use super::{Chosen, Streams, Verdict, expected, rollout_of};
+use super::{Input, Streams, Verdict, expected, rollout_of};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::request::Url;
@@ -18,11 +17,8 @@ use usage::Usage;
 /// Options of `serin token`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A rules document, or what holds one; - is standard input.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
     #[command(flatten)]
-    chosen: Chosen,
+    input: Input,
     /// The rollout that the token is for; the only one if it is left out.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
@@ -66,7 +62,7 @@ struct Made {
 
 /// Runs `serin token`.
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Failure> {
-    let Some((_, document)) = args.chosen.read(&args.file, streams)? else { return Ok(Verdict::Bad) };
+    let Some(document) = args.input.read(streams)? else { return Ok(Verdict::Bad) };
     let Some(rules) = &document.rules else { return Ok(Verdict::Bad) };
     let name = rollout_of(rules, args.rollout.as_deref())?;
     let rollout = rules.rollout_named(name).ok_or_else(|| Failure::new("no such rollout"))?;

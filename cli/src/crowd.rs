@@ -147,8 +147,7 @@ impl<'r> Crowd<'r> {
             self.random.u64(..)
         });
         let Some(decision) = decision else { return Answer { version: "-", drawn, cookies: [None, None] } };
-        let writes = decision.visitor.is_some() || decision.kept.is_some();
-        let response = if writes { Effects::of(self.rules, Some(&decision), &facts, self.now).response } else { None };
+        let response = Effects::of(self.rules, Some(&decision), &facts, self.now).response;
         let cookies = response.map(|response| response.set_cookies).unwrap_or_default();
         let rollout = self.rules.rollout(decision.index);
         let version = decision.version.and_then(|version| rollout?.versions().get(version.index()));

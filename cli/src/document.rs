@@ -222,10 +222,10 @@ fn no_document(trees: &[Tree], others: &[String]) -> String {
     }
 }
 
-/// A name as it may be told: it may be any text.
+/// A name as it may be told: it may be of any length.
 fn shown_name(name: &str) -> String {
     const LONGEST: usize = 40;
-    let short: String = name.chars().take(LONGEST).map(|of| if of.is_control() { '.' } else { of }).collect();
+    let short: String = name.chars().take(LONGEST).collect();
     if short.len() < name.len() { format!("{short}…") } else { short }
 }
 

@@ -138,15 +138,15 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
 }
 
 /// What is known of the secret that cookies are signed with: one that the environment lacks is not read.
-fn secrets(before: &Document, after: &Document) -> Secrets {
-    let keys = |document: &Document| document.tree.get("keys").map_or(Vec::new(), |keys| keys.items().to_vec());
-    let text = |key: &Tree, name: &str| key.get(name).and_then(Tree::text).map(str::to_owned);
-    let Some(signer) = keys(before).into_iter().next() else { return Secrets::Known };
-    let id = text(&signer, "id");
-    let Some(known) = keys(after).into_iter().find(|key| text(key, "id") == id) else { return Secrets::Known };
-    let (variable, later) = (text(&signer, "env"), text(&known, "env"));
-    let unset = |document: &Document, name: &Option<String>| name.clone().filter(|name| document.unset.contains(name));
-    match unset(before, &variable).or_else(|| unset(after, &later)) {
+fn secrets<'a>(before: &'a Document, after: &'a Document) -> Secrets {
+    let keys = |document: &'a Document| document.tree.get("keys").map_or(&[][..], Tree::items);
+    let text = |key: &'a Tree, name: &str| key.get(name).and_then(Tree::text);
+    let Some(signer) = keys(before).first() else { return Secrets::Known };
+    let id = text(signer, "id");
+    let Some(known) = keys(after).iter().find(|key| text(key, "id") == id) else { return Secrets::Known };
+    let (variable, later) = (before.signing_variable.as_deref(), text(known, "env"));
+    let unset = |document: &Document, name: Option<&'a str>| name.filter(|name| document.unset.contains(*name));
+    match unset(before, variable).or_else(|| unset(after, later)) {
         None => Secrets::Known,
         Some(_) if variable == later => Secrets::Same,
         Some(name) => Secrets::Unknown(format!(

@@ -3,7 +3,7 @@
 use super::likeness::{Likeness, likeness};
 use super::{Finder, kind_of};
 use crate::finding::Finding;
-use crate::tree::{Entry, Reader, SyntaxMistake, Tree, read_embedded};
+use crate::tree::{Entry, Reader, SyntaxMistake, Tree, path_below, read_embedded};
 
 /// How a document may stand there that is no JSON.
 const AS_STRUCT: &str =
@@ -28,8 +28,7 @@ impl Finder<'_> {
             self.within(item, Place { path: &format!("{}[{index}]", place.path), ..place });
         }
         for Entry { name, tree, .. } in tree.entries() {
-            let dot = if place.path.is_empty() { "" } else { "." };
-            let place = Place { path: &format!("{}{dot}{name}", place.path), ..place };
+            let place = Place { path: &path_below(place.path, name), ..place };
             if name == "configuration" { self.packed(tree, place) } else { self.within(tree, place) }
         }
         if self.search.found.len() > before {

@@ -32,29 +32,21 @@ const ELSEWHERE: [(&str, &str, &str); 34] = [
     ("pause", "for", "for, of the step before it"),
     ("interval", "window", "window"),
     ("duration", "for", "for"),
-    ("service", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
-    ("backend", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
-    ("upstream", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
-    ("subset", "cluster", "cluster, which is the name of an Envoy cluster, as config_dump shows it"),
+    ("service", "cluster", CLUSTER),
+    ("backend", "cluster", CLUSTER),
+    ("upstream", "cluster", CLUSTER),
+    ("subset", "cluster", CLUSTER),
     ("default", "stable", "stable"),
     ("analysis", "guard", "guard"),
     ("strategy", "schedule", "schedule"),
     ("backends", "versions", "versions"),
 ];
 
-/// What people look for where there is nothing of it.
-const UNNEEDED: [(&str, &str, &str); 2] = [
-    (
-        "cookie",
-        "hold",
-        "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document",
-    ),
-    (
-        "cookieName",
-        "hold",
-        "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document",
-    ),
-];
+/// What a service or a subset is to a version.
+const CLUSTER: &str = "cluster, which is the name of an Envoy cluster, as config_dump shows it";
+
+/// What people look for in `sticky`, which is so without it.
+const UNNEEDED: [&str; 2] = ["cookie", "cookieName"];
 
 /// So many places of one name are told.
 const MOST_PLACES: usize = 3;
@@ -68,11 +60,13 @@ pub(super) fn hint(error: &ConfigError, name: &str) -> Option<String> {
     if let Some((name, value)) = name.split_once(':') {
         return Some(format!("a space stands behind a colon: {name}: {value}"));
     }
-    let is_here =
-        |(other, wanted, _): &&(&str, &str, &str)| *other == name && known.split(", ").any(|of| of == *wanted);
-    let here = ELSEWHERE.iter().find(is_here).map(|(.., here)| format!("here it is called {here}"));
-    let unneeded = || UNNEEDED.iter().find(is_here).map(|(.., why)| (*why).to_owned());
-    here.or_else(unneeded).or_else(|| belongs(name))
+    let is_known = |wanted: &str| known.split(", ").any(|of| of == wanted);
+    if UNNEEDED.contains(&name) && is_known("hold") {
+        let text = "the visitor cookie keeps visitors as it is; its name is cookie.name at the top of the document";
+        return Some(text.to_owned());
+    }
+    let here = ELSEWHERE.iter().find(|(other, wanted, _)| *other == name && is_known(wanted));
+    here.map(|(.., here)| format!("here it is called {here}")).or_else(|| belongs(name))
 }
 
 /// Where a field of this name belongs.

@@ -240,8 +240,8 @@ impl Matcher {
 
     /// The value that it holds for alone.
     fn only_value(&self) -> Option<&[u8]> {
-        match &self.test {
-            Test::Exact(value) if !self.invert && !self.ignore_case => Some(value),
+        match self.values()? {
+            [value] if !self.ignore_case => Some(value),
             _ => None,
         }
     }

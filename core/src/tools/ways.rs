@@ -59,14 +59,6 @@ impl Rollout {
         })
     }
 
-    /// The header whose value is the secret beside which an override counts.
-    pub fn secret_header(&self) -> Option<&str> {
-        match &self.shared()?.overrides.trust {
-            Trust::Secret(header, _) => Some(header.as_str()),
-            Trust::Open | Trust::Signed => None,
-        }
-    }
-
     /// The version that an override may call so: by its name, or by an alias.
     pub fn version_or_alias_named(&self, name: &str) -> Option<VersionId> {
         let aliases = self.shared().map_or(&[][..], |shared| &shared.overrides.aliases);

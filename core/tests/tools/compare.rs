@@ -292,4 +292,16 @@ fn what_cannot_be_known() {
     }
     // Nobody moves by a document that leaves the weights to the route as the other one does.
     assert_eq!(compare_now(&native, &native)[0].share(), Some(0.0));
+    // What becomes of the route's choice is for the document to say.
+    let route = |v1: &str, v2: &str| {
+        let versions = format!(r#"{{"v1": {{"cluster": "{v1}"}}, "v2": {{{v2}}}}}"#);
+        let rollout =
+            format!(r#"{{"stable": "v1", "versions": {versions}, "split": "route", "sticky": {{"hold": "version"}}}}"#);
+        rules(&format!(r#"{{"rollouts": {{"r": {rollout}}}}}"#))
+    };
+    let plain = route("a", r#""cluster": "b""#);
+    let share = |new: &Rules| compare_now(&plain, new)[0].share();
+    assert_eq!(share(&plain), Some(0.0));
+    assert_eq!(share(&route("a", r#""cluster": "b", "off": true"#)), None);
+    assert_eq!(share(&route("b", r#""cluster": "a""#)), None);
 }

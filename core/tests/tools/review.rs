@@ -183,6 +183,12 @@ fn rollouts_that_no_request_gets_to() {
     let shop = r#"{"hosts": ["shop.example.com"]}"#;
     check_matches(&[("a", shop), ("b", shop)], &["unreachable-rollout rollouts.b.match"]);
     check_matches(&[("a", shop), ("b", "{}")], &[]);
+    // One value is one however it is asked for.
+    let asks = |test: &str| format!(r#"{{"headers": [{{"name": "x-b", {test}}}]}}"#);
+    let (exact, listed) = (asks(r#""exact": "beta""#), asks(r#""in": ["beta"]"#));
+    check_matches(&[("a", &exact), ("b", &listed)], &["unreachable-rollout rollouts.b.match"]);
+    check_matches(&[("a", &listed), ("b", &exact)], &["unreachable-rollout rollouts.b.match"]);
+    check_matches(&[("a", &exact), ("b", &asks(r#""in": ["beta", "gamma"]"#))], &[]);
     let two = r#"{"hosts": ["shop.example.com", "www.example.com"]}"#;
     check_matches(&[("a", shop), ("b", two)], &[]);
     check_matches(&[("a", two), ("b", shop)], &["unreachable-rollout rollouts.b.match"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Move, Side};
-use crate::rules::{OutputKind, Shared, Shares, Split, Then, VersionId, Weights};
+use crate::rules::{OutputKind, Shared, Shares, Split, Then, Version, VersionId, Weights};
 use crate::slot::SLOTS;
 use crate::time::Time;
 
@@ -59,13 +59,18 @@ impl<'r> Pair<'r> {
 }
 
 impl Pair<'_> {
-    /// Whether the route has the weights in both documents, so that nobody moves by a document.
+    /// Whether the route has the weights in both documents, and both make the same of its choice, so that nobody moves by one.
     fn is_left_to_the_route(self, deciding: Deciding<'_>) -> bool {
+        let (Some(old), Some(new)) = (self.old.shared, self.new.shared) else { return false };
         let is_weights = |then: Option<&Then>| !matches!(then, Some(Then::Use(_)));
-        let split = |side: Side<'_>| side.shared.filter(|shared| !shared.ways.dry_run).map(|shared| shared.ways.split);
-        let (old, new) = (split(self.old), split(self.new));
-        let is_same = old == new && old.is_some_and(|split| split != Split::Filter);
-        is_same && !self.is_redrawn && is_weights(deciding.old) && is_weights(deciding.new)
+        let is_asked = is_weights(deciding.old) && is_weights(deciding.new);
+        let is_dry = old.ways.dry_run || new.ways.dry_run;
+        let is_same = match (old.ways.split, new.ways.split) {
+            (Split::Native, Split::Native) => true,
+            (Split::Route, Split::Route) => old.by_cluster() == new.by_cluster(),
+            _ => false,
+        };
+        is_asked && is_same && !is_dry && !self.is_redrawn
     }
 }
 
@@ -121,8 +126,7 @@ impl<'r> Side<'r> {
             return Ok(vec![(SLOTS, Server { version: shared.name_of(shared.stable), cluster: None })]);
         }
         if let Some(Then::Use(version)) = then {
-            let version = if shared.is_off(*version) { shared.stable } else { *version };
-            return Ok(vec![(SLOTS, self.server(shared, version))]);
+            return Ok(vec![(SLOTS, self.server(shared, *version))]);
         }
         if shared.ways.split != Split::Filter {
             return Err("the route has the weights");
@@ -161,6 +165,14 @@ impl Shared {
             Some(Then::Weights(index)) => self.rule_weights.get(*index),
             None => Some(&self.weights),
         }
+    }
+
+    /// The version that serves where the route has chosen a cluster, and the one that serves where it has chosen another.
+    fn by_cluster<'s>(&'s self) -> (BTreeMap<&'s str, &'s str>, &'s str) {
+        let stable = self.name_of(self.stable);
+        let served = |version: &'s Version| if version.off { stable } else { version.name() };
+        let known = self.versions.iter().filter_map(|version| Some((version.cluster()?, served(version))));
+        (known.collect(), stable)
     }
 
     pub(super) fn is_off(&self, version: VersionId) -> bool {

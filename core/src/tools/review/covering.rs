@@ -13,7 +13,7 @@ type At = (usize, usize);
 /// The entries of all rollouts by host and path, so that not each of them is held against every other one.
 pub(super) struct Entries<'r> {
     rules: &'r Rules,
-    /// Each with a header that it asks for, if it asks for one: what it hides asks for that as well.
+    /// Each with a header whose one value it asks for, if it does: what it hides asks for that as well.
     by_place: HashMap<(String, String), ByHeader<'r>>,
     /// By host and prefix; a prefix is asked before every regex.
     prefixes: HashMap<(String, Vec<u8>), Vec<At>>,

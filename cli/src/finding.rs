@@ -5,7 +5,7 @@ use std::ops::Range;
 use serin_core::{ConfigError, Step, Warning};
 
 use crate::hints::{empty, hint, misnamed, name_of};
-use crate::secrets::{may_hold, steps_to_secret};
+use crate::secrets::{is_secret, may_hold, steps_to_secret};
 use crate::tree::{MERGE, Tree, locate, path_below};
 
 /// Something that was found in a file.
@@ -129,9 +129,13 @@ fn path(steps: &[Step]) -> String {
 /// What an error says. A text that stands for a whole document is not repeated, and neither is one that may hold secrets.
 fn message(document: &Tree, steps: &[Step], error: &ConfigError) -> String {
     let message = error.message();
-    let text = document.follow(steps).and_then(Tree::text).filter(|text| steps.is_empty() || may_hold(text));
+    let names: Vec<&str> = steps.iter().filter_map(|step| name_of(std::slice::from_ref(step))).collect();
+    // There the core knows what a secret is, and what to tell of it.
+    let is_home = names.first() == Some(&"keys") || names.contains(&"override");
+    let is_hidden = |text: &&str| steps.is_empty() || may_hold(text) || (!is_home && is_secret(&names, text));
+    let text = document.follow(steps).and_then(Tree::text).filter(is_hidden);
     match (text, message.rsplit_once("; expected ")) {
-        (Some(_), Some((found, expected))) if found.starts_with("found ") => {
+        (Some(_), Some((found, expected))) if found.starts_with("found \"") => {
             format!("found a text; expected {expected}")
         }
         _ => message,

@@ -2,6 +2,7 @@
 
 mod unread;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serin_core::{Step, nearest};
@@ -30,10 +31,14 @@ pub(crate) fn is_secret(names: &[&str], text: &str) -> bool {
 
 /// Whether what stands under these names is nobody's business.
 fn is_below_secret(names: &[&str]) -> bool {
-    let before = std::iter::once(&"").chain(names);
-    // These are names that people have chosen for something else.
-    let is_chosen = |before: &str| matches!(before, "rollouts" | "versions" | "aliases" | "weights");
-    names.iter().zip(before).any(|(name, before)| !is_chosen(before) && is_of_secrets(name))
+    (0..names.len()).any(|at| names.get(at).is_some_and(|name| is_of_secrets(name)) && !is_chosen(names, at))
+}
+
+/// Whether a name is that of a rollout or a version, which people may call what they like: there are its fields behind it.
+fn is_chosen(names: &[&str], at: usize) -> bool {
+    let name = |at: Option<usize>| at.and_then(|at| names.get(at)).copied().unwrap_or_default();
+    let is_name = matches!(name(at.checked_sub(1)), "rollouts" | "versions");
+    is_name && !matches!(name(Some(at)), "keys" | "trust") && is_field(name(at.checked_add(1)))
 }
 
 /// Whether a name is one that secrets stand behind, or is meant for one.
@@ -65,6 +70,17 @@ fn is_secret_name(above: &[&str], name: &str) -> bool {
 fn has_word(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// The headers with which requests show a secret, in lower case.
+pub(crate) fn headers(document: &Tree) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = ["authorization", "proxy-authorization"].map(str::to_owned).into();
+    for entry in document.entries() {
+        let name = entry.tree.get("header").and_then(Tree::text).filter(|_| entry.name == "trust");
+        found.extend(name.map(str::to_ascii_lowercase));
+        found.extend(headers(&entry.tree));
+    }
+    found
 }
 
 /// Where in the file a tree has what may be a secret.

@@ -37,6 +37,11 @@ fn secrets_beside_what_is_none() {
     );
     shown(format!("{SOUND}key: [{secret}]\n"), "did you mean \"keys\"?");
     shown(SOUND.replace("aliases: {always: v2}", &format!("trsut: {secret}")), "did you mean \"trust\"?");
+    shown(
+        SOUND.replace("rollouts:\n", &format!("rollouts:\n  keys: {secret}\n  trust: [{secret}]\n")),
+        "expected an object",
+    );
+    shown(SOUND.replace("versions:\n", &format!("versions:\n      trust: {secret}\n")), "expected an object");
     // A name that people have chosen hides nothing.
     let named = SOUND.replace("shop:", "password-reset:");
     let folder = Folder::with(&[("old.yaml", &named), ("new.yaml", &named.replace("weight: 10", "weight: 20"))]);
@@ -50,6 +55,8 @@ fn secrets_of_a_request() {
     let document = SOUND.replace("override: {header: x-canary, aliases: {always: v2}}", trusted);
     let folder = Folder::with(&[("rules.yaml", &document)]);
     let ask = ["explain", "rules.yaml", "--host", "shop.example.com", "-H", "x-secret: hunter2", "--output", "json"];
+    folder.serin(&ask).ends_with(0).says_not("hunter2");
+    folder.write("rules.yaml", document.replace("weight", "wieght"));
     folder.serin(&ask).ends_with(0).says_not("hunter2");
     let basic = ["explain", "rules.yaml", "--output", "json", "curl", "-u", "me:hunter2", "https://shop.example.com/"];
     folder.serin(&basic).ends_with(0).says_not("bWU6aHVudGVyMg");

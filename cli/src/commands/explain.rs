@@ -10,6 +10,7 @@ use crate::explained::{Explained, Header};
 use crate::failure::Failure;
 use crate::moment::Moment;
 use crate::request::RequestArgs;
+use crate::secrets;
 use crate::show::{Output, json};
 use show::show;
 
@@ -80,10 +81,9 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
     let current = current(rules, args, now)?;
     let (seed, explained) = drawn(args.seed, |draw| Explained::new(rules, &current, &request, now, draw));
     let explained = explained.checked_with(&document.unset);
-    let is_secret =
-        |name: &str| name == "authorization" || rules.rollouts().any(|rollout| rollout.secret_header() == Some(name));
+    let secret = secrets::headers(&document.tree);
     let header = |(name, value): &(String, Vec<u8>)| {
-        let shown = if is_secret(name) { "…".into() } else { String::from_utf8_lossy(value) };
+        let shown = if secret.contains(name) { "…".into() } else { String::from_utf8_lossy(value) };
         Header { name: name.clone(), value: shown.into_owned() }
     };
     let asked = Asked {

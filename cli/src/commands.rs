@@ -89,13 +89,23 @@ impl Chosen {
         Ok(index.map(|index| file.documents.swap_remove(index)))
     }
 
-    /// As [`Input::read`], for one of two files, of which the number is about those that hold several documents, and for what a
-    /// document with mistakes is no use for. `None` if it has some, which have been told.
-    pub(crate) fn read_sound(&self, path: &Path, streams: &mut Streams<'_>) -> Result<Option<Document>, Failure> {
-        let file = Loaded::new(File::read(path)?);
-        let number = self.document.filter(|_| file.documents.len() > 1);
-        let read = Self { document: number }.choose(file, streams)?;
-        Ok(read.filter(|document| document.is_sound))
+    /// As [`Input::read`], of two files, where the number is about those that hold several documents, if one does; for what a
+    /// document with mistakes is no use for. `None` if one has some, which have been told.
+    pub(crate) fn read_both(
+        &self,
+        paths: [&Path; 2],
+        streams: &mut Streams<'_>,
+    ) -> Result<Option<[Document; 2]>, Failure> {
+        let files = [Loaded::new(File::read(paths[0])?), Loaded::new(File::read(paths[1])?)];
+        let has_several = |file: &Loaded| file.documents.len() > 1;
+        let is_about_some = files.iter().any(has_several);
+        let mut read = |file: Loaded| {
+            let number = self.document.filter(|_| !is_about_some || has_several(&file));
+            let document = Self { document: number }.choose(file, streams)?;
+            Ok::<_, Failure>(document.filter(|document| document.is_sound))
+        };
+        let [old, new] = files;
+        Ok(read(old)?.zip(read(new)?).map(|(old, new)| [old, new]))
     }
 }
 

@@ -95,7 +95,7 @@ impl Request {
 /// The options that make a request.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct RequestArgs {
-    /// The whole URL, in place of --host, --path and --scheme; dots in its path lead as they do in browsers.
+    /// The whole URL, in place of --host, --path and --scheme; `.` and `..` in its path lead where they do in curl.
     #[arg(long, value_name = "URL", help_heading = "Request", conflicts_with_all = ["host", "path", "scheme"])]
     url: Option<String>,
     /// The host that is asked for.

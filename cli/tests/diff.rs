@@ -193,6 +193,9 @@ fn one_document_of_several() {
     diff(&[]).ends_with(2).says("two.yaml holds 2 documents; expected --document");
     diff(&["--document", "1"]).ends_with(0).says("nobody moves");
     diff(&["--document", "2"]).ends_with(0).says("20 % move");
+    diff(&["--document", "3"]).ends_with(2).says("two.yaml holds 2 documents, and no number 3");
+    let neither = folder.serin(&["diff", "old.yaml", "old.yaml", "--document", "7"]).ends_with(2);
+    neither.says("old.yaml holds 1 document, and no number 7");
 }
 
 #[test]

@@ -111,8 +111,9 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Fai
             "both documents are -; expected a file for one of them, as there is one standard input",
         ));
     }
-    let mut read = |path| args.chosen.read_sound(path, streams);
-    let (Some(before), Some(after)) = (read(&args.old)?, read(&args.new)?) else { return Ok(Verdict::Bad) };
+    let Some([before, after]) = args.chosen.read_both([&args.old, &args.new], streams)? else {
+        return Ok(Verdict::Bad);
+    };
     let (Some(old), Some(new)) = (&before.rules, &after.rules) else { return Ok(Verdict::Bad) };
     let moment = args.at.unwrap_or_else(Moment::now);
     let when = if args.at.is_some() { When::At(moment.time()) } else { When::From(moment.time()) };

@@ -1,6 +1,6 @@
 //! What a request costs: host calls and bytes copied, exactly as in a checked file; fuel near what it holds; memory.
 //!
-//! `SERIN_RECORD=1 SERIN_WASM=$PWD/target/serin.wasm cargo test -p serin-host --test filter budgets` writes the file anew, for
+//! `SERIN_RECORD=1 SERIN_WASM=$PWD/target/serin.wasm cargo test -p serin-scenarios --test filter budgets` writes the file anew, for
 //! a change that is meant.
 
 use std::collections::BTreeMap;

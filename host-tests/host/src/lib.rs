@@ -28,6 +28,8 @@ mod log;
 mod module;
 mod plugin;
 mod proxy;
+pub mod routes;
+pub mod scenario;
 mod shared;
 mod status;
 mod stream;

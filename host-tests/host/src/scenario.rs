@@ -11,7 +11,9 @@ mod file;
 mod jar;
 mod moment;
 mod outcome;
+mod run;
 mod step;
+mod structs;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,6 +32,7 @@ pub use compare::Difference;
 pub use expected::{Expected, Pattern};
 pub use jar::Jar;
 pub use outcome::{Answer, Exchanged, Facts, Outcome, Sighting};
+pub use run::PATIENCE;
 pub use step::{Client, Expectation, Level, LogExpectation, PushStep, Request, RequestStep, Step, Upstream};
 pub use text::{Body, Bytes, Headers};
 

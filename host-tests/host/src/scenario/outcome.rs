@@ -34,6 +34,8 @@ pub struct Outcome {
     pub start: Facts,
     /// Of each step, as often as it was done.
     pub steps: Vec<Vec<Facts>>,
+    /// The names of all metrics that the plugin has defined, where the host can tell whose they are.
+    pub metrics: BTreeSet<String>,
 }
 
 /// A request as an upstream saw it.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Configuration;
 use super::expected::Expected;
 use super::file::StepFile;
+use super::jar::Jar;
 use super::text::{Body, Bytes, Headers, seconds};
 use crate::log::LogLevel;
 
@@ -200,6 +201,15 @@ impl From<LogLevel> for Level {
             LogLevel::Error => Self::Error,
             LogLevel::Critical => Self::Critical,
         }
+    }
+}
+
+impl RequestStep {
+    /// The headers that are sent: the visitor's cookies, then those of the file; names in lower case.
+    pub fn headers(&self, jar: Option<&Jar>) -> Vec<(String, Vec<u8>)> {
+        let cookies = jar.and_then(|jar| jar.line(&self.request.path.0)).map(|line| ("cookie".to_owned(), line));
+        let own = self.request.headers.0.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.0.clone()));
+        cookies.into_iter().chain(own).collect()
     }
 }
 

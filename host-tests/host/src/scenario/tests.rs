@@ -117,7 +117,7 @@ fn exchange(cluster: &str, response: &[(&str, &str)]) -> Exchanged {
 }
 
 fn outcome(exchanged: &Exchanged) -> Outcome {
-    Outcome { start: Facts::of_push(true, []), steps: vec![vec![exchanged.facts()]] }
+    Outcome { start: Facts::of_push(true, []), steps: vec![vec![exchanged.facts()]], ..Outcome::default() }
 }
 
 #[test]

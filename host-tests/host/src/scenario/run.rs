@@ -1,0 +1,173 @@
+//! A scenario in this host.
+
+mod exchange;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::expected::Expected;
+use super::step::{Level, LogExpectation, Step};
+use super::{Configuration, Direction, Facts, Form, Http, Jar, Outcome, Scenario, structs};
+use crate::{LogLevel, MetricKind, Module, Proxy, ProxyBuilder, Rejected, Stat};
+
+/// How long a look at metrics waits for what it expects, and at least where it expects nothing.
+pub const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(2)];
+
+impl Scenario {
+    /// Runs it in this host, with a client of this version of HTTP and this number of workers.
+    ///
+    /// # Errors
+    /// If a VM dies.
+    pub fn run(&self, module: &Module, http: Http, workers: usize) -> Result<Outcome> {
+        let proxy = match self.proxy(module, workers).start(self.configuration.bytes(self.form)) {
+            Ok(proxy) => proxy,
+            Err(Rejected::Refused) => return Ok(Outcome { start: Facts::of_push(false, []), ..Outcome::default() }),
+            Err(Rejected::Died(death)) => return Err(death.into()),
+        };
+        let mut run = Run {
+            scenario: self,
+            proxy,
+            http,
+            jars: BTreeMap::new(),
+            lines: 0,
+            lines_of_step: 0,
+            random: fastrand::Rng::with_seed(0),
+            number: 0,
+        };
+        let start = Facts::of_push(true, run.errors());
+        let steps = self.steps.iter().map(|step| run.step(step)).collect::<Result<_>>()?;
+        let metrics = run.proxy.stats().into_keys().map(|(_, name)| name).collect();
+        Ok(Outcome { start, steps, metrics })
+    }
+
+    fn proxy(&self, module: &Module, workers: usize) -> ProxyBuilder {
+        let mut builder = ProxyBuilder::new(module)
+            .workers(workers)
+            .plugin_name(&self.plugin.name)
+            .root_id(&self.plugin.root_id)
+            .vm_id(self.plugin.vm_id.as_deref().unwrap_or_default())
+            .now(self.now);
+        for (name, value) in &self.plugin.environment {
+            builder = builder.environment(name, value);
+        }
+        if let Some(direction) = self.direction {
+            builder = builder.direction(direction.into());
+        }
+        builder
+    }
+}
+
+/// A scenario under way.
+struct Run<'a> {
+    scenario: &'a Scenario,
+    proxy: Proxy,
+    http: Http,
+    jars: BTreeMap<String, Jar>,
+    /// How many lines of the log were looked at for errors.
+    lines: usize,
+    /// How many there were when the step before began.
+    lines_of_step: usize,
+    random: fastrand::Rng,
+    /// The random number of the request under way.
+    number: u64,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: &Step) -> Result<Vec<Facts>> {
+        let before = self.proxy.log().len();
+        let facts = match step {
+            Step::Request(step) => (0..step.repeat).map(|_| self.request(step)).collect::<Result<_>>()?,
+            Step::Push(push) => vec![self.push(&push.configuration, self.scenario.form_of(push.as_text))?],
+            Step::Wait(time) => {
+                self.proxy.advance(*time)?;
+                Vec::new()
+            }
+            Step::Metrics(metrics) => vec![self.metrics(metrics)?],
+            Step::Log(lines) => vec![self.log(lines)],
+        };
+        self.lines_of_step = before;
+        Ok(facts)
+    }
+
+    fn push(&mut self, configuration: &Configuration, form: Form) -> Result<Facts> {
+        self.lines = self.proxy.log().len();
+        let accepted = match self.proxy.push(configuration.bytes(form)) {
+            Ok(()) => true,
+            Err(Rejected::Refused) => false,
+            Err(Rejected::Died(death)) => return Err(death.into()),
+        };
+        Ok(Facts::of_push(accepted, self.errors()))
+    }
+
+    /// The lines at error level and above since the last look.
+    fn errors(&mut self) -> Vec<String> {
+        let log = self.proxy.log();
+        let new = log.get(self.lines..).unwrap_or_default();
+        let errors = new.iter().filter(|line| line.level >= LogLevel::Error).map(|line| line.text.clone()).collect();
+        self.lines = log.len();
+        errors
+    }
+
+    fn log(&self, expected: &[LogExpectation]) -> Facts {
+        let mut facts = Facts::default();
+        let levels: BTreeSet<Level> = expected.iter().map(|line| line.level).collect();
+        for line in self.proxy.log().get(self.lines_of_step..).unwrap_or_default() {
+            let level = Level::from(line.level);
+            if levels.contains(&level) {
+                facts.add(format!("log.{}", level.name()), &line.text);
+            }
+        }
+        facts
+    }
+
+    fn metrics(&mut self, expected: &BTreeMap<String, Expected>) -> Result<Facts> {
+        let [longest, least] = PATIENCE;
+        let nothing = expected.values().any(|expected| *expected == Expected::Absent || *expected == Expected::is(0));
+        let mut waited = if nothing { least } else { Duration::ZERO };
+        self.proxy.advance(waited)?;
+        loop {
+            let facts = self.look(expected.keys());
+            let holds = expected.iter().all(|(name, expected)| expected.holds(facts.values(name)));
+            if holds || waited >= longest {
+                return Ok(facts);
+            }
+            self.proxy.advance(Duration::from_secs(1))?;
+            waited += Duration::from_secs(1);
+        }
+    }
+
+    fn look<'n>(&self, names: impl Iterator<Item = &'n String>) -> Facts {
+        let stats = self.proxy.stats();
+        let mut facts = Facts::default();
+        for name in names {
+            let of = |kind| stats.get(&(kind, name.clone()));
+            if let Some(Stat::Counter(value) | Stat::Gauge(value)) = of(MetricKind::Counter).or(of(MetricKind::Gauge)) {
+                facts.add(name, value.to_string());
+            }
+        }
+        facts
+    }
+}
+
+impl From<Direction> for crate::Direction {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Inbound => Self::Inbound,
+            Direction::Outbound => Self::Outbound,
+        }
+    }
+}
+
+impl Configuration {
+    /// What the plugin gets.
+    fn bytes(&self, form: Form) -> Vec<u8> {
+        match (self, form) {
+            (Self::None, _) => Vec::new(),
+            (Self::Text(text), _) => text.clone().into_bytes(),
+            (Self::Mapping(mapping), Form::Text) => mapping.to_string().into_bytes(),
+            (Self::Mapping(mapping), Form::Struct) => structs::encode(mapping),
+        }
+    }
+}

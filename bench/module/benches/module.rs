@@ -111,10 +111,10 @@ fn exact(scenario: &Scenario, module: &Module) -> Result<Exact> {
     let cost = scenario.start(module)?.cost()?;
     Ok(Exact {
         title: scenario.title.to_owned(),
-        host_calls: cost.host_calls.iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect(),
-        bytes_in: cost.bytes_in,
-        bytes_out: cost.bytes_out,
-        fuel: cost.fuel,
+        host_calls: cost.host_calls().iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect(),
+        bytes_in: cost.bytes_in(),
+        bytes_out: cost.bytes_out(),
+        fuel: cost.fuel(),
     })
 }
 

@@ -1,21 +1,32 @@
-//! Header maps as Envoy keeps them: an ordered multimap of bytes with lower-case names, and its wire form in proxy-wasm.
+//! Header maps as Envoy keeps them: an ordered multimap of bytes with lower-case names.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A list of headers: bytes, in order, names in lower case, a name as often as it was added.
 ///
-/// A map of a request answers to `host` as `:authority`; pseudo headers are single, as in Envoy: adding one that is
-/// there joins the values with a comma.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// A map of a request answers to `host` as `:authority`. Some names are single, as in Envoy: adding one that is there joins
+/// the values with a comma (`HeaderMapImpl::insertByKey`). These are the pseudo headers and those that Envoy itself looks at.
+#[derive(Clone, Default)]
 pub struct HeaderMap {
-    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Names and values one behind the other; a header that was removed leaves its bytes behind.
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
     is_request: bool,
 }
 
+/// Where a header's name and value are.
+#[derive(Clone, Copy)]
+struct Entry {
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
 impl HeaderMap {
-    /// An empty map of a request.
+    /// An empty map of a request, for its headers or its trailers.
     pub fn request() -> Self {
-        Self { entries: Vec::new(), is_request: true }
+        Self { is_request: true, ..Self::default() }
     }
 
     /// An empty map of a response.
@@ -32,7 +43,7 @@ impl HeaderMap {
 
     /// The first value of `name`.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.all(name).first().copied()
+        self.position(name.as_ref()).map(|index| self.value(self.entries[index]))
     }
 
     /// The first value of `name` as text, with U+FFFD for what is not UTF-8.
@@ -42,18 +53,19 @@ impl HeaderMap {
 
     /// Every value of `name`, in order.
     pub fn all(&self, name: impl AsRef<[u8]>) -> Vec<&[u8]> {
-        let name = self.key(name.as_ref());
-        self.entries.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_slice()).collect()
+        let name = self.known_as(name.as_ref());
+        let same = |entry: &&Entry| self.name(**entry).eq_ignore_ascii_case(name);
+        self.entries.iter().filter(same).map(|entry| self.value(*entry)).collect()
     }
 
     /// Whether `name` is there, be it with an empty value.
     pub fn has(&self, name: impl AsRef<[u8]>) -> bool {
-        self.get(name).is_some()
+        self.position(name.as_ref()).is_some()
     }
 
     /// Every name and value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+        self.entries.iter().map(|entry| (self.name(*entry), self.value(*entry)))
     }
 
     /// How many headers there are.
@@ -68,20 +80,21 @@ impl HeaderMap {
 
     /// The bytes of all names and values.
     pub fn byte_size(&self) -> usize {
-        self.entries.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.entries.iter().map(|entry| entry.end - entry.start).sum()
     }
 
-    /// Appends a header behind those of the same name.
+    /// Appends a header at the end (a pseudo header behind the last of them), or to the value of one that is single.
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let name = self.key(name.as_ref());
-        let value = value.as_ref();
-        let single = name.starts_with(b":").then(|| self.entries.iter_mut().find(|(key, _)| *key == name));
-        match single.flatten() {
-            Some((_, present)) => {
-                present.push(b',');
-                present.extend_from_slice(value);
+        let (name, value) = (name.as_ref(), value.as_ref());
+        match self.position(name) {
+            Some(index) if self.is_single(name) => self.join(index, value),
+            _ => {
+                let entry = self.write(name, value);
+                let is_pseudo = |entry: &Entry| self.name(*entry).starts_with(b":");
+                let pseudo = || self.entries.iter().take_while(|entry| is_pseudo(entry)).count();
+                let place = if is_pseudo(&entry) { pseudo() } else { self.entries.len() };
+                self.entries.insert(place, entry);
             }
-            None => self.entries.push((name, value.to_vec())),
         }
     }
 
@@ -93,23 +106,71 @@ impl HeaderMap {
 
     /// Removes every header of that name.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
-        let name = self.key(name.as_ref());
-        self.entries.retain(|(key, _)| *key != name);
+        let (mut entries, name) = (std::mem::take(&mut self.entries), self.known_as(name.as_ref()));
+        entries.retain(|entry| !self.bytes[entry.start..entry.value].eq_ignore_ascii_case(name));
+        self.entries = entries;
     }
 
     /// Removes all headers and takes `pairs` instead.
-    pub(crate) fn replace_all(&mut self, pairs: Vec<(Vec<u8>, Vec<u8>)>) {
+    pub(crate) fn replace_all<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         self.entries.clear();
         for (name, value) in pairs {
             self.add(name, value);
         }
     }
 
-    fn key(&self, name: &[u8]) -> Vec<u8> {
-        let name = name.to_ascii_lowercase();
-        if self.is_request && name == b"host" { b":authority".to_vec() } else { name }
+    fn join(&mut self, index: usize, more: &[u8]) {
+        let entry = self.entries[index];
+        let delimiter: &[u8] = if self.value(entry).is_empty() || more.is_empty() { b"" } else { b"," };
+        let joined = [self.value(entry), delimiter, more].concat();
+        let name = self.name(entry).to_vec();
+        self.entries[index] = self.write(&name, &joined);
+    }
+
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let name = self.known_as(name);
+        self.entries.iter().position(|entry| self.name(*entry).eq_ignore_ascii_case(name))
+    }
+
+    fn write(&mut self, name: &[u8], value: &[u8]) -> Entry {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(self.known_as(name));
+        self.bytes[start..].make_ascii_lowercase();
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        Entry { start, value: middle, end: self.bytes.len() }
+    }
+
+    fn name(&self, entry: Entry) -> &[u8] {
+        self.piece(entry.start..entry.value)
+    }
+
+    fn value(&self, entry: Entry) -> &[u8] {
+        self.piece(entry.value..entry.end)
+    }
+
+    fn piece(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[range]
+    }
+
+    fn known_as<'a>(&self, name: &'a [u8]) -> &'a [u8] {
+        if self.is_request && name.eq_ignore_ascii_case(b"host") { b":authority" } else { name }
+    }
+
+    fn is_single(&self, name: &[u8]) -> bool {
+        let own = if self.is_request { SINGLE_IN_REQUESTS } else { SINGLE_IN_RESPONSES };
+        let listed = |list: &[&str]| list.iter().any(|single| name.eq_ignore_ascii_case(single.as_bytes()));
+        self.known_as(name).starts_with(b":") || listed(SINGLE) || listed(own)
     }
 }
+
+impl PartialEq for HeaderMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_request == other.is_request && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for HeaderMap {}
 
 impl fmt::Debug for HeaderMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,86 +179,95 @@ impl fmt::Debug for HeaderMap {
     }
 }
 
-/// The most pairs that the host reads from a guest; more count as none.
-const MAX_PAIRS: usize = 1024;
-/// The most bytes of pairs that the host reads from a guest; more count as none.
-const MAX_PAIRS_BYTES: usize = 1024 * 1024;
-
-/// The wire form: the count, the two lengths of each pair, then each name and value with a NUL behind it; `u32` in
-/// little-endian. No pairs are no bytes.
-pub(crate) fn encode_pairs(headers: &HeaderMap) -> Vec<u8> {
-    if headers.is_empty() {
-        return Vec::new();
-    }
-    let mut out = word(headers.len());
-    for (name, value) in headers.iter() {
-        out.extend(word(name.len()));
-        out.extend(word(value.len()));
-    }
-    for part in headers.iter().flat_map(|(name, value)| [name, value]) {
-        out.extend_from_slice(part);
-        out.push(0);
-    }
-    out
-}
-
-/// Reads the wire form; bytes that are malformed or over the limits are no pairs, as in Envoy.
-pub(crate) fn decode_pairs(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    if bytes.len() > MAX_PAIRS_BYTES { Vec::new() } else { read_pairs(bytes).unwrap_or_default() }
-}
-
-fn read_pairs(bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let (count, rest) = take_word(bytes)?;
-    let mut lengths = rest.get(..count.checked_mul(8)?)?;
-    let mut data = rest.get(count.checked_mul(8)?..)?;
-    if count > MAX_PAIRS {
-        return None;
-    }
-    let mut next = || {
-        let (length, behind) = take_word(lengths)?;
-        lengths = behind;
-        let part = data.get(..length)?.to_vec();
-        data = data.get(length + 1..)?;
-        Some(part)
-    };
-    (0..count).map(|_| Some((next()?, next()?))).collect()
-}
-
-fn take_word(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (word, rest) = bytes.split_first_chunk::<4>()?;
-    Some((usize::try_from(u32::from_le_bytes(*word)).ok()?, rest))
-}
-
-/// A length as the guest's word. A guest's memory holds at most 4 GiB, so what is longer could not be handed over.
-fn word(length: usize) -> Vec<u8> {
-    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes().to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_survive_the_wire() {
-        let map = HeaderMap::request().with("A", "1").with("b", "").with("a", [0, 0xff, b'\r']);
-        let pairs = decode_pairs(&encode_pairs(&map));
-        assert_eq!(pairs, map.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn malformed_pairs_are_none() {
-        let whole = encode_pairs(&HeaderMap::response().with("name", "value"));
-        for cut in 0..whole.len() {
-            assert!(decode_pairs(&whole[..cut]).is_empty(), "cut at {cut}");
-        }
-        assert!(decode_pairs(&u32::MAX.to_le_bytes()).is_empty());
-    }
-
-    #[test]
-    fn pairs_over_the_limits_are_none() {
-        let with = |count| (0..count).fold(HeaderMap::response(), |map, _| map.with("n", "v"));
-        assert_eq!(decode_pairs(&encode_pairs(&with(1024))).len(), 1024);
-        assert!(decode_pairs(&encode_pairs(&with(1025))).is_empty());
-        assert!(decode_pairs(&encode_pairs(&HeaderMap::response().with("n", vec![b'v'; MAX_PAIRS_BYTES]))).is_empty());
-    }
-}
+/// Envoy's inline headers (`envoy/http/header_map.h`), and those that the extensions of a full build register.
+const SINGLE: &[&str] = &[
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-status",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-envoy-attempt-count",
+    "x-envoy-decorator-operation",
+    "x-request-id",
+];
+const SINGLE_IN_REQUESTS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "access-control-request-private-network",
+    "authentication",
+    "authorization",
+    "cdn-loop",
+    "expect",
+    "grpc-accept-encoding",
+    "grpc-timeout",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "origin",
+    "pragma",
+    "referer",
+    "te",
+    "user-agent",
+    "x-client-trace-id",
+    "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-force-trace",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-internal",
+    "x-envoy-ip-tags",
+    "x-envoy-is-timeout-retry",
+    "x-envoy-max-retries",
+    "x-envoy-original-path",
+    "x-envoy-original-url",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-alt-stat-name",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-stream-duration-ms",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+const SINGLE_IN_RESPONSES: &[&str] = &[
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-allow-private-network",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "age",
+    "date",
+    "etag",
+    "expires",
+    "grpc-message",
+    "grpc-status",
+    "last-modified",
+    "location",
+    "server",
+    "vary",
+    "x-envoy-degraded",
+    "x-envoy-immediate-health-check-fail",
+    "x-envoy-ratelimited",
+    "x-envoy-upstream-canary",
+    "x-envoy-upstream-healthchecked-cluster",
+    "x-envoy-upstream-service-time",
+];

@@ -1,6 +1,7 @@
 //! A host for proxy-wasm 0.2.1 HTTP filters, for tests: it runs a module as Envoy does (a canary VM, a main thread,
-//! workers with their own VM each, configuration pushes, timers, streams) and shows what the filter did and what it
-//! cost. Time and entropy are the test's. Where Envoy is odd, this host is odd in the same way.
+//! workers with their own VM each, configuration pushes, timers, streams with bodies and trailers, call-outs, queues) and
+//! shows what the filter did and what it cost. Time and entropy are the test's. Where Envoy is odd, this host is odd in
+//! the same way.
 //!
 //! ```
 //! let module = serin_host::Module::compile(br#"(module
@@ -17,19 +18,30 @@
 //! assert_eq!(exchange.usage.total_host_calls(), 1);
 //! # Ok::<(), anyhow::Error>(())
 //! ```
-//!
-//! Bodies, trailers, call-outs and queues are not modelled: the guest gets the status that Envoy gives where there is
-//! none of them.
 
 mod abi;
+mod builder;
+mod callouts;
+mod catalog;
 mod death;
+mod exchange;
+mod exports;
+mod fault;
 mod headers;
+mod lapse;
 mod log;
+mod metrics;
 mod module;
+mod nursery;
+mod pairs;
 mod plugin;
+mod profile;
 mod proxy;
+mod queues;
+mod request;
 pub mod routes;
 pub mod scenario;
+mod settings;
 mod shared;
 mod status;
 mod stream;
@@ -37,13 +49,23 @@ mod usage;
 mod vm;
 mod worker;
 
+pub use builder::ProxyBuilder;
+pub use callouts::{CallOut, CallOutAnswer, CallOutKind};
 pub use death::{Death, Report};
+pub use exchange::{Action, Exchange};
+pub use fault::Fault;
 pub use headers::HeaderMap;
+pub use lapse::{Finding, Lapse};
 pub use log::{LogLevel, LogLine};
 pub use module::Module;
-pub use proxy::{Direction, Proxy, ProxyBuilder, Rejected};
+pub use profile::Profile;
+pub use proxy::{Direction, Proxy, Rejected};
+pub use request::Request;
+pub use routes::RouteTable;
+pub use serin_host_macros::under_profiles;
+pub use settings::{Delivery, FailurePolicy};
 pub use shared::{MetricKind, Stat};
 pub use status::Status;
-pub use stream::{Action, Exchange, Request, Stream};
-pub use usage::Usage;
+pub use stream::Stream;
+pub use usage::{Cost, Usage};
 pub use worker::Worker;

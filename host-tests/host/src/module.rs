@@ -1,11 +1,13 @@
-//! A guest, compiled once and checked against what the host provides.
+//! A guest, compiled once and checked against what hosts provide.
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use wasmtime::{Config, Engine, InstancePre, Linker};
+use anyhow::{Context, Result, bail, ensure};
+use wasmtime::{Config, Engine, ExternType, InstancePre, Linker, ValType};
 
 use crate::abi;
+use crate::catalog::{self, CALLBACKS};
+use crate::profile::Profile;
 use crate::vm::state::State;
 
 /// A compiled module that any number of proxies can run, from any thread.
@@ -18,8 +20,9 @@ impl Module {
     /// Compiles a module from its bytes, or from WebAssembly's text.
     ///
     /// # Errors
-    /// If the bytes are no module, if it is not for proxy-wasm 0.2.1, if it exports no memory or no allocator, or if it
-    /// imports what no Envoy provides; the message names the import or export.
+    /// If the bytes are no module, if it is not for proxy-wasm 0.2.1, if it exports no memory or no allocator or a callback
+    /// with another signature, or if it imports what no Envoy provides; the message names the import or export. What only
+    /// some Envoys provide is found out when a proxy of that profile starts.
     pub fn compile(bytes: &[u8]) -> Result<Self> {
         let mut config = Config::new();
         config.consume_fuel(true);
@@ -58,6 +61,16 @@ impl Module {
         memory.and_then(|memory| memory.memory().map(wasmtime::MemoryType::minimum)).unwrap_or(0)
     }
 
+    /// What the module imports and the profile lacks: its VM would not start there.
+    pub fn missing_in(&self, profile: Profile) -> Vec<String> {
+        let missing = |name: &&str| match catalog::find(name).map(catalog::function) {
+            Some(function) => function.since > profile.version(),
+            None => true,
+        };
+        let names = self.instance.module().imports().map(|import| import.name());
+        names.filter(missing).map(str::to_owned).collect()
+    }
+
     pub(crate) fn instance(&self) -> &InstancePre<State> {
         &self.instance
     }
@@ -82,5 +95,20 @@ fn check_exports(module: &wasmtime::Module) -> Result<()> {
         ALLOCATORS[0],
         ALLOCATORS[1]
     );
+    CALLBACKS.iter().try_for_each(|(name, arguments, results)| match module.get_export(name) {
+        Some(export) => check_signature(name, &export, *arguments, *results),
+        None => Ok(()),
+    })
+}
+
+/// As Envoy does, which says "Bad function signature".
+fn check_signature(name: &str, export: &ExternType, arguments: u8, results: u8) -> Result<()> {
+    let Some(function) = export.func() else { bail!("the module exports {name}, and it is no function") };
+    let words = |mut types: Box<dyn Iterator<Item = ValType>>| types.all(|kind| matches!(kind, ValType::I32));
+    let fits = function.params().len() == usize::from(arguments)
+        && function.results().len() == usize::from(results)
+        && words(Box::new(function.params().collect::<Vec<_>>().into_iter()))
+        && words(Box::new(function.results().collect::<Vec<_>>().into_iter()));
+    ensure!(fits, "{name} is {function}, not a function of {arguments} words of 32 bits that gives {results} back");
     Ok(())
 }

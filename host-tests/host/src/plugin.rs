@@ -11,7 +11,6 @@ pub(crate) type PropertyPath = Vec<u8>;
 pub(crate) struct Plugin {
     pub(crate) name: String,
     pub(crate) root_id: String,
-    pub(crate) vm_id: String,
     pub(crate) configuration: Vec<u8>,
     /// Readable in every context.
     pub(crate) properties: BTreeMap<PropertyPath, Vec<u8>>,
@@ -31,7 +30,6 @@ impl Plugin {
         match path {
             b"plugin_name" => Some(self.name.as_bytes()),
             b"plugin_root_id" => Some(self.root_id.as_bytes()),
-            b"plugin_vm_id" => Some(self.vm_id.as_bytes()),
             _ => self.properties.get(path).map(Vec::as_slice),
         }
     }

@@ -1,18 +1,20 @@
 //! One proxy: a main thread and workers, each with its own VM, configured and ticked in Envoy's order.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::builder::ProxyBuilder;
 use crate::death::Death;
-use crate::log::{LogLevel, LogLine};
+use crate::lapse::Finding;
+use crate::log::LogLine;
 use crate::module::Module;
-use crate::plugin::{Plugin, property_path};
-use crate::shared::{MetricKind, Shared, SharedHandle, Stat};
-use crate::vm::{Birth, Vm};
-use crate::worker::Worker;
+use crate::nursery::Nursery;
+use crate::plugin::Plugin;
+use crate::shared::{MetricKind, SharedHandle, Stat};
+use crate::vm::VmRef;
+use crate::worker::{Thread, Worker};
 
 /// The traffic direction of a listener, as `xds.listener_direction` gives it to streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,140 +28,24 @@ pub enum Direction {
     Outbound = 2,
 }
 
-/// A proxy to be started.
-#[derive(Clone, Debug)]
-#[must_use = "a proxy runs only once it is started"]
-pub struct ProxyBuilder {
-    module: Module,
-    workers: usize,
-    plugin: Plugin,
-    environment: BTreeMap<String, String>,
-    seed: u64,
-    same_entropy: bool,
-    now: Duration,
-    log_level: LogLevel,
-    fuel: u64,
-}
-
-impl ProxyBuilder {
-    /// A proxy with one worker that runs the module, at the start of 2026, with the log level info.
-    pub fn new(module: &Module) -> Self {
-        let plugin = Plugin { name: "filter".to_owned(), ..Plugin::default() };
-        Self {
-            module: module.clone(),
-            workers: 1,
-            plugin,
-            environment: BTreeMap::new(),
-            seed: 0,
-            same_entropy: false,
-            now: Duration::from_secs(1_767_225_600),
-            log_level: LogLevel::Info,
-            fuel: 5_000_000_000,
-        }
-    }
-
-    /// Sets the number of workers.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// Sets the plugin's name.
-    pub fn plugin_name(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.plugin.name);
-        self
-    }
-
-    /// Sets the plugin's root id.
-    pub fn root_id(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.plugin.root_id);
-        self
-    }
-
-    /// Sets the VM's id.
-    pub fn vm_id(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.plugin.vm_id);
-        self
-    }
-
-    /// Sets a property that every context can read, by its dotted path.
-    pub fn property(mut self, path: &str, value: impl AsRef<[u8]>) -> Self {
-        self.plugin.properties.insert(property_path(path), value.as_ref().to_vec());
-        self
-    }
-
-    /// Sets the listener's direction, which only streams can read.
-    pub fn direction(mut self, direction: Direction) -> Self {
-        self.plugin.direct(direction);
-        self
-    }
-
-    /// Sets an environment variable of the VMs.
-    pub fn environment(mut self, name: &str, value: &str) -> Self {
-        self.environment.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Seeds the entropy. Each VM draws from its own sequence.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Makes all VMs draw the same entropy: a host that should not exist.
-    pub fn same_entropy(mut self) -> Self {
-        self.same_entropy = true;
-        self
-    }
-
-    /// Sets the clock, since the Unix epoch.
-    pub fn now(mut self, now: Duration) -> Self {
-        self.now = now;
-        self
-    }
-
-    /// Sets the level that guests are told; lines of all levels are recorded.
-    pub fn log_level(mut self, level: LogLevel) -> Self {
-        self.log_level = level;
-        self
-    }
-
-    /// Sets the fuel that one callback may burn before it traps; by default five thousand million, some seconds.
-    pub fn fuel(mut self, fuel: u64) -> Self {
-        self.fuel = fuel;
-        self
-    }
-
-    /// Starts the proxy: a canary VM tries the configuration, then the main thread and the workers get theirs.
-    ///
-    /// # Errors
-    /// If the canary VM refuses the configuration or dies; an Envoy would not start.
-    pub fn start(self, configuration: impl AsRef<[u8]>) -> Result<Proxy, Rejected> {
-        let mut nursery = Nursery::new(self);
-        let plugin = nursery.plugin(configuration.as_ref());
-        nursery.try_in_canary(&plugin)?;
-        let main = nursery.thread("main".to_owned())?;
-        let names = (0..nursery.settings.workers).map(|number| format!("worker {number}"));
-        let workers = names.map(|name| nursery.thread(name)).collect::<Result<_, _>>()?;
-        let proxy =
-            Proxy { verdicts: BTreeMap::from([(configuration.as_ref().to_vec(), Ok(()))]), nursery, main, workers };
-        proxy.configure("", &plugin);
-        Ok(proxy)
-    }
-}
-
 /// A running proxy.
+///
+/// Dropping it looks for what a sound filter does not do, and panics with the findings unless they were
+/// [allowed](ProxyBuilder::allow) or [taken](Proxy::take_findings): so a test fails by name.
 pub struct Proxy {
     nursery: Nursery,
-    main: Worker,
-    workers: Vec<Worker>,
+    threads: Vec<Rc<Thread>>,
     /// What a canary VM said of a configuration; asked once for each.
     verdicts: BTreeMap<Vec<u8>, Result<(), Rejected>>,
+    /// The plugin of each listener.
+    listeners: BTreeMap<String, Rc<Plugin>>,
 }
 
 /// Why a configuration was not taken over. The one before goes on serving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
+    /// The profile lacks what the module imports.
+    MissingImports(Vec<String>),
     /// The guest answered false.
     Refused,
     /// The canary VM died.
@@ -169,6 +55,7 @@ pub enum Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MissingImports(names) => write!(f, "the host has no {}", names.join(", ")),
             Self::Refused => f.write_str("the guest refused the configuration"),
             Self::Died(death) => death.fmt(f),
         }
@@ -184,6 +71,20 @@ impl From<Death> for Rejected {
 }
 
 impl Proxy {
+    pub(crate) fn start(builder: ProxyBuilder, shared: SharedHandle, configuration: &[u8]) -> Result<Self, Rejected> {
+        let workers = builder.workers;
+        let mut nursery = Nursery::new(builder, shared);
+        let plugin = nursery.plugin(configuration);
+        nursery.try_in_canary(&plugin)?;
+        let names = std::iter::once("main".to_owned()).chain((0..workers).map(|number| format!("worker {number}")));
+        let threads = names.map(|name| nursery.thread(&name)).collect::<Result<Vec<_>, _>>()?;
+        threads.iter().for_each(|thread| thread.introduce(&threads));
+        let verdicts = BTreeMap::from([(configuration.to_vec(), Ok(()))]);
+        let mut proxy = Self { nursery, threads, verdicts, listeners: BTreeMap::new() };
+        proxy.configure("", &plugin);
+        Ok(proxy)
+    }
+
     /// Pushes a configuration of the first listener: a fresh canary VM tries it, then every living VM gets a new root
     /// for new streams. Streams in flight stay on their root, which ends with the last of them. Bytes that a living
     /// root was configured with use that root again, and a canary VM tries the same bytes only once, as in Envoy.
@@ -219,6 +120,44 @@ impl Proxy {
         self.push_plugin(listener, Rc::new(plugin))
     }
 
+    /// Removes a listener: its root ends with its last stream, or once it has drained.
+    pub fn remove(&mut self, listener: &str) {
+        self.listeners.remove(listener);
+        self.on_all_threads(|vm| vm.borrow_mut().remove(listener));
+    }
+
+    /// Changes the code: new VMs run the module with the listeners' configurations and serve new streams; those before end
+    /// with their last stream. Shared data and queues stay.
+    ///
+    /// # Errors
+    /// As for [`Proxy::push`], or if the profile lacks what the module imports.
+    pub fn replace_module(&mut self, module: &Module) -> Result<(), Rejected> {
+        let missing = module.missing_in(self.nursery.profile());
+        if !missing.is_empty() {
+            return Err(Rejected::MissingImports(missing));
+        }
+        let before = self.nursery.replace_module(module);
+        let tried = self.listeners.values().try_for_each(|plugin| self.nursery.try_in_canary(plugin));
+        if let Err(rejected) = tried {
+            self.nursery.replace_module(&before);
+            return Err(rejected);
+        }
+        self.verdicts = self.listeners.values().map(|plugin| (plugin.configuration.clone(), Ok(()))).collect();
+        for thread in &self.threads {
+            let old = thread.vm();
+            let name = old.borrow().look().vm.to_string();
+            thread.replace_vm(self.nursery.vm(&name)?);
+            for listener in self.listeners.keys() {
+                // A death concerns the old VM alone, and shows there.
+                let _ = old.borrow_mut().remove(listener);
+            }
+        }
+        for (listener, plugin) in self.listeners.clone() {
+            self.configure(&listener, &plugin);
+        }
+        Ok(())
+    }
+
     fn push_plugin(&mut self, listener: &str, plugin: Rc<Plugin>) -> Result<(), Rejected> {
         let verdict = match self.verdicts.get(&plugin.configuration) {
             Some(verdict) => verdict.clone(),
@@ -233,28 +172,28 @@ impl Proxy {
     /// # Panics
     /// If there are not that many workers.
     pub fn worker(&self, number: usize) -> Worker {
-        self.workers[number].clone()
+        Worker { thread: Rc::clone(&self.threads[number + 1]) }
     }
 
     /// All workers.
     pub fn workers(&self) -> Vec<Worker> {
-        self.workers.clone()
+        self.threads[1..].iter().map(|thread| Worker { thread: Rc::clone(thread) }).collect()
     }
 
     /// The main thread, whose VM gets ticks and configurations but no streams.
     pub fn main_thread(&self) -> Worker {
-        self.main.clone()
+        Worker { thread: Rc::clone(&self.threads[0]) }
     }
 
-    /// Lets time pass, firing the timers of all threads when they are due.
+    /// Lets time pass, firing the timers of all threads when they are due, and giving up call-outs that have waited too long.
     ///
     /// # Errors
     /// If a VM dies in a tick; the others got theirs.
     pub fn advance(&mut self, by: Duration) -> Result<(), Death> {
         let end = self.now() + by;
         let mut outcome = Ok(());
-        while let Some(due) = self.next_tick().filter(|due| *due <= end) {
-            outcome = outcome.and(self.fire(due));
+        while let Some(due) = self.next_event().filter(|due| *due <= end) {
+            outcome = outcome.and(self.pass_time(due));
         }
         self.nursery.shared.borrow_mut().now = end;
         outcome
@@ -265,7 +204,7 @@ impl Proxy {
     /// # Errors
     /// As for [`Proxy::advance`].
     pub fn tick(&mut self) -> Result<(), Death> {
-        self.next_tick().map_or(Ok(()), |due| self.fire(due))
+        self.next_event().map_or(Ok(()), |due| self.pass_time(due))
     }
 
     /// The clock, since the Unix epoch.
@@ -301,76 +240,53 @@ impl Proxy {
 
     /// A value of the shared data.
     pub fn shared_data(&self, key: impl AsRef<[u8]>) -> Option<Vec<u8>> {
-        self.nursery.shared.borrow().data(key.as_ref()).map(|(value, _)| value)
+        let shared = self.nursery.shared.borrow();
+        shared.data(&self.nursery.settings.vm_id, key.as_ref()).map(|(value, _)| value)
     }
 
-    fn configure(&self, listener: &str, plugin: &Rc<Plugin>) {
-        for thread in self.threads() {
-            // A refusal or a death on one thread concerns that thread alone, and shows there.
-            let _ = thread.vm.borrow_mut().configure(listener, plugin);
+    /// What was found amiss so far. It does not fail the test any more.
+    pub fn take_findings(&self) -> Vec<Finding> {
+        for vm in self.threads.iter().flat_map(|thread| thread.vms()) {
+            vm.borrow().find_leaks();
         }
+        std::mem::take(&mut self.nursery.shared.borrow_mut().findings)
     }
 
-    fn threads(&self) -> impl Iterator<Item = &Worker> {
-        std::iter::once(&self.main).chain(&self.workers)
+    fn configure(&mut self, listener: &str, plugin: &Rc<Plugin>) {
+        self.listeners.insert(listener.to_owned(), Rc::clone(plugin));
+        self.on_all_threads(|vm| vm.borrow_mut().configure(listener, plugin).map(|_| ()));
     }
 
-    fn next_tick(&self) -> Option<Duration> {
-        self.threads().filter_map(|thread| thread.vm.borrow().next_tick()).min()
+    /// A refusal or a death on one thread concerns that thread alone, and shows there.
+    fn on_all_threads(&self, what: impl Fn(&VmRef) -> Result<(), Death>) {
+        for thread in &self.threads {
+            let _ = what(&thread.vm());
+        }
+        self.threads.iter().for_each(|thread| thread.settle());
     }
 
-    fn fire(&self, due: Duration) -> Result<(), Death> {
-        self.nursery.shared.borrow_mut().now = due;
-        let fired = self.threads().map(|thread| thread.vm.borrow_mut().tick(due));
-        fired.fold(Ok(()), Result::and)
+    fn next_event(&self) -> Option<Duration> {
+        let vms = self.threads.iter().flat_map(|thread| thread.vms());
+        vms.filter_map(|vm| vm.borrow().next_event()).min()
+    }
+
+    fn pass_time(&self, due: Duration) -> Result<(), Death> {
+        let now = due.max(self.now());
+        self.nursery.shared.borrow_mut().now = now;
+        let passed = self.threads.iter().flat_map(|thread| thread.vms()).map(|vm| vm.borrow_mut().pass_time(now));
+        let outcome = passed.fold(Ok(()), Result::and);
+        self.threads.iter().for_each(|thread| thread.settle());
+        outcome
     }
 }
 
-/// Where VMs come from.
-struct Nursery {
-    settings: ProxyBuilder,
-    environment: Rc<BTreeMap<String, String>>,
-    shared: SharedHandle,
-    vms_born: u64,
-}
-
-/// Keeps the seeds of VMs apart: 2^64 divided by the golden ratio.
-const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
-
-impl Nursery {
-    fn new(settings: ProxyBuilder) -> Self {
-        Self {
-            environment: Rc::new(settings.environment.clone()),
-            shared: Rc::new(RefCell::new(Shared::new(settings.now, settings.log_level))),
-            settings,
-            vms_born: 0,
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
         }
-    }
-
-    fn plugin(&self, configuration: &[u8]) -> Rc<Plugin> {
-        Rc::new(Plugin { configuration: configuration.to_vec(), ..self.settings.plugin.clone() })
-    }
-
-    fn try_in_canary(&mut self, plugin: &Rc<Plugin>) -> Result<(), Rejected> {
-        let mut canary = self.vm("canary".to_owned())?;
-        if canary.configure("", plugin)? { Ok(()) } else { Err(Rejected::Refused) }
-    }
-
-    fn thread(&mut self, name: String) -> Result<Worker, Death> {
-        self.vm(name).map(Worker::new)
-    }
-
-    fn vm(&mut self, name: String) -> Result<Vm, Death> {
-        let sequence = if self.settings.same_entropy { 0 } else { self.vms_born };
-        self.vms_born += 1;
-        let birth = Birth {
-            name,
-            shared: Rc::clone(&self.shared),
-            environment: Rc::clone(&self.environment),
-            entropy_seed: self.settings.seed.wrapping_add(sequence.wrapping_mul(SEED_STEP)),
-            fuel: self.settings.fuel,
-        };
-        Vm::start(&self.settings.module, birth)
+        let findings: Vec<String> = self.take_findings().iter().map(ToString::to_string).collect();
+        assert!(findings.is_empty(), "the filter has lapses:\n  {}", findings.join("\n  "));
     }
 }
 

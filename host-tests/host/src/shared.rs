@@ -1,11 +1,13 @@
-//! What all VMs of one proxy share: stats, shared data, the clock and the log.
+//! What all VMs of one proxy share: stats, shared data, queues, the clock, the log, and what was found amiss.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::lapse::{Finding, Lapse};
 use crate::log::{LogLevel, LogLine};
+use crate::queues::Queues;
 use crate::status::Status;
 
 /// A handle to the shared state; one thread drives all VMs of a proxy.
@@ -42,18 +44,28 @@ pub(crate) struct Shared {
     pub(crate) now: Duration,
     /// The clock's value when the proxy was built: zero of the monotonic clock.
     pub(crate) started: Duration,
-    data: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    pub(crate) queues: Queues,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) allowed: BTreeSet<Lapse>,
+    /// By VM id, then by key.
+    data: BTreeMap<(String, Vec<u8>), (Vec<u8>, u32)>,
     last_cas: u32,
 }
 
+/// Findings that are kept; a filter that errs on every request would fill the memory else.
+const MOST_FINDINGS: usize = 100;
+
 impl Shared {
-    pub(crate) fn new(now: Duration, log_level: LogLevel) -> Self {
+    pub(crate) fn new(now: Duration, log_level: LogLevel, allowed: BTreeSet<Lapse>) -> Self {
         Self {
             stats: BTreeMap::new(),
             log: Vec::new(),
             log_level,
             now,
             started: now,
+            queues: Queues::default(),
+            findings: Vec::new(),
+            allowed,
             data: BTreeMap::new(),
             last_cas: 0,
         }
@@ -68,17 +80,51 @@ impl Shared {
     }
 
     /// A value and its CAS number.
-    pub(crate) fn data(&self, key: &[u8]) -> Option<(Vec<u8>, u32)> {
-        self.data.get(key).cloned()
+    pub(crate) fn data(&self, vm_id: &str, key: &[u8]) -> Option<(Vec<u8>, u32)> {
+        self.data.get(&(vm_id.to_owned(), key.to_vec())).cloned()
     }
 
     /// Stores a value. A `cas` of 0 is unconditional, and so is any `cas` for a key that is not there, as in Envoy.
-    pub(crate) fn set_data(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
-        if self.data.get(key).is_some_and(|(_, present)| cas != 0 && *present != cas) {
+    pub(crate) fn set_data(&mut self, vm_id: &str, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
+        let place = (vm_id.to_owned(), key.to_vec());
+        if self.data.get(&place).is_some_and(|(_, present)| cas != 0 && *present != cas) {
             return Err(Status::CasMismatch);
         }
         self.last_cas += 1;
-        self.data.insert(key.to_vec(), (value.to_vec(), self.last_cas));
+        self.data.insert(place, (value.to_vec(), self.last_cas));
         Ok(())
+    }
+
+    /// Notes a lapse that is not allowed.
+    pub(crate) fn find(&mut self, lapse: Lapse, vm: &str, what: impl FnOnce() -> String) {
+        if !self.allowed.contains(&lapse) && self.findings.len() < MOST_FINDINGS {
+            self.findings.push(Finding { lapse, vm: vm.to_owned(), what: what() });
+        }
+    }
+}
+
+/// The last few of what came along, the latest last.
+#[derive(Clone, Debug)]
+pub(crate) struct Last<T, const N: usize>(VecDeque<T>);
+
+impl<T, const N: usize> Last<T, N> {
+    pub(crate) fn new() -> Self {
+        Self(VecDeque::with_capacity(N))
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        if self.0.len() == N {
+            self.0.pop_front();
+        }
+        self.0.push_back(item);
+    }
+
+    /// The oldest of a full list, to be used for what comes next.
+    pub(crate) fn take_oldest(&mut self) -> Option<T> {
+        if self.0.len() == N { self.0.pop_front() } else { None }
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.0.iter()
     }
 }

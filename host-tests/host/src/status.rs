@@ -32,6 +32,28 @@ pub enum Status {
     Unimplemented = 12,
 }
 
+impl Status {
+    /// The status of that number, if it is one.
+    pub fn from_number(number: u32) -> Option<Self> {
+        const ALL: [Status; 13] = [
+            Status::Ok,
+            Status::NotFound,
+            Status::BadArgument,
+            Status::SerializationFailure,
+            Status::ParseFailure,
+            Status::BadExpression,
+            Status::InvalidMemoryAccess,
+            Status::Empty,
+            Status::CasMismatch,
+            Status::ResultMismatch,
+            Status::InternalFailure,
+            Status::BrokenConnection,
+            Status::Unimplemented,
+        ];
+        ALL.into_iter().find(|status| *status as u32 == number)
+    }
+}
+
 /// What a host call's body returns: `Ok` answers [`Status::Ok`].
 pub(crate) type Answer<T = ()> = Result<T, Refusal>;
 
@@ -40,8 +62,8 @@ pub(crate) type Answer<T = ()> = Result<T, Refusal>;
 pub(crate) enum Refusal {
     /// The guest gets this status.
     Status(Status),
-    /// The guest gets this error number of WASI.
-    Errno(u32),
+    /// The guest gets this number, one of WASI's errors for instance.
+    Number(u32),
     /// The guest traps.
     Trap(wasmtime::Error),
 }

@@ -1,91 +1,152 @@
 //! One VM: an instance of the module with its memory, and the callbacks into it. A trap kills the VM for good.
 
+mod answers;
+mod flow;
+mod replies;
 pub(crate) mod roots;
 pub(crate) mod state;
+pub(crate) mod stream_state;
 pub(crate) mod streams;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
-use wasmtime::{Instance, Memory, Store, Val};
+use wasmtime::{Memory, Store};
 
-use crate::death::Death;
-use crate::module::{ALLOCATORS, Module};
+use crate::callouts::CallOuts;
+use crate::catalog::Callback;
+use crate::death::{Death, Recent};
+use crate::exports::{self, Exports};
+use crate::lapse::Lapse;
+use crate::metrics::Metrics;
+use crate::module::Module;
+use crate::plugin::Plugin;
+use crate::settings::Settings;
 use crate::shared::SharedHandle;
-use crate::usage::Usage;
+use crate::usage::{Cost, Usage};
 use state::{Allowed, State};
+
+/// A VM that streams, a thread and a proxy hold.
+pub(crate) type VmRef = Rc<RefCell<Vm>>;
 
 pub(crate) struct Vm {
     store: Store<State>,
-    instance: Instance,
+    exports: Exports,
     memory: Memory,
-    /// The root that takes a listener's new streams, by the listener's name.
-    serving: BTreeMap<String, u32>,
+    birth: Birth,
+    /// The root that takes a listener's new streams, by the listener's name, and the plugin that it is configured with.
+    serving: BTreeMap<String, (u32, Rc<Plugin>)>,
     next_context: u32,
+    /// Streams that pass by the filter have numbers of their own, from the top.
+    next_bypass: u32,
     fuel: u64,
     usage: Usage,
     death: Option<Death>,
+    /// Streams since the last configuration.
+    served: u64,
+    /// When it was last started anew after a death, and how often.
+    last_load: Duration,
+    reloads: u32,
 }
 
 /// What a new VM is given.
+#[derive(Clone)]
 pub(crate) struct Birth {
     /// Its name in logs and reports.
-    pub(crate) name: String,
+    pub(crate) name: Rc<str>,
+    pub(crate) module: Module,
+    pub(crate) settings: Rc<Settings>,
     pub(crate) shared: SharedHandle,
-    pub(crate) environment: Rc<BTreeMap<String, String>>,
     pub(crate) entropy_seed: u64,
-    /// For one callback; what burns more traps.
-    pub(crate) fuel: u64,
 }
 
 /// The answer of a callback; `None` where the guest does not export it.
 pub(crate) type Called<T = u32> = Result<Option<T>, Death>;
 
+/// Streams after which memory should not grow any more.
+const WARM: u64 = 1000;
+
 impl Vm {
     /// Instantiates the module and lets it initialize itself.
-    pub(crate) fn start(module: &Module, birth: Birth) -> Result<Self, Death> {
-        let fuel = birth.fuel;
-        let mut store = Store::new(module.instance().module().engine(), new_state(birth));
+    pub(crate) fn start(birth: Birth) -> Result<Self, Death> {
+        let fuel = birth.settings.fuel;
+        let mut store = Store::new(birth.module.instance().module().engine(), new_state(&birth));
         let died = |store: &Store<State>, trap: &wasmtime::Error| Death::new(store.data(), "instantiation", trap);
         let fueled = store.set_fuel(fuel);
-        let instance = fueled.and_then(|()| module.instance().instantiate(&mut store));
+        let instance = fueled.and_then(|()| birth.module.instance().instantiate(&mut store));
         let instance = instance.map_err(|trap| died(&store, &trap))?;
         let Some(memory) = instance.get_memory(&mut store, "memory") else {
             return Err(died(&store, &wasmtime::Error::msg("no memory is exported")));
         };
-        let allocate = ALLOCATORS.iter().find_map(|name| instance.get_typed_func(&mut store, name).ok());
         store.data_mut().memory = Some(memory);
-        store.data_mut().allocate = allocate;
-        let serving = BTreeMap::new();
-        let mut vm =
-            Self { store, instance, memory, serving, next_context: 1, fuel, usage: Usage::default(), death: None };
-        vm.store.data_mut().allowed = Allowed::WhileStarting;
-        vm.call(0, "_initialize", &[])?;
-        vm.store.data_mut().allowed = Allowed::All;
+        store.data_mut().allocate = exports::allocator(&instance, &mut store);
+        let exports = Exports::find(&instance, &mut store);
+        let last_load = birth.shared.borrow().now;
+        let mut vm = Self {
+            store,
+            exports,
+            memory,
+            birth,
+            serving: BTreeMap::new(),
+            next_context: 1,
+            next_bypass: u32::MAX,
+            fuel,
+            usage: Usage::default(),
+            death: None,
+            served: 0,
+            last_load,
+            reloads: 0,
+        };
+        vm.initialize()?;
         Ok(vm)
     }
 
-    /// Makes a callback for a context and returns its first result (0 if it has none). What it cost is in
-    /// [`State::usage`] and in the VM's sum afterwards.
-    pub(crate) fn call(&mut self, context: u32, name: &'static str, arguments: &[u32]) -> Called {
+    /// A reactor initializes itself and may have a main function; a command has only its start.
+    fn initialize(&mut self) -> Result<(), Death> {
+        self.state().allowed = Allowed::WhileStarting;
+        if self.exports.has(Callback::Initialize) {
+            self.call(0, Callback::Initialize, [0; 5])?;
+            let main = if self.exports.has(Callback::Main) { Callback::Main } else { Callback::MainVoid };
+            self.call(0, main, [0; 5])?;
+        } else {
+            self.call(0, Callback::Start, [0; 5])?;
+        }
+        self.state().allowed = Allowed::All;
+        Ok(())
+    }
+
+    /// Makes a callback for a context and returns its result (0 if it has none). What it cost is in [`State::cost`] and in
+    /// the VM's sum afterwards.
+    pub(crate) fn call(&mut self, context: u32, callback: Callback, words: [u32; 5]) -> Called {
         if let Some(death) = &self.death {
             return Err(death.clone());
         }
-        self.state().usage = Usage::default();
-        let Some(function) = self.instance.get_func(&mut self.store, name) else {
-            return Ok(None);
-        };
-        let state = self.state();
-        (state.current, state.effective) = (context, None);
-        state.usage.callbacks.insert(name, 1);
-        let arguments: Vec<Val> = arguments.iter().map(|word| Val::I32(word.cast_signed())).collect();
-        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        let outcome =
-            self.store.set_fuel(self.fuel).and_then(|()| function.call(&mut self.store, &arguments, &mut results));
-        self.count_fuel();
-        match outcome {
-            Ok(()) => Ok(Some(results.first().and_then(Val::i32).unwrap_or(0).cast_unsigned())),
-            Err(trap) => Err(self.death.insert(Death::new(self.store.data(), name, &trap)).clone()),
+        let pages = self.memory.size(&self.store);
+        let state = self.store.data_mut();
+        (state.current, state.effective, state.callback) = (context, 0, callback);
+        state.stop_iteration = false;
+        state.cost.restart(callback);
+        let fueled = self.store.set_fuel(self.fuel);
+        let Some(outcome) = self.exports.call(&mut self.store, callback, words) else { return Ok(None) };
+        self.count(pages);
+        match fueled.and(outcome) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(trap) => Err(self.death.insert(Death::new(self.store.data(), callback.name(), &trap)).clone()),
+        }
+    }
+
+    fn count(&mut self, pages_before: u64) {
+        let left = self.store.get_fuel().unwrap_or(0);
+        let grown = self.memory.size(&self.store) - pages_before;
+        let served = self.served;
+        let state = self.store.data_mut();
+        state.cost.fuel = self.fuel.saturating_sub(left);
+        state.cost.pages_grown = grown;
+        self.usage.add(&state.cost);
+        if grown > 0 && served > WARM && state.callback.is_of_stream() {
+            state.find(Lapse::MemoryGrowth, || format!("{grown} pages more at the {served}th stream"));
         }
     }
 
@@ -110,35 +171,43 @@ impl Vm {
         self.death.as_ref()
     }
 
+    /// How often it was started anew after a death.
+    pub(crate) fn reloads(&self) -> u32 {
+        self.reloads
+    }
+
+    /// Sets the fuel of the callbacks from now on.
+    pub(crate) fn set_fuel(&mut self, fuel: u64) {
+        self.fuel = fuel;
+    }
+
     fn new_context_id(&mut self) -> u32 {
         self.next_context += 1;
         self.next_context - 1
     }
-
-    fn count_fuel(&mut self) {
-        let left = self.store.get_fuel().unwrap_or(0);
-        let state = self.store.data_mut();
-        state.usage.fuel = self.fuel - left;
-        self.usage.add(&state.usage);
-    }
 }
 
-fn new_state(birth: Birth) -> State {
+fn new_state(birth: &Birth) -> State {
     State {
-        vm: birth.name,
-        shared: birth.shared,
-        environment: birth.environment,
+        vm: Rc::clone(&birth.name),
+        shared: Rc::clone(&birth.shared),
+        settings: Rc::clone(&birth.settings),
         entropy: fastrand::Rng::with_seed(birth.entropy_seed),
         entropy_given: Vec::new(),
         contexts: BTreeMap::new(),
         current: 0,
-        effective: None,
-        metrics: Vec::new(),
+        callback: Callback::Initialize,
+        effective: 0,
+        metrics: Metrics::default(),
         timers: BTreeMap::new(),
-        usage: Usage::default(),
-        recent: VecDeque::new(),
+        call_outs: CallOuts::default(),
+        cost: Cost::new(Callback::Initialize),
+        recent: Recent::new(),
         allowed: Allowed::All,
         memory: None,
         allocate: None,
+        after_call: VecDeque::new(),
+        stop_iteration: false,
+        faults: Vec::new(),
     }
 }

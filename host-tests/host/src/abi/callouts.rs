@@ -1,61 +1,69 @@
-//! Call-outs and queues. This host has no clusters, no gRPC services and no queues, so every call gets the status that
-//! Envoy gives where a name leads nowhere.
+//! HTTP call-outs. They belong to the root, whoever makes them.
+
+use std::time::Duration;
 
 use wasmtime::Linker;
 
 use super::{Call, ENV, HostCall};
+use crate::callouts::{CallOut, CallOutKind};
+use crate::headers::HeaderMap;
+use crate::pairs;
 use crate::status::{Answer, Status};
 use crate::vm::state::State;
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    link_calls(linker)?;
-    link_queues(linker)?;
+    let http_call = |call: &mut Call<'_>,
+                     cluster: u32,
+                     cluster_size: u32,
+                     headers: u32,
+                     headers_size: u32,
+                     body: u32,
+                     body_size: u32,
+                     trailers: u32,
+                     trailers_size: u32,
+                     timeout: u32,
+                     to_token: u32| {
+        let cluster = String::from_utf8_lossy(&call.bytes(cluster, cluster_size)?).into_owned();
+        let headers = call.bytes(headers, headers_size)?;
+        let body = call.bytes(body, body_size)?;
+        // Envoy reads them, and does not send them.
+        call.bytes(trailers, trailers_size)?;
+        call.put_u32(to_token, 0)?;
+        let token = http_call(call.state(), cluster, &headers, body, timeout)?;
+        call.put_u32(to_token, token)
+    };
+    http_call.provide(linker, ENV, "proxy_http_call")?;
     get_status.provide(linker, ENV, "proxy_get_status")
 }
 
-fn link_calls(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let http_call =
-        |_: &mut Call<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32| {
-            Err(Status::BadArgument.into())
-        };
-    http_call.provide(linker, ENV, "proxy_http_call")?;
-    let grpc_call = |_: &mut Call<'_>,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32,
-                     _: u32| { Err(Status::ParseFailure.into()) };
-    grpc_call.provide(linker, ENV, "proxy_grpc_call")?;
-    let grpc_stream = |_: &mut Call<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32| {
-        Err(Status::ParseFailure.into())
-    };
-    grpc_stream.provide(linker, ENV, "proxy_grpc_stream")?;
-    let grpc_send = |_: &mut Call<'_>, _: u32, _: u32, _: u32, _: u32| Err(Status::NotFound.into());
-    grpc_send.provide(linker, ENV, "proxy_grpc_send")?;
-    let by_token = |_: &mut Call<'_>, _: u32| Err(Status::NotFound.into());
-    by_token.provide(linker, ENV, "proxy_grpc_cancel")?;
-    by_token.provide(linker, ENV, "proxy_grpc_close")
+fn http_call(state: &mut State, cluster: String, pairs: &[u8], body: Vec<u8>, timeout: u32) -> Result<u32, Status> {
+    if timeout > i32::MAX.unsigned_abs() || !state.settings.knows_cluster(&cluster) {
+        return Err(Status::BadArgument);
+    }
+    let mut headers =
+        pairs::decode(pairs).into_iter().fold(HeaderMap::request(), |map, (name, value)| map.with(name, value));
+    if [":path", ":method", ":authority"].iter().any(|needed| !headers.has(needed)) {
+        return Err(Status::BadArgument);
+    }
+    if !body.is_empty() {
+        headers.replace("content-length", body.len().to_string());
+    }
+    let root = state.root_id();
+    let token = state.call_outs.new_token(&CallOutKind::Http);
+    if state.settings.is_empty_cluster(&cluster) {
+        return Err(Status::InternalFailure);
+    }
+    let due = (timeout > 0).then(|| state.shared.borrow().now + Duration::from_millis(timeout.into()));
+    let call = CallOut { token, root, kind: CallOutKind::Http, cluster, headers, body, due };
+    state.call_outs.pending.insert(token, call);
+    Ok(token)
 }
 
-fn link_queues(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let register = |_: &mut Call<'_>, _: u32, _: u32, _: u32| Err(Status::Unimplemented.into());
-    register.provide(linker, ENV, "proxy_register_shared_queue")?;
-    let resolve = |_: &mut Call<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| Err(Status::NotFound.into());
-    resolve.provide(linker, ENV, "proxy_resolve_shared_queue")?;
-    let by_token = |_: &mut Call<'_>, _: u32, _: u32, _: u32| Err(Status::NotFound.into());
-    by_token.provide(linker, ENV, "proxy_dequeue_shared_queue")?;
-    by_token.provide(linker, ENV, "proxy_enqueue_shared_queue")
-}
-
-/// The status of the last call-out: none was made.
+/// What the last failed call-out of the root came to.
 fn get_status(call: &mut Call<'_>, to_code: u32, to: u32, to_size: u32) -> Answer {
-    call.put_u32(to_code, 0)?;
-    call.give(b"", to, to_size)
+    let state = call.state();
+    let root = state.root_id();
+    let (code, message) = state.call_outs.status.get(&root).cloned().unwrap_or_default();
+    call.put_u32(to_code, code)?;
+    call.give(message.as_bytes(), to, to_size)
 }

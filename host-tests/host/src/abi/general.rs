@@ -1,14 +1,15 @@
-//! Log, clock, timers, contexts, the stream's fate, and foreign functions.
+//! Log, clock, timers, contexts and foreign functions.
 
 use std::time::Duration;
 
 use wasmtime::Linker;
 
 use super::{Call, ENV, HostCall};
-use crate::headers::{HeaderMap, decode_pairs};
+use crate::lapse::Lapse;
 use crate::log::LogLevel;
+use crate::profile::Version;
 use crate::status::{Answer, Status};
-use crate::vm::state::{Context, State, Timer};
+use crate::vm::state::{AfterCall, Context, State, Timer};
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     log.provide(linker, ENV, "proxy_log")?;
@@ -17,24 +18,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     set_tick_period.provide(linker, ENV, "proxy_set_tick_period_milliseconds")?;
     set_effective_context.provide(linker, ENV, "proxy_set_effective_context")?;
     done.provide(linker, ENV, "proxy_done")?;
-    continue_stream.provide(linker, ENV, "proxy_continue_stream")?;
-    close_stream.provide(linker, ENV, "proxy_close_stream")?;
-    call_foreign_function.provide(linker, ENV, "proxy_call_foreign_function")?;
-    let local_response = |call: &mut Call<'_>,
-                          status: u32,
-                          details: u32,
-                          details_size: u32,
-                          body: u32,
-                          body_size: u32,
-                          headers: u32,
-                          headers_size: u32,
-                          _grpc: u32| {
-        call.bytes(details, details_size)?;
-        call.bytes(body, body_size)?;
-        let headers = call.bytes(headers, headers_size)?;
-        send_local_response(call, status, &headers)
-    };
-    local_response.provide(linker, ENV, "proxy_send_local_response")
+    call_foreign_function.provide(linker, ENV, "proxy_call_foreign_function")
 }
 
 fn log(call: &mut Call<'_>, level: u32, text: u32, text_size: u32) -> Answer {
@@ -68,59 +52,35 @@ fn set_tick_period(call: &mut Call<'_>, milliseconds: u32) -> Answer {
     Ok(())
 }
 
+/// 0 is the context of the VM itself, and so goes back to the running callback's.
 fn set_effective_context(call: &mut Call<'_>, id: u32) -> Answer {
     let state = call.state();
-    if !state.contexts.contains_key(&id) {
+    if id != 0 && !state.contexts.contains_key(&id) {
         return Err(Status::BadArgument.into());
     }
-    state.effective = Some(id);
+    state.effective = id;
     Ok(())
 }
 
-/// Only a root that answered "not yet" to `proxy_on_done` has something to end.
+/// Only a root that answered "not yet" to `proxy_on_done` has something to end; a stream of its plugin may say so, too.
 fn done(call: &mut Call<'_>) -> Answer {
-    match call.state().context()? {
-        Context::Root(root) if root.pending_done => {
-            root.done = true;
+    let state = call.state();
+    let plugin = state.plugin().ok_or(Status::NotFound)?;
+    let ends = |context: &Context| matches!(context, Context::Root(root) if root.pending_done && root.plugin == plugin);
+    match state.contexts.iter().find(|(_, context)| ends(context)).map(|(id, _)| *id) {
+        Some(root) => {
+            state.after_call.push_back(AfterCall::Delete(root));
             Ok(())
         }
-        _ => Err(Status::NotFound.into()),
+        None => {
+            state.find(Lapse::WrongPhase, || "proxy_done while no root waits for it".to_owned());
+            Err(Status::NotFound.into())
+        }
     }
 }
 
-const LAST_STREAM_TYPE: u32 = 3;
-
-fn continue_stream(call: &mut Call<'_>, stream_type: u32) -> Answer {
-    of_stream_type(call, stream_type, |stream| stream.paused = false)
-}
-
-fn close_stream(call: &mut Call<'_>, stream_type: u32) -> Answer {
-    of_stream_type(call, stream_type, |stream| stream.closed = true)
-}
-
-fn of_stream_type(
-    call: &mut Call<'_>,
-    stream_type: u32,
-    then: impl FnOnce(&mut crate::vm::state::StreamState),
-) -> Answer {
-    if stream_type > LAST_STREAM_TYPE {
-        return Err(Status::BadArgument.into());
-    }
-    then(call.state().stream().map_err(|_| Status::BadArgument)?);
-    Ok(())
-}
-
-/// The answer that the client gets instead of the upstream's.
-fn send_local_response(call: &mut Call<'_>, status: u32, headers: &[u8]) -> Answer {
-    let mut reply = HeaderMap::response().with(":status", status.to_string());
-    for (name, value) in decode_pairs(headers) {
-        reply.add(name, value);
-    }
-    call.state().stream().map_err(|_| Status::BadArgument)?.local_reply = Some(reply);
-    Ok(())
-}
-
-/// Only the function that drops the chosen route exists here.
+/// Of the functions that the profile knows, only the one that drops the chosen route does something here; the others refuse
+/// their arguments.
 fn call_foreign_function(
     call: &mut Call<'_>,
     name: u32,
@@ -132,12 +92,23 @@ fn call_foreign_function(
 ) -> Answer {
     let name = call.bytes(name, name_size)?;
     call.bytes(arguments, arguments_size)?;
-    if name != b"clear_route_cache" {
+    let profile = call.state().settings.profile;
+    if !profile.foreign_functions().iter().any(|known| known.as_bytes() == name) {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        call.state().find(Lapse::UnknownForeignFunction, || format!("{profile} has no foreign function {name:?}"));
         return Err(Status::NotFound.into());
     }
-    call.state().stream().map_err(|_| Status::BadArgument)?.route_refreshes += 1;
     for pointer in [to, to_size].into_iter().filter(|pointer| *pointer != 0) {
         call.put_u32(pointer, 0)?;
+    }
+    if name != b"clear_route_cache" {
+        return Err(Status::BadArgument.into());
+    }
+    // Before 1.37 it acts on the context of the callback, whatever the effective one.
+    let state = call.state();
+    let id = if profile.version() < Version::V1_37 { state.current } else { state.context_id() };
+    if let Some(Context::Stream(stream)) = state.contexts.get_mut(&id) {
+        stream.route_refreshes += 1;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ impl Scenario {
         let proxy = match self.proxy(module, workers).start(self.configuration.bytes(self.form)) {
             Ok(proxy) => proxy,
             Err(Rejected::Refused) => return Ok(Outcome { start: Facts::of_push(false, []), ..Outcome::default() }),
-            Err(Rejected::Died(death)) => return Err(death.into()),
+            Err(rejected) => return Err(rejected.into()),
         };
         let mut run = Run {
             scenario: self,
@@ -96,7 +96,7 @@ impl Run<'_> {
         let accepted = match self.proxy.push(configuration.bytes(form)) {
             Ok(()) => true,
             Err(Rejected::Refused) => false,
-            Err(Rejected::Died(death)) => return Err(death.into()),
+            Err(rejected) => return Err(rejected.into()),
         };
         Ok(Facts::of_push(accepted, self.errors()))
     }

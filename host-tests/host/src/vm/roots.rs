@@ -5,29 +5,44 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::state::{Context, Root};
-use super::{Called, Vm};
+use super::{Birth, Called, Vm};
+use crate::catalog::Callback;
 use crate::death::Death;
+use crate::lapse::Lapse;
 use crate::plugin::Plugin;
+use crate::settings::Delivery;
 
 impl Vm {
     /// Lets the plugin serve a listener's new streams: with its root if one lives, else with a new one. Returns whether
     /// the guest took the configuration; where it did not, the listener has no filter in this VM.
     pub(crate) fn configure(&mut self, listener: &str, plugin: &Rc<Plugin>) -> Result<bool, Death> {
+        self.served = 0;
         let root = match self.root_of(plugin) {
             Some(root) => Some(root),
             None => self.new_root(plugin)?,
         };
-        match root {
-            Some(root) => self.serving.insert(listener.to_owned(), root),
+        let before = match root {
+            Some(root) => self.serving.insert(listener.to_owned(), (root, Rc::clone(plugin))),
             None => self.serving.remove(listener),
         };
+        if let Some((before, _)) = before.filter(|(before, _)| root != Some(*before)) {
+            self.drain(before);
+        }
         self.end_unused_roots()?;
         Ok(root.is_some())
     }
 
+    /// Takes the filter from a listener that is gone.
+    pub(crate) fn remove(&mut self, listener: &str) -> Result<(), Death> {
+        if let Some((root, _)) = self.serving.remove(listener) {
+            self.drain(root);
+        }
+        self.end_unused_roots()
+    }
+
     /// The root that takes the listener's new streams.
     pub(crate) fn serving(&self, listener: &str) -> Option<u32> {
-        self.serving.get(listener).copied()
+        self.serving.get(listener).map(|(root, _)| *root)
     }
 
     /// The ids of all living roots.
@@ -36,12 +51,17 @@ impl Vm {
         self.look().contexts.iter().filter(|(_, context)| is_root(context)).map(|(id, _)| *id).collect()
     }
 
-    /// Ends every root that serves no listener and has no stream.
+    /// Ends every root that serves no listener, has no stream and is not kept by one that drains.
     pub(crate) fn end_unused_roots(&mut self) -> Result<(), Death> {
-        let mut used: BTreeSet<u32> = self.serving.values().copied().collect();
-        used.extend(self.look().contexts.values().filter_map(|context| match context {
+        let serving = |root: u32| self.serving.values().any(|(serving, _)| *serving == root);
+        if self.roots().into_iter().all(serving) {
+            return Ok(());
+        }
+        let now = self.look().shared.borrow().now;
+        let mut used: BTreeSet<u32> = self.serving.values().map(|(root, _)| *root).collect();
+        used.extend(self.look().contexts.iter().filter_map(|(id, context)| match context {
             Context::Stream(stream) => Some(stream.root),
-            Context::Root(_) => None,
+            Context::Root(root) => root.kept_until.is_some_and(|until| now < until).then_some(*id),
         }));
         for root in self.roots().into_iter().filter(|root| !used.contains(root)) {
             self.end_root(root)?;
@@ -49,13 +69,54 @@ impl Vm {
         Ok(())
     }
 
-    /// When the next timer fires.
-    pub(crate) fn next_tick(&self) -> Option<Duration> {
-        if self.death().is_some() { None } else { self.look().timers.values().map(|timer| timer.due).min() }
+    /// When the next timer fires, or a drained root can end, or a call-out runs out of time.
+    pub(crate) fn next_event(&self) -> Option<Duration> {
+        if self.death().is_some() {
+            return None;
+        }
+        let state = self.look();
+        let timers = state.timers.values().map(|timer| timer.due);
+        let drains = state.contexts.values().filter_map(|context| match context {
+            Context::Root(root) if !root.pending_done => root.kept_until,
+            _ => None,
+        });
+        timers.chain(drains).chain(state.call_outs.next_due()).min()
     }
 
-    /// Fires the timers that are due. A timer whose root is gone only goes round, as in Envoy.
-    pub(crate) fn tick(&mut self, now: Duration) -> Result<(), Death> {
+    /// Does what is due. A timer whose root is gone only goes round, as in Envoy.
+    pub(crate) fn pass_time(&mut self, now: Duration) -> Result<(), Death> {
+        self.expire_call_outs(now)?;
+        for context in self.state().contexts.values_mut() {
+            if let Context::Root(root) = context {
+                root.kept_until = root.kept_until.filter(|until| now < *until);
+            }
+        }
+        self.end_unused_roots()?;
+        self.tick(now)
+    }
+
+    /// Ends the root that said it is done.
+    pub(super) fn delete_root(&mut self, id: u32) -> Result<(), Death> {
+        self.call(id, Callback::Delete, [id, 0, 0, 0, 0])?;
+        self.state().contexts.remove(&id);
+        self.state().call_outs.pending.retain(|_, call| call.root != id);
+        Ok(())
+    }
+
+    /// Reports the roots that nobody needs and that never said that they are done.
+    pub(crate) fn find_leaks(&self) {
+        for (id, context) in &self.look().contexts {
+            if matches!(context, Context::Root(root) if root.pending_done) {
+                self.look().find(Lapse::LeakedContext, || format!("root {id} was never done"));
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Duration) -> Result<(), Death> {
+        if !self.exports.has(Callback::Tick) {
+            self.state().timers.clear();
+            return Ok(());
+        }
         let due: Vec<u32> =
             self.look().timers.iter().filter(|(_, timer)| timer.due <= now).map(|(root, _)| *root).collect();
         for root in due {
@@ -63,7 +124,8 @@ impl Vm {
                 timer.due = now + timer.period;
             }
             if self.look().contexts.contains_key(&root) {
-                self.call(root, "proxy_on_tick", &[root])?;
+                self.call(root, Callback::Tick, [root, 0, 0, 0, 0])?;
+                self.act()?;
                 self.end_unused_roots()?;
             }
         }
@@ -73,19 +135,35 @@ impl Vm {
     /// Runs what every new root sees. `None` means that the guest refused.
     fn new_root(&mut self, plugin: &Rc<Plugin>) -> Called {
         let id = self.new_context_id();
-        let root = Root { plugin: Rc::clone(plugin), configurable: true, pending_done: false, done: false };
+        let root = Root { plugin: Rc::clone(plugin), configurable: true, pending_done: false, kept_until: None };
         self.state().contexts.insert(id, Context::Root(root));
-        self.call(id, "proxy_on_context_create", &[id, 0])?;
+        self.call(id, Callback::ContextCreate, [id, 0, 0, 0, 0])?;
+        self.act()?;
         self.set_configurable(id, false);
-        let started = self.call(id, "proxy_on_vm_start", &[id, 0])?;
+        let size = word(self.look().settings.vm_configuration.len());
+        let started = self.call(id, Callback::VmStart, [id, size, 0, 0, 0])?;
+        self.act()?;
         if started == Some(0) {
             return Ok(None);
         }
         self.set_configurable(id, true);
-        let size = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
-        let configured = self.call(id, "proxy_on_configure", &[id, size])?;
+        let configured = self.call(id, Callback::Configure, [id, word(plugin.configuration.len()), 0, 0, 0])?;
+        self.act()?;
         self.set_configurable(id, false);
         Ok(if configured == Some(0) { None } else { Some(id) })
+    }
+
+    /// Starts the VM anew with what it served, or fails as it died.
+    pub(super) fn reload(&mut self) -> Result<(), Death> {
+        let birth = Birth { entropy_seed: self.birth.entropy_seed.wrapping_add(1), ..self.birth.clone() };
+        let serving = std::mem::take(&mut self.serving);
+        let reloads = self.reloads + 1;
+        *self = Self::start(birth)?;
+        self.reloads = reloads;
+        for (listener, (_, plugin)) in serving {
+            self.configure(&listener, &plugin)?;
+        }
+        Ok(())
     }
 
     fn root_of(&self, plugin: &Plugin) -> Option<u32> {
@@ -96,6 +174,14 @@ impl Vm {
         self.roots().into_iter().find(is_same)
     }
 
+    fn drain(&mut self, id: u32) {
+        let Delivery::Lds(drain) = self.look().settings.delivery else { return };
+        let until = self.look().shared.borrow().now + drain;
+        if let Some(Context::Root(root)) = self.state().contexts.get_mut(&id) {
+            root.kept_until = Some(until);
+        }
+    }
+
     fn set_configurable(&mut self, id: u32, configurable: bool) {
         if let Some(Context::Root(root)) = self.state().contexts.get_mut(&id) {
             root.configurable = configurable;
@@ -104,17 +190,20 @@ impl Vm {
 
     /// Asks the root whether it is done; deletes it if so, else once it has said `proxy_done`.
     fn end_root(&mut self, id: u32) -> Result<(), Death> {
-        let (asked, done) = match self.look().contexts.get(&id) {
-            Some(Context::Root(root)) => (root.pending_done, root.done),
+        match self.look().contexts.get(&id) {
+            Some(Context::Root(root)) if !root.pending_done => {}
             _ => return Ok(()),
-        };
-        let done = if asked { done } else { self.call(id, "proxy_on_done", &[id])? != Some(0) };
+        }
+        let done = self.call(id, Callback::Done, [id, 0, 0, 0, 0])? != Some(0);
         if done {
-            self.call(id, "proxy_on_delete", &[id])?;
-            self.state().contexts.remove(&id);
+            self.delete_root(id)?;
         } else if let Some(Context::Root(root)) = self.state().contexts.get_mut(&id) {
             root.pending_done = true;
         }
-        Ok(())
+        self.act()
     }
+}
+
+fn word(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }

@@ -7,35 +7,47 @@ use std::time::Duration;
 
 use wasmtime::{Memory, TypedFunc};
 
-use crate::headers::HeaderMap;
+use crate::callouts::CallOuts;
+use crate::catalog::Callback;
+use crate::death::Recent;
+use crate::fault::Faults;
+use crate::lapse::Lapse;
 use crate::log::{LogLevel, LogLine};
+use crate::metrics::Metrics;
 use crate::plugin::Plugin;
-use crate::shared::{MetricKind, SharedHandle};
+use crate::settings::Settings;
+use crate::shared::SharedHandle;
 use crate::status::Status;
-use crate::usage::Usage;
-
-/// Host calls that a death report shows.
-const RECENT_CALLS: usize = 20;
+use crate::usage::Cost;
+use crate::vm::stream_state::{Side, StreamState};
 
 pub(crate) struct State {
-    pub(crate) vm: String,
+    pub(crate) vm: Rc<str>,
     pub(crate) shared: SharedHandle,
-    pub(crate) environment: Rc<BTreeMap<String, String>>,
+    pub(crate) settings: Rc<Settings>,
     pub(crate) entropy: fastrand::Rng,
     pub(crate) entropy_given: Vec<Vec<u8>>,
     pub(crate) contexts: BTreeMap<u32, Context>,
+    /// The context of the running callback, and the callback.
     pub(crate) current: u32,
-    /// Set by the guest for the rest of a callback.
-    pub(crate) effective: Option<u32>,
-    pub(crate) metrics: Vec<(MetricKind, String)>,
+    pub(crate) callback: Callback,
+    /// Set by the guest for the rest of a callback; 0 if it is not.
+    pub(crate) effective: u32,
+    pub(crate) metrics: Metrics,
     /// By root context id. An entry outlives its root, as in Envoy; only a period of zero ends it.
     pub(crate) timers: BTreeMap<u32, Timer>,
+    pub(crate) call_outs: CallOuts,
     /// Of the running callback.
-    pub(crate) usage: Usage,
-    pub(crate) recent: VecDeque<String>,
+    pub(crate) cost: Cost,
+    pub(crate) recent: Recent,
     pub(crate) allowed: Allowed,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    /// What waits for the end of the running callback.
+    pub(crate) after_call: VecDeque<AfterCall>,
+    /// Whether the running callback has answered the request itself, so that its own answer does not count.
+    pub(crate) stop_iteration: bool,
+    pub(crate) faults: Faults,
 }
 
 /// Which host calls the guest may make now.
@@ -56,6 +68,29 @@ pub(crate) struct Timer {
     pub(crate) due: Duration,
 }
 
+/// What a host call asked for that Envoy does once the callback has returned.
+#[derive(Debug)]
+pub(crate) enum AfterCall {
+    Resume(u32, Side),
+    Reply(u32, Reply),
+    Reset(u32),
+    Delete(u32),
+}
+
+/// An answer of the host or of the filter in place of the upstream's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) status: u32,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) grpc_status: Option<u32>,
+    pub(crate) details: String,
+    /// Envoy's response flag, as a bit of `response.flags`.
+    pub(crate) flag: u64,
+    /// Whether the filter gave it.
+    pub(crate) is_filters: bool,
+}
+
 pub(crate) enum Context {
     Root(Root),
     Stream(Box<StreamState>),
@@ -67,110 +102,58 @@ pub(crate) struct Root {
     pub(crate) configurable: bool,
     /// The guest answered "not yet" to `proxy_on_done`.
     pub(crate) pending_done: bool,
-    /// The guest called `proxy_done` after that.
-    pub(crate) done: bool,
+    /// Until when a drained listener keeps it, though it serves nothing new.
+    pub(crate) kept_until: Option<Duration>,
 }
-
-pub(crate) struct StreamState {
-    pub(crate) root: u32,
-    pub(crate) plugin: Rc<Plugin>,
-    pub(crate) phase: Phase,
-    pub(crate) request: HeaderMap,
-    pub(crate) response: HeaderMap,
-    pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(crate) local_reply: Option<HeaderMap>,
-    pub(crate) route_refreshes: u64,
-    pub(crate) paused: bool,
-    pub(crate) closed: bool,
-    pub(crate) usage: Usage,
-}
-
-/// Where a stream is: decides which header maps its guest can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The request's headers are at hand.
-    Request,
-    /// Neither map is.
-    Between,
-    /// The response's headers are at hand.
-    Response,
-    /// Both are, for reading.
-    Log,
-}
-
-/// The header maps of proxy-wasm by number; others (trailers, call-outs, gRPC) are never at hand in this host.
-const REQUEST_HEADERS: u32 = 0;
-const RESPONSE_HEADERS: u32 = 2;
-const LAST_MAP: u32 = 7;
 
 impl State {
-    /// The context that host calls act on.
+    /// The id of the context that host calls act on.
+    pub(crate) fn context_id(&self) -> u32 {
+        if self.effective != 0 && self.contexts.contains_key(&self.effective) { self.effective } else { self.current }
+    }
+
+    /// The context that host calls act on; there is none while a VM starts.
     pub(crate) fn context(&mut self) -> Result<&mut Context, Status> {
-        let effective = self.effective.filter(|id| self.contexts.contains_key(id));
-        self.contexts.get_mut(&effective.unwrap_or(self.current)).ok_or(Status::BadArgument)
+        let id = self.context_id();
+        self.contexts.get_mut(&id).ok_or(Status::BadArgument)
     }
 
     /// The root of the context that host calls act on.
     pub(crate) fn root_id(&mut self) -> u32 {
-        let own = self.effective.unwrap_or(self.current);
-        match self.context() {
-            Ok(Context::Stream(stream)) => stream.root,
+        let own = self.context_id();
+        match self.contexts.get(&own) {
+            Some(Context::Stream(stream)) => stream.root,
             _ => own,
         }
     }
 
     /// The stream that host calls act on; a root has none of what a stream has.
-    pub(crate) fn stream(&mut self) -> Result<&mut StreamState, Status> {
-        match self.context()? {
-            Context::Stream(stream) => Ok(stream),
-            Context::Root(_) => Err(Status::NotFound),
+    pub(crate) fn stream(&mut self) -> Option<&mut StreamState> {
+        match self.context() {
+            Ok(Context::Stream(stream)) => Some(stream),
+            _ => None,
         }
     }
 
-    /// A header map to read. Outside its phase it is a bad argument; in the log phase merely not there.
-    pub(crate) fn map(&mut self, map: u32) -> Result<&HeaderMap, Status> {
-        match (map, self.stream().map_err(|_| Status::BadArgument)?) {
-            (REQUEST_HEADERS, stream) if matches!(stream.phase, Phase::Request | Phase::Log) => Ok(&stream.request),
-            (RESPONSE_HEADERS, stream) if matches!(stream.phase, Phase::Response | Phase::Log) => Ok(&stream.response),
-            (0..=LAST_MAP, stream) if stream.phase == Phase::Log => Err(Status::NotFound),
-            _ => Err(Status::BadArgument),
+    pub(crate) fn plugin(&mut self) -> Option<Rc<Plugin>> {
+        match self.context().ok()? {
+            Context::Root(root) => Some(Rc::clone(&root.plugin)),
+            Context::Stream(stream) => Some(Rc::clone(&stream.plugin)),
         }
-    }
-
-    /// A header map to change, for which Envoy drops the chosen route if it is the request's.
-    pub(crate) fn map_mut(&mut self, map: u32) -> Result<&mut HeaderMap, Status> {
-        let stream = self.stream().map_err(|_| Status::BadArgument)?;
-        match (map, stream.phase) {
-            (REQUEST_HEADERS, Phase::Request) => {
-                stream.route_refreshes += 1;
-                Ok(&mut stream.request)
-            }
-            (RESPONSE_HEADERS, Phase::Response) => Ok(&mut stream.response),
-            _ => Err(Status::BadArgument),
-        }
-    }
-
-    /// Whether the number is one of proxy-wasm's maps.
-    pub(crate) fn check_map(map: u32) -> Result<(), Status> {
-        if map <= LAST_MAP { Ok(()) } else { Err(Status::BadArgument) }
-    }
-
-    /// A metric's kind and name by the id that its definition gave: the kind sits in the low two bits.
-    pub(crate) fn metric(&self, id: u32) -> Option<&(MetricKind, String)> {
-        let index = usize::try_from(id / 4).ok()?.checked_sub(1)?;
-        self.metrics.get(index).filter(|(kind, _)| *kind as u32 == id % 4)
     }
 
     pub(crate) fn log(&mut self, level: LogLevel, text: &[u8]) {
         let text = String::from_utf8_lossy(text).into_owned();
-        self.shared.borrow_mut().log.push(LogLine { vm: self.vm.clone(), level, text });
+        let mut shared = self.shared.borrow_mut();
+        if level >= LogLevel::Error {
+            shared.find(Lapse::ErrorLog, &self.vm, || text.clone());
+        }
+        shared.log.push(LogLine { vm: self.vm.to_string(), level, text });
     }
 
-    pub(crate) fn remember(&mut self, call: String) {
-        if self.recent.len() == RECENT_CALLS {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(call);
+    /// Notes a lapse of the guest.
+    pub(crate) fn find(&self, lapse: Lapse, what: impl FnOnce() -> String) {
+        let callback = self.callback.name();
+        self.shared.borrow_mut().find(lapse, &self.vm, || format!("{} in {callback}", what()));
     }
 }

@@ -2,59 +2,122 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::Vm;
-use super::state::{Context, Phase, StreamState};
+use super::state::Context;
+use super::stream_state::{Message, Side, StreamState};
+use crate::catalog::Callback;
 use crate::death::Death;
 use crate::headers::HeaderMap;
-use crate::stream::Action;
-use crate::usage::Usage;
+use crate::plugin::Plugin;
+use crate::profile::Profile;
+use crate::routes::RouteTable;
+use crate::settings::FailurePolicy;
+
+/// A stream that is to be opened.
+pub(crate) struct Opening<'a> {
+    pub(crate) listener: &'a str,
+    pub(crate) headers: HeaderMap,
+    /// Whether nothing follows the headers.
+    pub(crate) ends: bool,
+    pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// For the choice among weighted clusters.
+    pub(crate) random: u64,
+}
+
+/// Who serves a stream.
+enum Server {
+    /// The filter, with this root.
+    Root(u32),
+    /// The upstream alone.
+    Nobody,
+    /// A host whose VM is dead.
+    Failed,
+}
+
+/// How long Envoy waits before it starts a dead VM again; a share of it more, by chance.
+const BACK_OFF: Duration = Duration::from_secs(1);
 
 impl Vm {
-    /// Opens a stream on a root and shows it the request's headers.
-    pub(crate) fn open_stream(
-        &mut self,
-        root: u32,
-        request: HeaderMap,
-        properties: BTreeMap<Vec<u8>, Vec<u8>>,
-    ) -> Result<u32, Death> {
-        if let Some(death) = self.death() {
-            return Err(death.clone());
-        }
-        let id = self.new_context_id();
-        let headers = count(&request);
-        let stream = self.new_stream(root, request, properties);
+    /// Opens a stream and shows the filter the request's headers.
+    pub(crate) fn open_stream(&mut self, opening: Opening<'_>) -> Result<u32, Death> {
+        let server = self.server_of(opening.listener, &opening.headers, opening.random)?;
+        let (id, root) = match server {
+            Server::Root(root) => (self.new_context_id(), root),
+            Server::Nobody | Server::Failed => {
+                self.next_bypass -= 1;
+                (self.next_bypass + 1, 0)
+            }
+        };
+        self.served += 1;
+        let Opening { headers, ends, properties, random, .. } = opening;
+        let mut stream = self.new_stream(root, properties, random);
+        let settings = &self.look().settings;
+        stream.cluster = settings.routes.as_ref().and_then(|table| table.choose(&headers, random).cluster);
         self.state().contexts.insert(id, Context::Stream(Box::new(stream)));
-        self.call_for(id, "proxy_on_context_create", &[id, root])?;
-        self.enter(id, Phase::Request);
-        let answer = self.call_for(id, "proxy_on_request_headers", &[id, headers, 1])?;
-        self.leave(id, answer);
+        match server {
+            Server::Root(root) => self.open_in_guest(id, root, headers, ends)?,
+            Server::Nobody => self.take_headers(id, Side::Request, headers, ends)?,
+            Server::Failed => {
+                self.with_message(id, Side::Request, |message| message.headers = headers);
+                self.fail_stream(id);
+            }
+        }
         Ok(id)
     }
 
-    /// Shows the stream the response's headers, with which it `ends` if it has no body, and returns what the filter made of them.
-    pub(crate) fn respond(&mut self, id: u32, response: HeaderMap, ends: bool) -> Result<HeaderMap, Death> {
-        let headers = count(&response);
-        self.stream_mut(id, |stream| stream.response = response);
-        self.enter(id, Phase::Response);
-        let answer = self.call_for(id, "proxy_on_response_headers", &[id, headers, u32::from(ends)])?;
-        self.leave(id, answer);
-        Ok(self.stream(id).map(|stream| stream.response.clone()).unwrap_or_default())
+    fn open_in_guest(&mut self, id: u32, root: u32, headers: HeaderMap, ends: bool) -> Result<(), Death> {
+        // The stream is kept for what becomes of it if the VM dies here.
+        let opened = self.call_for(id, Callback::ContextCreate, [id, root, 0, 0, 0]);
+        let taken = opened.and_then(|_| self.take_headers(id, Side::Request, headers.clone(), ends));
+        match (taken, self.look().settings.failure_policy) {
+            (Err(_), Some(_)) => {
+                self.with_message(id, Side::Request, |message| message.headers = headers);
+                self.fail_stream(id);
+                Ok(())
+            }
+            (taken, _) => taken,
+        }
     }
 
-    /// Ends the stream, and its root if it was the last one of a root that serves no more.
+    /// More of a message comes.
+    pub(crate) fn push(&mut self, id: u32, side: Side, part: Part) -> Result<(), Death> {
+        let taken = match part {
+            Part::Headers(headers, ends) => self.take_headers(id, side, headers, ends),
+            Part::Body(piece, ends) => self.take_body(id, side, piece, ends),
+            Part::Trailers(trailers) => self.take_trailers(id, side, trailers),
+        };
+        match (taken, self.look().settings.failure_policy) {
+            (Err(_), Some(_)) => {
+                self.fail_stream(id);
+                Ok(())
+            }
+            (taken, _) => taken,
+        }
+    }
+
+    /// Ends the stream, and its root if it was the last one of a root that serves no more. A dead VM sees no end.
     pub(crate) fn end_stream(&mut self, id: u32) -> Result<Option<Box<StreamState>>, Death> {
-        self.enter(id, Phase::Log);
-        self.call_for(id, "proxy_on_log", &[id])?;
-        self.enter(id, Phase::Between);
-        self.call_for(id, "proxy_on_done", &[id])?;
-        self.call_for(id, "proxy_on_delete", &[id])?;
-        let ended = match self.state().contexts.remove(&id) {
+        let ended = self.end_in_guest(id);
+        let state = match self.state().contexts.remove(&id) {
             Some(Context::Stream(stream)) => Some(stream),
             _ => None,
         };
-        self.end_unused_roots()?;
-        Ok(ended)
+        let ended = ended.and_then(|()| self.end_unused_roots());
+        if self.look().settings.failure_policy.is_none() {
+            ended?;
+        }
+        Ok(state)
+    }
+
+    fn end_in_guest(&mut self, id: u32) -> Result<(), Death> {
+        self.with_stream(id, |stream| stream.is_logged = true);
+        self.call_for(id, Callback::Log, [id, 0, 0, 0, 0])?;
+        self.with_stream(id, |stream| stream.is_logged = false);
+        self.call_for(id, Callback::Done, [id, 0, 0, 0, 0])?;
+        self.call_for(id, Callback::Delete, [id, 0, 0, 0, 0])?;
+        self.act()
     }
 
     pub(crate) fn stream(&self, id: u32) -> Option<&StreamState> {
@@ -64,56 +127,70 @@ impl Vm {
         }
     }
 
-    fn new_stream(&self, root: u32, request: HeaderMap, properties: BTreeMap<Vec<u8>, Vec<u8>>) -> StreamState {
-        let plugin = match self.look().contexts.get(&root) {
+    fn server_of(&mut self, listener: &str, headers: &HeaderMap, random: u64) -> Result<Server, Death> {
+        let settings = Rc::clone(&self.look().settings);
+        if settings.routes.as_ref().is_some_and(|table| is_switched_off(settings.profile, table, headers, random)) {
+            return Ok(Server::Nobody);
+        }
+        match (self.death().cloned(), settings.failure_policy) {
+            (None, _) => {}
+            (Some(death), None) => return Err(death),
+            (Some(_), Some(FailurePolicy::Closed)) => return Ok(Server::Failed),
+            (Some(_), Some(FailurePolicy::Open)) => return Ok(Server::Nobody),
+            (Some(_), Some(FailurePolicy::Reload)) => {
+                let now = self.look().shared.borrow().now;
+                let wait = BACK_OFF.mul_f64(1.0 + self.state().entropy.f64() / 2.0);
+                if now.saturating_sub(self.last_load) < wait || self.reload().is_err() {
+                    return Ok(Server::Failed);
+                }
+            }
+        }
+        Ok(self.serving(listener).map_or(Server::Nobody, Server::Root))
+    }
+
+    fn new_stream(&self, root: u32, properties: BTreeMap<Vec<u8>, Vec<u8>>, random: u64) -> StreamState {
+        let plugin: Rc<Plugin> = match self.look().contexts.get(&root) {
             Some(Context::Root(root)) => Rc::clone(&root.plugin),
             _ => Rc::default(),
         };
+        let request = Message { headers: Side::Request.empty_map(), ..Message::default() };
         StreamState {
             root,
             plugin,
-            phase: Phase::Between,
             request,
-            response: HeaderMap::response(),
+            response: Message::default(),
+            is_logged: false,
             properties,
             filter_state: BTreeMap::new(),
-            local_reply: None,
+            is_replied: false,
+            is_filters_reply: false,
+            is_reset: false,
+            details: None,
+            flags: 0,
             route_refreshes: 0,
-            paused: false,
-            closed: false,
-            usage: Usage::default(),
-        }
-    }
-
-    /// Makes a callback and adds its cost to the stream's.
-    fn call_for(&mut self, id: u32, name: &'static str, arguments: &[u32]) -> Result<u32, Death> {
-        let answer = self.call(id, name, arguments)?;
-        let usage = std::mem::take(&mut self.state().usage);
-        self.stream_mut(id, |stream| stream.usage.add(&usage));
-        Ok(answer.unwrap_or(Action::Continue as u32))
-    }
-
-    fn enter(&mut self, id: u32, phase: Phase) {
-        self.stream_mut(id, |stream| stream.phase = phase);
-    }
-
-    /// After a callback with headers: they are gone once the filter lets them go on.
-    fn leave(&mut self, id: u32, answer: u32) {
-        self.stream_mut(id, |stream| {
-            stream.paused = answer != Action::Continue as u32 || stream.local_reply.is_some();
-            if !stream.paused {
-                stream.phase = Phase::Between;
-            }
-        });
-    }
-
-    fn stream_mut(&mut self, id: u32, change: impl FnOnce(&mut StreamState)) {
-        if let Some(Context::Stream(stream)) = self.state().contexts.get_mut(&id) {
-            change(stream);
+            cluster: None,
+            route_name: String::new(),
+            to_upstream: None,
+            random,
+            usage: crate::usage::Usage::default(),
         }
     }
 }
 
-fn count(headers: &HeaderMap) -> u32 {
-    u32::try_from(headers.len()).unwrap_or(u32::MAX)
+/// A part of a message.
+pub(crate) enum Part {
+    Headers(HeaderMap, bool),
+    Body(Vec<u8>, bool),
+    Trailers(HeaderMap),
+}
+
+/// Whether the request's first route, before the filter could change anything, has the filter off. Envoy Gateway installs
+/// filters switched off and enables them on routes.
+fn is_switched_off(profile: Profile, table: &RouteTable, headers: &HeaderMap, random: u64) -> bool {
+    let is_enabled = |switch: crate::routes::FilterSwitch| !switch.disabled;
+    let some_enable = || table.routes.iter().any(|route| route.filter.is_some_and(is_enabled));
+    match table.choose(headers, random).filter {
+        Some(switch) => switch.disabled,
+        None => profile == Profile::EnvoyGateway && some_enable(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Small guests: callbacks as text, behind a prelude of imports and helpers.
 
-use serin_host::{Module, Proxy, ProxyBuilder};
+use serin_host::{Lapse, Module, Proxy, ProxyBuilder};
 
 /// Names and values lie from 0 on, results go to 3000 and 3004, what the host hands over lies from 8192 on.
 const PRELUDE: &str = r#"
@@ -76,6 +76,11 @@ pub(crate) fn guest(callbacks: &[String]) -> Module {
 /// A proxy with two workers that runs such a guest.
 pub(crate) fn proxy(callbacks: &[String]) -> Proxy {
     ProxyBuilder::new(&guest(callbacks)).workers(2).start("first").expect("a guest that starts")
+}
+
+/// The same for a guest that is known to have this lapse.
+pub(crate) fn proxy_with(lapse: Lapse, callbacks: &[String]) -> Proxy {
+    ProxyBuilder::new(&guest(callbacks)).workers(2).allow(lapse).start("first").expect("a guest that starts")
 }
 
 /// What one VM logged, joined.

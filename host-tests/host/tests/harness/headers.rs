@@ -1,8 +1,8 @@
 //! Header maps, from the test's side and from the guest's.
 
-use serin_host::HeaderMap;
+use serin_host::{HeaderMap, Lapse};
 
-use crate::guest::{on, proxy, said};
+use crate::guest::{on, proxy, proxy_with, said};
 
 #[test]
 fn a_header_map_is_an_ordered_multimap() {
@@ -49,7 +49,7 @@ fn a_guest_changes_the_headers_that_routes_see() {
     assert_eq!(exchange.response.all("x-lane"), [&b"red"[..], b"blue"]);
     assert_eq!(exchange.route_refreshes, 1);
     assert_eq!(exchange.usage.total_host_calls(), 2);
-    assert_eq!(exchange.usage.bytes_out, 20);
+    assert_eq!(exchange.usage.bytes_out(), 20);
 }
 
 /// Runs the body on a request with `x-lane: red` and `x-lane: green`.
@@ -115,7 +115,7 @@ fn check_phase(callback: &str, expected: &str) {
     } else {
         on("proxy_on_vm_start", "(drop (call $period (i32.const 1000)))")
     };
-    let mut proxy = proxy(&[timer, on(callback, probe)]);
+    let mut proxy = proxy_with(Lapse::WrongPhase, &[timer, on(callback, probe)]);
     let response = HeaderMap::response().with(":status", "200").with("x-lane", "red");
     proxy.worker(0).get("/").header("x-lane", "red").answered(response).send().unwrap();
     proxy.tick().unwrap();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serin_host::{HeaderMap, Proxy, ProxyBuilder, Rejected};
+use serin_host::{HeaderMap, Lapse, Proxy, ProxyBuilder, Rejected};
 
-use crate::guest::{guest, on, proxy, said};
+use crate::guest::{guest, on, proxy, proxy_with, said};
 
 /// Says the first letter of the configuration; refuses one that begins with `n`, traps at one that begins with `t`.
 fn configure() -> String {
@@ -94,7 +94,7 @@ fn two_listeners_have_their_own_roots_in_the_same_vm() {
     let worker = proxy.worker(0);
     assert_eq!(worker.roots(), [1, 2]);
     worker.get("/").on("internal").send().unwrap();
-    assert!(worker.get("/").on("unknown").send().unwrap().usage.callbacks.is_empty());
+    assert!(worker.get("/").on("unknown").send().unwrap().usage.by_callback().is_empty());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_root_that_is_not_done_is_deleted_once_it_says_so() {
     let not_done = on("proxy_on_done", "(return (i32.const 0))");
     let done = on("proxy_on_tick", "(call $say (call $done))");
     let period = on("proxy_on_vm_start", "(drop (call $period (i32.const 1000)))");
-    let mut proxy = proxy(&[period, not_done, done, delete()]);
+    let mut proxy = proxy_with(Lapse::WrongPhase, &[period, not_done, done, delete()]);
     let worker = proxy.worker(0);
     proxy.push("second").unwrap();
     assert_eq!(worker.roots(), [1, 2]);

@@ -1,8 +1,8 @@
 //! What outlives a callback: metrics, shared data, properties, local replies.
 
-use serin_host::{Action, Direction, MetricKind, ProxyBuilder, Stat};
+use serin_host::{Action, Direction, Lapse, MetricKind, ProxyBuilder, Stat};
 
-use crate::guest::{guest, on, proxy, said};
+use crate::guest::{guest, on, proxy, proxy_with, said};
 
 #[test]
 fn every_definition_of_a_metric_gives_a_new_id_and_the_name_one_value() {
@@ -25,7 +25,7 @@ fn every_definition_of_a_metric_gives_a_new_id_and_the_name_one_value() {
 fn check_metric(kind: MetricKind, body: &str, expected: &str, stat: Stat) {
     let define =
         format!("(drop (call $define (i32.const {}) (i32.const 32) (i32.const 3) (i32.const 3000)))", kind as u32);
-    let proxy = proxy(&[on("proxy_on_request_headers", &format!("{define} {body}"))]);
+    let proxy = proxy_with(Lapse::MetricOnRequest, &[on("proxy_on_request_headers", &format!("{define} {body}"))]);
     proxy.worker(0).get("/").send().unwrap();
     assert_eq!(said(&proxy, "worker 0"), expected);
     assert_eq!(proxy.stats()[&(kind, "key".to_owned())], stat);

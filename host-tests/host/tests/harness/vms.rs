@@ -1,8 +1,8 @@
 //! VMs: loading, starting, entropy, environment, cost and death.
 
-use serin_host::{Module, ProxyBuilder, Rejected};
+use serin_host::{Lapse, Module, ProxyBuilder, Rejected};
 
-use crate::guest::{guest, on, proxy, said};
+use crate::guest::{guest, on, proxy, proxy_with, said};
 
 const ABI: &str = r#"(func (export "proxy_abi_version_0_2_1"))"#;
 const MEMORY: &str = r#"(memory (export "memory") 1)"#;
@@ -27,7 +27,7 @@ fn a_module_that_no_envoy_would_run_does_not_load() {
 #[test]
 fn callbacks_that_the_guest_does_not_export_are_skipped() {
     let exchange = proxy(&[]).worker(0).get("/").send().unwrap();
-    assert!(exchange.usage.callbacks.is_empty());
+    assert!(exchange.usage.by_callback().is_empty());
     assert_eq!(exchange.response.get(":status"), Some(&b"200"[..]));
 }
 
@@ -86,7 +86,7 @@ fn what_a_guest_prints_is_logged() {
         (drop (call $write (i32.const 2) (i32.const 3000) (i32.const 2) (i32.const 3016)))
         (call $say (i32.load (i32.const 3016)))
         (call $say (call $write (i32.const 3) (i32.const 3000) (i32.const 2) (i32.const 3016)))";
-    assert_eq!(said(&proxy(&[on("proxy_on_configure", body)]), "main"), "bluekey78");
+    assert_eq!(said(&proxy_with(Lapse::ErrorLog, &[on("proxy_on_configure", body)]), "main"), "bluekey78");
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn the_same_request_costs_the_same_on_every_worker() {
     let cost = |worker: usize, value: &str| proxy.worker(worker).get("/").header("x-lane", value).send().unwrap().usage;
     assert_eq!(cost(0, "red"), cost(1, "red"));
     let usage = cost(0, "green");
-    assert_eq!((usage.bytes_in, usage.bytes_out), (5, 6));
+    assert_eq!((usage.bytes_in(), usage.bytes_out()), (5, 6));
     assert_eq!(usage.calls_of("proxy_get_header_map_value"), 1);
-    assert!(usage.fuel > 0);
+    assert!(usage.fuel() > 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use serin_envoy::Scripted;
 use serin_host::routes::{Cluster, HeaderMatch, HeaderTest, PathMatch, Route, Target};
-use serin_host::scenario::{Configuration, Direction, Form, Scenario, Step};
+use serin_host::scenario::{Configuration, Direction, Form, Plugin, Scenario, Step};
 
 /// How a configuration gets to the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,10 +136,8 @@ pub(super) fn filter_states(scenario: &Scenario) -> Vec<String> {
 /// The filter with a configuration.
 pub(super) fn filter(scenario: &Scenario, module: &Path, configuration: &Configuration, form: Form) -> Value {
     let plugin = &scenario.plugin;
-    let own = || format!("scenario-{}", plugin.name);
-    let shared = || if plugin.environment.is_empty() { "scenarios".to_owned() } else { own() };
     let mut vm = json!({
-        "vm_id": plugin.vm_id.clone().unwrap_or_else(shared), "runtime": "envoy.wasm.runtime.v8",
+        "vm_id": vm_id(plugin), "runtime": "envoy.wasm.runtime.v8",
         "code": {"local": {"filename": module}},
     });
     if !plugin.environment.is_empty() {
@@ -151,6 +149,15 @@ pub(super) fn filter(scenario: &Scenario, module: &Path, configuration: &Configu
         config["configuration"] = any;
     }
     json!({"@type": WASM, "config": config})
+}
+
+/// The VM of a plugin: that of its file, or one of its own where it needs that, or the one of all others.
+pub(super) fn vm_id(plugin: &Plugin) -> String {
+    let own = !plugin.environment.is_empty() || plugin.root_id.is_empty();
+    plugin
+        .vm_id
+        .clone()
+        .unwrap_or_else(|| if own { format!("scenario-{}", plugin.name) } else { "scenarios".to_owned() })
 }
 
 fn any(configuration: &Configuration, form: Form) -> Option<Value> {
@@ -195,7 +202,7 @@ fn route(route: &Route, filter: &str) -> Value {
     }
     if let Some(switch) = route.filter {
         let mut switched = Map::new();
-        let config = if switch.disabled { json!({"disabled": true}) } else { json!({"config": {"@type": EMPTY}}) };
+        let config = if switch.disabled { json!({"disabled": true}) } else { json!({"config": {}}) };
         switched.insert(filter.to_owned(), config);
         switched[filter]["@type"] = json!("type.googleapis.com/envoy.config.route.v3.FilterConfig");
         out["typed_per_filter_config"] = Value::Object(switched);
@@ -244,6 +251,5 @@ fn watched(file: &Path) -> Value {
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const HEADER_MUTATION: &str = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
-const EMPTY: &str = "type.googleapis.com/google.protobuf.Empty";
 const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";

@@ -52,6 +52,8 @@ impl Site {
         };
         let running = Running::start_in(plan.binary, u32::try_from(plan.workers)?, contents).await?;
         let addresses = running.listeners().await?;
+        // What Envoy refused would have it refuse the file again with every push.
+        listeners.retain(|name, _| addresses.contains_key(name));
         Ok(Self {
             running,
             folder: place,
@@ -153,8 +155,10 @@ impl Site {
     /// What a scenario's plugin logged from this size of the log on.
     pub(super) fn log_lines(&self, scenario: &Scenario, from: usize) -> Result<Vec<(Level, String)>> {
         let log = self.running.log()?;
+        let (root, vm) = (&scenario.plugin.root_id, config::vm_id(&scenario.plugin));
+        let prefix = [root.as_str(), vm.as_str()].into_iter().filter(|id| !id.is_empty()).collect::<Vec<_>>().join(" ");
         let new = log.get(from..).context("the log has become shorter")?;
-        Ok(new.lines().filter_map(|line| guest_line(line, &scenario.plugin.name)).collect())
+        Ok(new.lines().filter_map(|line| guest_line(line, &prefix)).collect())
     }
 
     /// A metric by the name that the filter gave it.
@@ -191,14 +195,10 @@ struct ListenerStats {
     rejected: u64,
 }
 
-/// A line that a plugin of this name logged: `[…][error][wasm] […] wasm log NAME…: text`.
-fn guest_line(line: &str, plugin: &str) -> Option<(Level, String)> {
+/// A line that a plugin logged whose root id and VM's id are these: `[…][error][wasm] […] wasm log ROOT VM: text`.
+fn guest_line(line: &str, ids: &str) -> Option<(Level, String)> {
     let (head, said) = line.split_once(" wasm log ")?;
-    let rest = said.strip_prefix(plugin)?;
-    let (between, text) = rest.split_once(": ")?;
-    if !(between.is_empty() || between.starts_with(' ')) {
-        return None;
-    }
+    let text = said.strip_prefix(ids)?.strip_prefix(": ")?;
     let level = ["trace", "debug", "info", "warning", "error", "critical"].iter().zip(LEVELS);
     let level = level.into_iter().find(|(name, _)| head.contains(&format!("[{name}][wasm]")))?.1;
     Some((level, text.to_owned()))
@@ -213,11 +213,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_belongs_to_the_plugin_that_it_names() {
-        let line = "[2026-01-01 00:00:00.000][7][error][wasm] [source/x.cc:1] wasm log shop a: rollouts: b: c";
-        assert_eq!(Some((Level::Error, "rollouts: b: c".to_owned())), guest_line(line, "shop"));
-        assert_eq!(None, guest_line(line, "sho"));
-        assert_eq!(None, guest_line(line, "shop a b"));
-        assert_eq!(None, guest_line("[x][7][info][main] starting", "shop"));
+    fn a_line_belongs_to_the_ids_that_it_names() {
+        let line = "[2026-01-01 00:00:00.000][7][error][wasm] [source/x.cc:1] wasm log shop vm: serin: b: c";
+        assert_eq!(Some((Level::Error, "serin: b: c".to_owned())), guest_line(line, "shop vm"));
+        for ids in ["shop", "shop v", "shop vm: serin", "other vm"] {
+            assert_eq!(None, guest_line(line, ids));
+        }
+        assert_eq!(None, guest_line("[x][7][info][main] starting", "shop vm"));
     }
 }

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod budgets;
 mod documents;
 pub mod runner;
 
@@ -16,7 +17,7 @@ pub use documents::{all, shop};
 pub struct Scenario {
     /// Short, as results are filed.
     pub name: &'static str,
-    /// In words, as `host-tests/tests/filter/budgets.json` has it.
+    /// In words, as `host-tests/budgets.json` has it.
     pub title: &'static str,
     document: Value,
     visitor: Visitor,

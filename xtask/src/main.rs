@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what these commands find out is printed there")]
 
 mod bench;
+mod budgets;
 mod demo;
 mod envoy_binary;
 mod progress;
@@ -31,6 +32,8 @@ struct Cli {
 enum Command {
     /// Measure everything beside its rivals, in about ten minutes, and write `bench/RESULTS.md`.
     Bench(bench::Args),
+    /// Measure what requests cost in the wasmtime host, and hold it against `host-tests/budgets.json`.
+    Budgets(budgets::Args),
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
     /// Run scenarios in the wasmtime host and in real Envoys, and show where these differ.
@@ -46,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::Budgets(args) => budgets::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),

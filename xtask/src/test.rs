@@ -101,6 +101,7 @@ impl Suite {
         let mut cargo = workspace::cargo();
         cargo.args(["test", "--locked"]).args(NATIVE).env("ENVOY", &envoy.path);
         cargo.env("SERIN_WASM", &modules.serin).env("SERIN_EMPTY", &modules.empty);
+        cargo.env("SERIN_COMPILER", &modules.compiler);
         self.aloud(&format!("tests, with Envoy {}", envoy.version), &mut cargo)
     }
 
@@ -142,6 +143,8 @@ struct Modules {
     serin: PathBuf,
     /// The one of the benches that does nothing.
     empty: PathBuf,
+    /// What built them.
+    compiler: String,
 }
 
 /// Builds the modules and holds ours against its budgets.
@@ -149,5 +152,5 @@ fn modules(progress: &Progress) -> Result<Modules> {
     let serin = wasm::build(progress)?;
     let step = progress.step("budgets of the module");
     step.done(budgets::check(&wasm::summary(&serin)?, &wasm::declared_host_calls()?)?);
-    Ok(Modules { serin, empty: wasm::build_empty(progress)? })
+    Ok(Modules { serin, empty: wasm::build_empty(progress)?, compiler: wasm::compiler(progress)? })
 }

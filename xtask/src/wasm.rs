@@ -74,6 +74,14 @@ pub(crate) fn build_empty(progress: &Progress) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The compiler that modules are built with, as it names itself.
+///
+/// # Errors
+/// If there is none, or if it does not say.
+pub(crate) fn compiler(progress: &Progress) -> Result<String> {
+    Toolchain::find(&workspace::target()?, progress)?.version().context("the compiler does not say its version")
+}
+
 /// Reads what a built module is made of.
 pub(crate) fn summary(path: &Path) -> Result<Summary> {
     Summary::of(&read(path)?)

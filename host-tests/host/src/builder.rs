@@ -38,6 +38,7 @@ impl ProxyBuilder {
             environment: BTreeMap::new(),
             clusters: BTreeSet::new(),
             routes: None,
+            is_disabled: false,
             failure_policy: None,
             delivery: Delivery::Ecds,
             seed: 0,
@@ -112,6 +113,12 @@ impl ProxyBuilder {
     /// Gives it routes. Without them every request has an upstream, whose cluster nobody knows.
     pub fn routes(mut self, routes: RouteTable) -> Self {
         self.settings.routes = Some(routes);
+        self
+    }
+
+    /// Installs the filter switched off, so that only routes that switch it on have it.
+    pub fn disabled(mut self) -> Self {
+        self.settings.is_disabled = true;
         self
     }
 

@@ -7,6 +7,7 @@ use wasmtime::WasmBacktrace;
 
 use crate::catalog::{self, FunctionId};
 use crate::log::LogLine;
+use crate::scenario::Scenario;
 use crate::shared::Last;
 use crate::status::Status;
 use crate::vm::state::State;
@@ -30,6 +31,9 @@ pub struct Report {
     pub host_calls: Vec<String>,
     /// The last log lines of the VM.
     pub log: Vec<LogLine>,
+    /// A scenario file with the configuration and the last requests that the VM saw, to be run again in this host or in a real
+    /// Envoy (see [`scenario`](crate::scenario)); empty where there is no more to it than the callback.
+    pub scenario: String,
 }
 
 /// Log lines that a report shows.
@@ -48,7 +52,16 @@ impl Death {
             backtrace: trap.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default(),
             host_calls: state.recent.0.iter().map(ToString::to_string).collect(),
             log,
+            scenario: String::new(),
         }))
+    }
+
+    /// Adds the scenario, if there is none yet.
+    pub(crate) fn explain(&mut self, scenario: impl FnOnce() -> Scenario) {
+        if self.0.scenario.is_empty() {
+            // What cannot be written is left out; the rest of the report stands.
+            self.0.scenario = scenario().to_yaml().unwrap_or_default();
+        }
     }
 }
 
@@ -71,6 +84,10 @@ impl fmt::Display for Death {
             for line in lines {
                 writeln!(f, "    {line}")?;
             }
+        }
+        if !self.scenario.is_empty() {
+            writeln!(f, "  a scenario that does it again:")?;
+            self.scenario.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
         }
         Ok(())
     }

@@ -41,7 +41,14 @@ impl Nursery {
 
     pub(crate) fn try_in_canary(&mut self, plugin: &Rc<Plugin>) -> Result<(), Rejected> {
         let mut canary = Vm::start(self.birth("canary"))?;
-        if canary.configure("", plugin)? { Ok(()) } else { Err(Rejected::Refused) }
+        match canary.configure("", plugin) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Rejected::Refused),
+            Err(death) => {
+                canary.explain_death(plugin, &[], None);
+                Err(Rejected::Died(canary.death().cloned().unwrap_or(death)))
+            }
+        }
     }
 
     pub(crate) fn thread(&mut self, name: &str) -> Result<Rc<Thread>, Death> {

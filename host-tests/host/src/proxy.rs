@@ -273,7 +273,11 @@ impl Proxy {
     fn pass_time(&self, due: Duration) -> Result<(), Death> {
         let now = due.max(self.now());
         self.nursery.shared.borrow_mut().now = now;
-        let passed = self.threads.iter().flat_map(|thread| thread.vms()).map(|vm| vm.borrow_mut().pass_time(now));
+        let of = |thread: &Rc<Thread>, vm: VmRef| {
+            let passed = vm.borrow_mut().pass_time(now);
+            passed.map_err(|death| thread.explained(&vm, death, "", Some(Duration::from_secs(1))))
+        };
+        let passed = self.threads.iter().flat_map(|thread| thread.vms().into_iter().map(move |vm| of(thread, vm)));
         let outcome = passed.fold(Ok(()), Result::and);
         self.threads.iter().for_each(|thread| thread.settle());
         outcome

@@ -11,6 +11,7 @@ mod file;
 mod jar;
 mod moment;
 mod outcome;
+mod replay;
 mod run;
 mod step;
 mod structs;

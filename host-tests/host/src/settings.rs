@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     /// Clusters that call-outs reach.
     pub(crate) clusters: BTreeSet<String>,
     pub(crate) routes: Option<RouteTable>,
+    /// Whether only routes that enable the filter have it.
+    pub(crate) is_disabled: bool,
     pub(crate) failure_policy: Option<FailurePolicy>,
     pub(crate) delivery: Delivery,
     pub(crate) seed: u64,

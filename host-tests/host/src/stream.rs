@@ -6,6 +6,7 @@ use crate::death::Death;
 use crate::exchange::{Action, Exchange};
 use crate::headers::HeaderMap;
 use crate::request::Parts;
+use crate::routes::LocalReply;
 use crate::vm::VmRef;
 use crate::vm::stream_state::{Side, StreamState};
 use crate::vm::streams::{Opening, Part};
@@ -32,7 +33,8 @@ impl Stream {
             properties: parts.properties.clone(),
             random: parts.random.unwrap_or_else(|| thread.random()),
         };
-        let id = Some(vm.borrow_mut().open_stream(opening)?);
+        let opened = vm.borrow_mut().open_stream(opening);
+        let id = Some(opened.map_err(|death| thread.explained(&vm, death, &parts.listener, None))?);
         let mut stream = Self { thread: Rc::clone(thread), vm, parts, id };
         let parts = Rc::clone(&stream.parts);
         if !parts.body.is_empty() {
@@ -68,6 +70,19 @@ impl Stream {
     /// The body that has got past the filter to the upstream.
     pub fn upstream_body(&self) -> Vec<u8> {
         self.look(|stream| stream.request.body.clone()).unwrap_or_default()
+    }
+
+    /// Whether the upstream has the whole request and nobody has answered it.
+    pub fn awaits_answer(&self) -> bool {
+        self.look(StreamState::awaits_answer) == Some(true)
+    }
+
+    /// The upstream fails, and Envoy answers in its place.
+    ///
+    /// # Errors
+    /// As for [`Stream::respond`].
+    pub fn fail(&mut self, reply: &LocalReply) -> Result<(), Death> {
+        self.push(Side::Response, Part::Reply(*reply))
     }
 
     /// Passes a response through the filter and returns its headers as the client gets them; empty while the filter holds
@@ -108,7 +123,7 @@ impl Stream {
     /// # Errors
     /// As for [`Stream::respond`].
     pub fn complete(mut self) -> Result<Exchange, Death> {
-        if self.look(StreamState::awaits_answer) == Some(true) {
+        if self.awaits_answer() {
             let parts = Rc::clone(&self.parts);
             let answer = &parts.answer;
             let ends = answer.headers.has("grpc-status") || (answer.body.is_empty() && answer.trailers.is_none());
@@ -129,7 +144,10 @@ impl Stream {
     /// As for [`Stream::respond`].
     pub fn finish(mut self) -> Result<Exchange, Death> {
         let ended = match self.id.take() {
-            Some(id) => self.vm.borrow_mut().end_stream(id)?,
+            Some(id) => {
+                let ended = self.vm.borrow_mut().end_stream(id);
+                ended.map_err(|death| self.explained(death))?
+            }
             None => None,
         };
         self.thread.settle();
@@ -155,9 +173,14 @@ impl Stream {
 
     fn push(&mut self, side: Side, part: Part) -> Result<(), Death> {
         let Some(id) = self.id else { return Ok(()) };
-        self.vm.borrow_mut().push(id, side, part)?;
+        let pushed = self.vm.borrow_mut().push(id, side, part);
+        pushed.map_err(|death| self.explained(death))?;
         self.thread.settle();
         Ok(())
+    }
+
+    fn explained(&self, death: Death) -> Death {
+        self.thread.explained(&self.vm, death, &self.parts.listener, None)
     }
 
     fn look<T>(&self, at: impl FnOnce(&StreamState) -> T) -> Option<T> {

@@ -23,6 +23,8 @@ use crate::lapse::Lapse;
 use crate::metrics::Metrics;
 use crate::module::Module;
 use crate::plugin::Plugin;
+use crate::request::Parts;
+use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::shared::SharedHandle;
 use crate::usage::{Cost, Usage};
@@ -169,6 +171,20 @@ impl Vm {
 
     pub(crate) fn death(&self) -> Option<&Death> {
         self.death.as_ref()
+    }
+
+    /// Adds to the report of its death how it can be had again: with this plugin, these requests and then so much time.
+    pub(crate) fn explain_death(&mut self, plugin: &Plugin, requests: &[Rc<Parts>], then: Option<Duration>) {
+        let Birth { settings, shared, .. } = &self.birth;
+        let now = shared.borrow().now;
+        if let Some(death) = &mut self.death {
+            death.explain(|| Scenario::replay(plugin, settings, now, requests, then));
+        }
+    }
+
+    /// The plugin that serves a listener.
+    pub(crate) fn plugin_of(&self, listener: &str) -> Option<Rc<Plugin>> {
+        self.serving.get(listener).map(|(_, plugin)| Rc::clone(plugin))
     }
 
     /// How often it was started anew after a death.

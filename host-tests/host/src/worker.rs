@@ -67,6 +67,16 @@ impl Thread {
         self.requests.borrow_mut().push(Rc::clone(request));
     }
 
+    /// The report of a death of one of its VMs, with the last requests that it saw on this listener, and then so much time.
+    pub(crate) fn explained(&self, vm: &VmRef, death: Death, listener: &str, then: Option<Duration>) -> Death {
+        let requests: Vec<Rc<Parts>> = self.requests.borrow().iter().cloned().collect();
+        let mut vm = vm.borrow_mut();
+        if let Some(plugin) = vm.plugin_of(listener) {
+            vm.explain_death(&plugin, &requests, then);
+        }
+        vm.death().cloned().unwrap_or(death)
+    }
+
     /// Tells the consumers of queues what has come, as their dispatchers do once nothing else runs.
     pub(crate) fn settle(&self) {
         loop {

@@ -1,59 +1,44 @@
-//! What a request costs: host calls and bytes copied, exactly as in a checked file; fuel near what it holds; memory.
-//!
-//! `SERIN_RECORD=1 SERIN_WASM=$PWD/target/serin.wasm cargo test -p serin-scenarios --test filter budgets` writes the file anew, for
-//! a change that is meant.
+//! What a request costs: host calls, bytes and allocations exactly as in a checked file; fuel as it holds it for the compiler
+//! that built the module, or near that; memory. `cargo xtask budgets --bless` writes the file anew, for a change that is meant.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use serde_json::{Value, json};
-use serin_host::Usage;
-use serin_scenarios::Scenario;
+use serde_json::json;
+use serin_scenarios::budgets::Figures;
 
 use crate::site::{module, proxy, shop_with, visitor_on};
 
-/// Fuel differs a little with the compiler that built the module.
-const FUEL_TOLERANCE: f64 = 0.03;
-
-/// What each scenario costs, by its title.
-fn measured() -> BTreeMap<&'static str, Usage> {
-    let cost = |scenario: Scenario| (scenario.title, scenario.start(module()).unwrap().cost().unwrap());
-    serin_scenarios::all().into_iter().map(cost).collect()
-}
+/// The compiler is named by `cargo xtask test`.
+static MEASURED: LazyLock<Figures> = LazyLock::new(|| {
+    let compiler = std::env::var("SERIN_COMPILER").unwrap_or_else(|_| "some compiler".to_owned());
+    Figures::measure(module(), &compiler).unwrap()
+});
 
 #[test]
 fn a_request_costs_what_the_file_says() {
-    let measured: BTreeMap<_, _> = measured().into_iter().map(|(name, usage)| (name.to_owned(), row(&usage))).collect();
-    if std::env::var_os("SERIN_RECORD").is_some() {
-        let text = serde_json::to_string_pretty(&measured).unwrap();
-        std::fs::write(file(), text + "\n").unwrap();
-    }
-    let text = std::fs::read_to_string(file()).unwrap();
-    let recorded: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(measured.keys().collect::<Vec<_>>(), recorded.keys().collect::<Vec<_>>());
-    for (name, now) in &measured {
-        let before = &recorded[name];
-        for exact in ["host_calls", "bytes_in", "bytes_out"] {
-            assert_eq!(now[exact], before[exact], "{name}: {exact}; if it is meant, record it anew");
-        }
-        let (now, before) = (now["fuel"].as_f64().unwrap(), before["fuel"].as_f64().unwrap());
-        assert!((now / before - 1.0).abs() <= FUEL_TOLERANCE, "{name}: fuel was {before}, is {now}");
-    }
+    let differences = MEASURED.differences(&Figures::read().unwrap());
+    let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "if it is meant: cargo xtask budgets --bless\n{}", lines.join("\n"));
 }
 
-fn row(usage: &Usage) -> Value {
-    json!({
-        "host_calls": usage.host_calls(), "bytes_in": usage.bytes_in(), "bytes_out": usage.bytes_out(), "fuel": usage.fuel(),
-    })
-}
-
-fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filter/budgets.json")
+#[test]
+fn every_figure_can_differ() {
+    let text = std::fs::read_to_string(Figures::file()).unwrap();
+    for (before, after) in [
+        (r#""bytes_in": 25"#, r#""bytes_in": 26"#),
+        (r#""allocations": 1"#, r#""allocations": 2"#),
+        (r#""proxy_get_header_map_value": 3"#, r#""proxy_get_header_map_value": 4"#),
+        (r#""fuel": {"#, r#""pages_grown": 1, "fuel": {"#),
+        ("new visitor, match-all", "newer visitor, match-all"),
+    ] {
+        assert!(text.contains(before), "{before}");
+        let changed: Figures = serde_json::from_str(&text.replacen(before, after, 1)).unwrap();
+        assert!(!MEASURED.differences(&changed).is_empty(), "{after}");
+    }
 }
 
 #[test]
 fn the_budgets_are_kept() {
-    let measured = measured();
     let host_calls = [
         ("cookie holds stable, match-all", 3),
         ("cookie holds stable, hosts", 4),
@@ -67,12 +52,12 @@ fn the_budgets_are_kept() {
         ("user id, match-all", 3_000),
         ("override, match-all", 2_500),
     ];
-    let over = |budgets: &[(&'static str, u64)], cost: fn(&Usage) -> u64| {
-        let spent = budgets.iter().map(|(name, budget)| (*name, cost(&measured[name]), *budget));
+    let over = |budgets: &[(&'static str, u64)], cost: fn((u64, u64)) -> u64| {
+        let spent = budgets.iter().map(|(name, budget)| (*name, cost(MEASURED.totals(name).unwrap()), *budget));
         spent.filter(|(_, spent, budget)| spent > budget).collect::<Vec<_>>()
     };
-    assert_eq!(over(&host_calls, Usage::total_host_calls), [], "host calls: name, spent, budget");
-    assert_eq!(over(&fuel, Usage::fuel), [], "fuel: name, spent, budget");
+    assert_eq!(over(&host_calls, |(_, calls)| calls), [], "host calls: name, spent, budget");
+    assert_eq!(over(&fuel, |(fuel, _)| fuel), [], "fuel: name, spent, budget");
 }
 
 #[test]

@@ -30,11 +30,9 @@ pub(crate) struct DebianRust {
 impl DebianRust {
     /// What an earlier run has unpacked below `target`, if it can build this workspace.
     pub(super) fn unpacked(target: &Path) -> Option<Self> {
-        let folder = tools(target).join("rust");
-        let output = Command::new(folder.join("bin/rustc")).arg("--version").output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let version = text.strip_prefix("rustc ")?;
-        apt::new_enough(version).then_some(Self { folder })
+        let rust = Self { folder: tools(target).join("rust") };
+        let text = rust.version()?;
+        apt::new_enough(text.strip_prefix("rustc ")?).then_some(rust)
     }
 
     /// Downloads and unpacks the packages below `target`. What a run has downloaded that was stopped is kept for the next.
@@ -68,6 +66,12 @@ impl DebianRust {
         fs::rename(&partial, &folder).with_context(|| format!("cannot write {}", folder.display()))?;
         fs::remove_dir_all(tools.join(DOWNLOADS))?;
         Ok(Self { folder })
+    }
+
+    /// What its compiler says of itself.
+    pub(super) fn version(&self) -> Option<String> {
+        let output = Command::new(self.folder.join("bin/rustc")).arg("--version").output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Makes cargo use this compiler, and build the standard library with it.

@@ -80,6 +80,15 @@ impl Toolchain {
         Ok(cargo)
     }
 
+    /// The compiler's name and version, such as `rustc 1.95.0`.
+    pub(crate) fn version(&self) -> Option<String> {
+        let text = match self {
+            Self::Installed => rustc_prints(&["--version"]),
+            Self::Debian(rust) => rust.version(),
+        }?;
+        Some(text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+    }
+
     /// `cargo clippy` for [`TARGET`] with these arguments; every warning is an error.
     pub(crate) fn clippy(&self, args: &[&str]) -> Command {
         match self {

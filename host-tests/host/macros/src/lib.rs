@@ -9,12 +9,8 @@ use syn::punctuated::Punctuated;
 use syn::{Error, FnArg, Ident, ItemFn, Token, parse_macro_input};
 
 /// The variants of `Profile`, with the name that a test under each of them has.
-const PROFILES: [(&str, &str); 4] = [
-    ("Envoy1_36", "envoy_1_36"),
-    ("Envoy1_40", "envoy_1_40"),
-    ("Istio", "istio"),
-    ("EnvoyGateway", "envoy_gateway"),
-];
+const PROFILES: [(&str, &str); 4] =
+    [("Envoy1_36", "envoy_1_36"), ("Envoy1_40", "envoy_1_40"), ("Istio", "istio"), ("EnvoyGateway", "envoy_gateway")];
 
 /// Makes a test of a function that takes a `Profile`: one for every profile, or for those that are named.
 ///

@@ -56,6 +56,14 @@ impl LocalReply {
         details: "upstream_reset_before_response_started{remote_connection_failure}",
     };
 
+    /// The upstream resets the stream.
+    pub const RESET: Self = Self {
+        status: 503,
+        body: "upstream connect error or disconnect/reset before headers.",
+        flags: 0x10,
+        details: "upstream_reset_before_response_started{remote_reset}",
+    };
+
     /// A route that answers itself.
     fn direct(status: u16) -> Self {
         Self { status, body: "", flags: 0, details: "direct_response" }

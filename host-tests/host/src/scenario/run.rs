@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::expected::Expected;
 use super::step::{Expectation, Level, LogExpectation, Step};
 use super::{Configuration, Direction, Facts, Form, Http, Jar, Outcome, Scenario, structs};
-use crate::{LogLevel, MetricKind, Module, Proxy, ProxyBuilder, Rejected, Stat};
+use crate::{Lapse, LogLevel, MetricKind, Module, Proxy, ProxyBuilder, Rejected, Stat};
 
 /// How long a look at metrics waits for what it expects, and at least where it expects nothing.
 pub const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(2)];
@@ -26,16 +26,7 @@ impl Scenario {
             Err(Rejected::Refused) => return Ok(Outcome { start: Facts::of_push(false, []), ..Outcome::default() }),
             Err(rejected) => return Err(rejected.into()),
         };
-        let mut run = Run {
-            scenario: self,
-            proxy,
-            http,
-            jars: BTreeMap::new(),
-            lines: 0,
-            lines_of_step: 0,
-            random: fastrand::Rng::with_seed(0),
-            number: 0,
-        };
+        let mut run = Run { scenario: self, proxy, http, jars: BTreeMap::new(), lines: 0, lines_of_step: 0 };
         let start = Facts::of_push(true, run.errors());
         let steps = self.steps.iter().map(|step| run.step(step)).collect::<Result<_>>()?;
         let metrics = run.proxy.stats().into_keys().map(|(_, name)| name).collect();
@@ -48,7 +39,12 @@ impl Scenario {
             .plugin_name(&self.plugin.name)
             .root_id(&self.plugin.root_id)
             .vm_id(self.plugin.vm_id.as_deref().unwrap_or_default())
-            .now(self.now);
+            .now(self.now)
+            .routes(self.routes.clone())
+            .allow(Lapse::ErrorLog);
+        if self.plugin.disabled {
+            builder = builder.disabled();
+        }
         for (name, value) in &self.plugin.environment {
             builder = builder.environment(name, value);
         }
@@ -69,9 +65,6 @@ struct Run<'a> {
     lines: usize,
     /// How many there were when the step before began.
     lines_of_step: usize,
-    random: fastrand::Rng,
-    /// The random number of the request under way.
-    number: u64,
 }
 
 impl Run<'_> {

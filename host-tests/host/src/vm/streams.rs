@@ -5,15 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Vm;
-use super::state::Context;
+use super::state::{Context, Reply};
 use super::stream_state::{Message, Side, StreamState};
 use crate::catalog::Callback;
 use crate::death::Death;
 use crate::headers::HeaderMap;
 use crate::plugin::Plugin;
 use crate::profile::Profile;
-use crate::routes::RouteTable;
-use crate::settings::FailurePolicy;
+use crate::routes::{LocalReply, RouteTable};
+use crate::settings::{FailurePolicy, Settings};
 
 /// A stream that is to be opened.
 pub(crate) struct Opening<'a> {
@@ -87,6 +87,7 @@ impl Vm {
             Part::Headers(headers, ends) => self.take_headers(id, side, headers, ends),
             Part::Body(piece, ends) => self.take_body(id, side, piece, ends),
             Part::Trailers(trailers) => self.take_trailers(id, side, trailers),
+            Part::Reply(reply) => self.reply(id, Reply::from(reply)).and_then(|()| self.act()),
         };
         match (taken, self.look().settings.failure_policy) {
             (Err(_), Some(_)) => {
@@ -129,7 +130,7 @@ impl Vm {
 
     fn server_of(&mut self, listener: &str, headers: &HeaderMap, random: u64) -> Result<Server, Death> {
         let settings = Rc::clone(&self.look().settings);
-        if settings.routes.as_ref().is_some_and(|table| is_switched_off(settings.profile, table, headers, random)) {
+        if settings.routes.as_ref().is_some_and(|table| is_switched_off(&settings, table, headers, random)) {
             return Ok(Server::Nobody);
         }
         match (self.death().cloned(), settings.failure_policy) {
@@ -182,15 +183,17 @@ pub(crate) enum Part {
     Headers(HeaderMap, bool),
     Body(Vec<u8>, bool),
     Trailers(HeaderMap),
+    /// An answer of Envoy in place of the message.
+    Reply(LocalReply),
 }
 
 /// Whether the request's first route, before the filter could change anything, has the filter off. Envoy Gateway installs
 /// filters switched off and enables them on routes.
-fn is_switched_off(profile: Profile, table: &RouteTable, headers: &HeaderMap, random: u64) -> bool {
+fn is_switched_off(settings: &Settings, table: &RouteTable, headers: &HeaderMap, random: u64) -> bool {
     let is_enabled = |switch: crate::routes::FilterSwitch| !switch.disabled;
     let some_enable = || table.routes.iter().any(|route| route.filter.is_some_and(is_enabled));
     match table.choose(headers, random).filter {
         Some(switch) => switch.disabled,
-        None => profile == Profile::EnvoyGateway && some_enable(),
+        None => settings.is_disabled || (settings.profile == Profile::EnvoyGateway && some_enable()),
     }
 }

@@ -27,6 +27,21 @@ const PRELUDE: &str = r#"
     (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_buffer_bytes" (func $set_buffer (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_get_buffer_status" (func $buffer_status (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_get_header_map_size" (func $size (param i32 i32) (result i32)))
+    (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+    (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
+    (import "env" "proxy_set_effective_context" (func $act_for (param i32) (result i32)))
+    (import "env" "proxy_http_call" (func $http_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_grpc_call"
+        (func $grpc_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_get_status" (func $status (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_resolve_shared_queue" (func $resolve (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
+    (import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 2)
     (data (i32.const 0) "x-lane")
     (data (i32.const 16) "blue")
@@ -57,6 +72,11 @@ const PRELUDE: &str = r#"
 pub(crate) fn on(callback: &str, body: &str) -> String {
     let (signature, result) = match callback {
         "proxy_on_request_headers" | "proxy_on_response_headers" => ("(param i32 i32 i32) (result i32)", "0"),
+        "proxy_on_request_body" | "proxy_on_response_body" => ("(param i32 i32 i32) (result i32)", "0"),
+        "proxy_on_request_trailers" | "proxy_on_response_trailers" => ("(param i32 i32) (result i32)", "0"),
+        "proxy_on_http_call_response" => ("(param i32 i32 i32 i32 i32)", ""),
+        "proxy_on_grpc_receive" | "proxy_on_grpc_close" => ("(param i32 i32 i32)", ""),
+        "proxy_on_queue_ready" => ("(param i32 i32)", ""),
         "proxy_on_vm_start" | "proxy_on_configure" => ("(param i32 i32) (result i32)", "1"),
         "proxy_on_done" => ("(param i32) (result i32)", "1"),
         "proxy_on_tick" | "proxy_on_log" | "proxy_on_delete" => ("(param i32)", ""),
@@ -66,6 +86,16 @@ pub(crate) fn on(callback: &str, body: &str) -> String {
     };
     let result = if result.is_empty() { String::new() } else { format!("(i32.const {result})") };
     format!(r#"(func ${callback} (export "{callback}") {signature} {body} {result})"#)
+}
+
+/// Pairs in their wire form, as a piece of memory at this address, and their size.
+pub(crate) fn pairs(at: usize, pairs: &[(&str, &str)]) -> (String, usize) {
+    let word = |number: usize| u32::try_from(number).expect("a small number").to_le_bytes();
+    let mut bytes = word(pairs.len()).to_vec();
+    pairs.iter().for_each(|(name, value)| bytes.extend([word(name.len()), word(value.len())].concat()));
+    pairs.iter().for_each(|(name, value)| bytes.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()));
+    let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    (format!("(data (i32.const {at}) \"{text}\")"), bytes.len())
 }
 
 /// A guest with these callbacks.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+pub mod runner;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;

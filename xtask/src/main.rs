@@ -9,6 +9,7 @@ mod bench;
 mod demo;
 mod envoy_binary;
 mod progress;
+mod scenarios;
 mod schema;
 mod test;
 mod wasm;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Args),
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
+    /// Run scenarios in the wasmtime host and in real Envoys, and show where these differ.
+    Scenarios(scenarios::Args),
     /// Write the JSON Schema of the rules document, `manifests/rules.schema.json`.
     Schema(schema::Args),
     /// Run every check: format, lints, unit, property, harness and real-Envoy tests, docs.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Wasm(args) => wasm::run(&args),

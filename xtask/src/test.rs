@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::envoy_binary::{self, Envoy};
 use crate::progress::Progress;
+use crate::scenarios;
 use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
@@ -21,7 +22,7 @@ const GUEST: [&str; 6] = ["--package", "serin-core", "--package", "serin-filter"
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also run the tests on the oldest Envoy that is supported, and the demo on both.
+    /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, and the demo on both.
     #[arg(long)]
     full: bool,
 }
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let oldest =
             suite.timed("oldest Envoy", |progress| envoy_binary::locate(Some(envoy_binary::OLDEST), progress))?;
         suite.tests(&modules, &oldest)?;
+        suite.scenarios(&modules, [&oldest, &envoy])?;
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
     }
@@ -100,6 +102,16 @@ impl Suite {
         cargo.args(["test", "--locked"]).args(NATIVE).env("ENVOY", &envoy.path);
         cargo.env("SERIN_WASM", &modules.serin).env("SERIN_EMPTY", &modules.empty);
         self.aloud(&format!("tests, with Envoy {}", envoy.version), &mut cargo)
+    }
+
+    /// All of them, in every combination.
+    fn scenarios(&mut self, modules: &Modules, envoys: [&Envoy; 2]) -> Result<()> {
+        self.timed("scenarios", |progress| {
+            let step = progress.step("scenarios");
+            step.run_aloud(&mut scenarios::all(&modules.serin, &envoys, &step)?)?;
+            step.done("");
+            Ok(())
+        })
     }
 
     fn docs(&mut self) -> Result<()> {

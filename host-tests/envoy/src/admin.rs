@@ -1,5 +1,6 @@
 //! Envoy's admin interface: readiness, the port it took, statistics.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
@@ -22,22 +23,35 @@ impl Admin {
 
     /// The address that the listener `name` is bound to.
     pub(crate) async fn listener(self, name: &str) -> Result<SocketAddr> {
+        self.listeners().await?.remove(name).with_context(|| format!("Envoy has no listener {name:?}"))
+    }
+
+    /// The addresses that listeners are bound to, by name.
+    pub(crate) async fn listeners(self) -> Result<BTreeMap<String, SocketAddr>> {
         let listeners: Value = serde_json::from_str(&self.get("/listeners?format=json").await?)?;
         let all = listeners["listener_statuses"].as_array().context("Envoy lists no listeners")?;
-        let listener = all.iter().find(|listener| listener["name"] == name);
-        let socket =
-            &listener.with_context(|| format!("Envoy has no listener {name:?}"))?["local_address"]["socket_address"];
-        let host = socket["address"].as_str().context("the listener has no address")?;
-        let port = socket["port_value"].as_u64().context("the listener has no port")?;
-        Ok(SocketAddr::new(host.parse()?, u16::try_from(port)?))
+        let named = |listener: &Value| {
+            let name = listener["name"].as_str().context("a listener has no name")?;
+            let socket = &listener["local_address"]["socket_address"];
+            let host = socket["address"].as_str().context("the listener has no address")?;
+            let port = socket["port_value"].as_u64().context("the listener has no port")?;
+            Ok((name.to_owned(), SocketAddr::new(host.parse()?, u16::try_from(port)?)))
+        };
+        all.iter().map(named).collect()
     }
 
     /// The values of the counters and gauges whose full name matches the regular expression.
     pub(crate) async fn values(self, pattern: &str) -> Result<Vec<u64>> {
+        Ok(self.stats(pattern).await?.into_values().collect())
+    }
+
+    /// The counters and gauges whose full name matches the regular expression, by name.
+    pub(crate) async fn stats(self, pattern: &str) -> Result<BTreeMap<String, u64>> {
         let query: String = url::form_urlencoded::byte_serialize(pattern.as_bytes()).collect();
         let stats: Value = serde_json::from_str(&self.get(&format!("/stats?format=json&filter={query}")).await?)?;
         let stats = stats["stats"].as_array().context("Envoy lists no statistics")?;
-        Ok(stats.iter().filter_map(|stat| stat["value"].as_u64()).collect())
+        let named = |stat: &Value| Some((stat["name"].as_str()?.to_owned(), stat["value"].as_u64()?));
+        Ok(stats.iter().filter_map(named).collect())
     }
 
     /// The lines of the Prometheus page whose metric is called `metric`, without comments.

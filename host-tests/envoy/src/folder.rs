@@ -45,7 +45,10 @@ impl Folder {
 
     /// Replaces a file in one step, so that Envoy never sees half of it.
     pub(crate) fn replace(&self, name: &str, text: &str) -> Result<()> {
-        let (draft, place) = (self.path("draft"), self.path(name));
+        // Each file has a draft of its own, and in no folder that is watched.
+        let (draft, place) = (self.path(format!("draft-{}", name.replace('/', "-"))), self.path(name));
+        let folder = place.with_file_name("");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         fs::write(&draft, text).with_context(|| format!("cannot write {}", draft.display()))?;
         fs::rename(&draft, &place).with_context(|| format!("cannot write {}", place.display()))
     }

@@ -1,5 +1,6 @@
 //! A running Envoy with any bootstrap: its files, its statistics, its process.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -38,11 +39,25 @@ impl Running {
         files: &[(&str, &str)],
         bootstrap: impl FnOnce(&Path) -> Value,
     ) -> Result<Self> {
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Self::start_in(binary, workers, |folder| (bootstrap(folder), files)).await
+    }
+
+    /// As [`Running::start`], with files that are made for the folder as well.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub async fn start_in(
+        binary: &Path,
+        workers: u32,
+        contents: impl FnOnce(&Path) -> (Value, BTreeMap<String, String>),
+    ) -> Result<Self> {
         let folder = Folder::new()?;
+        let (bootstrap, files) = contents(&folder.path(""));
         for (name, text) in files {
-            folder.replace(name, text)?;
+            folder.replace(&name, &text)?;
         }
-        folder.replace(BOOTSTRAP, &bootstrap(&folder.path("")).to_string())?;
+        folder.replace(BOOTSTRAP, &bootstrap.to_string())?;
         Self::launch(folder, binary, workers).await
     }
 
@@ -53,6 +68,8 @@ impl Running {
         words.extend(["--admin-address-path".into(), folder.path(ADMIN).into()]);
         words.extend(["--concurrency".into(), workers.to_string().into()]);
         // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
+        // What a pushed listener replaces has no reason to stay.
+        words.extend(["--drain-time-s", "1", "--drain-strategy", "immediate"].map(Into::into));
         words.extend(
             ["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "100"].map(Into::into),
         );
@@ -85,6 +102,22 @@ impl Running {
     /// If the admin interface does not answer, as when Envoy has ended.
     pub async fn values(&self, pattern: &str) -> Result<Vec<u64>> {
         self.admin.values(pattern).await.with_context(|| self.state())
+    }
+
+    /// The counters and gauges whose full name matches the regular expression `pattern`, by name.
+    ///
+    /// # Errors
+    /// As [`Running::values`].
+    pub async fn stats(&self, pattern: &str) -> Result<BTreeMap<String, u64>> {
+        self.admin.stats(pattern).await.with_context(|| self.state())
+    }
+
+    /// The addresses of all listeners by name.
+    ///
+    /// # Errors
+    /// As [`Running::values`].
+    pub async fn listeners(&self) -> Result<BTreeMap<String, SocketAddr>> {
+        self.admin.listeners().await.with_context(|| self.state())
     }
 
     /// The sum of [`Running::values`]; 0 if there are none.
@@ -133,20 +166,31 @@ impl Running {
     /// # Errors
     /// If Envoy refuses the file, has ended, or does not take it up within thirty seconds.
     pub async fn push(&self, file: &str, text: &str, taken: &str, refused: &str) -> Result<()> {
+        if self.offer(file, text, taken, refused).await? {
+            return Ok(());
+        }
+        bail!("Envoy refused the new {file}; its log ends with\n{}", self.tail())
+    }
+
+    /// As [`Running::push`], and tells whether Envoy has taken the file up.
+    ///
+    /// # Errors
+    /// If Envoy has ended, or does neither within thirty seconds.
+    pub async fn offer(&self, file: &str, text: &str, taken: &str, refused: &str) -> Result<bool> {
         let (taken, refused) = (format!("^{taken}$"), format!("^{refused}$"));
         let (before, known) = (self.sum(&taken).await?, self.sum(&refused).await?);
         self.replace(file, text)?;
         let end = Instant::now() + TAKE_UP;
         while self.sum(&taken).await? == before {
             if self.sum(&refused).await? > known {
-                bail!("Envoy refused the new {file}; its log ends with\n{}", self.tail());
+                return Ok(false);
             }
             if Instant::now() > end {
                 bail!("Envoy did not take up {file} within {TAKE_UP:?}; its log ends with\n{}", self.tail());
             }
             sleep(POLL).await;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The path of one of its files.

@@ -78,7 +78,7 @@ pub struct Scenario {
 pub struct Plugin {
     /// Its name; by default that of the file.
     pub name: String,
-    /// Its root id.
+    /// Its root id; by default its name, which tells its lines in Envoy's log from those of others.
     pub root_id: String,
     /// The id of its VM; `None` leaves it to the runner.
     pub vm_id: Option<String>,

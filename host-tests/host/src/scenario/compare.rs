@@ -179,7 +179,9 @@ fn shown(values: &[Vec<u8>]) -> String {
 const CONNECT_ERROR_TAIL: &str = " reset reason:";
 
 /// Headers of the connection manager, the router and the codecs.
-const LEFT_OUT: [&str; 22] = [
+const LEFT_OUT: [&str; 23] = [
+    // Envoy is asked for what is expected alone.
+    "filter_state.*",
     "request.:scheme",
     "request.x-request-id",
     "request.x-forwarded-*",

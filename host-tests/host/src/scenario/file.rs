@@ -56,8 +56,8 @@ pub(super) struct ScenarioFile {
 struct PluginFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    root_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vm_id: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,7 +90,9 @@ fn both_hosts() -> Vec<Host> {
 impl ScenarioFile {
     pub(super) fn into_scenario(self, name: &str, now: Duration) -> Result<Scenario> {
         let PluginFile { name: plugin, root_id, vm_id, environment, disabled } = self.plugin;
-        let plugin = Plugin { name: plugin.unwrap_or_else(|| name.to_owned()), root_id, vm_id, environment, disabled };
+        let name = plugin.unwrap_or_else(|| name.to_owned());
+        let root_id = root_id.unwrap_or_else(|| name.clone());
+        let plugin = Plugin { name, root_id, vm_id, environment, disabled };
         let http = self.http.iter().map(|version| version_of(*version)).collect::<Result<Vec<_>>>()?;
         ensure!(!http.is_empty() && !self.hosts.is_empty(), "`http` and `hosts` must not be empty");
         let workers = match self.workers {
@@ -127,7 +129,7 @@ impl ScenarioFile {
         Self {
             about: scenario.about.clone(),
             module: scenario.module.clone(),
-            plugin: PluginFile { name: Some(name), root_id, vm_id, environment, disabled },
+            plugin: PluginFile { name: Some(name), root_id: Some(root_id), vm_id, environment, disabled },
             configuration: scenario.configuration.clone(),
             form: scenario.form,
             direction: scenario.direction,

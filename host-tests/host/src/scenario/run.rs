@@ -2,13 +2,13 @@
 
 mod exchange;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::expected::Expected;
-use super::step::{Level, LogExpectation, Step};
+use super::step::{Expectation, Level, LogExpectation, Step};
 use super::{Configuration, Direction, Facts, Form, Http, Jar, Outcome, Scenario, structs};
 use crate::{LogLevel, MetricKind, Module, Proxy, ProxyBuilder, Rejected, Stat};
 
@@ -85,7 +85,7 @@ impl Run<'_> {
                 Vec::new()
             }
             Step::Metrics(metrics) => vec![self.metrics(metrics)?],
-            Step::Log(lines) => vec![self.log(lines)],
+            Step::Log(lines) => vec![self.log(lines)?],
         };
         self.lines_of_step = before;
         Ok(facts)
@@ -110,16 +110,22 @@ impl Run<'_> {
         errors
     }
 
-    fn log(&self, expected: &[LogExpectation]) -> Facts {
-        let mut facts = Facts::default();
-        let levels: BTreeSet<Level> = expected.iter().map(|line| line.level).collect();
-        for line in self.proxy.log().get(self.lines_of_step..).unwrap_or_default() {
-            let level = Level::from(line.level);
-            if levels.contains(&level) {
-                facts.add(format!("log.{}", level.name()), &line.text);
+    fn log(&mut self, expected: &[LogExpectation]) -> Result<Facts> {
+        let expectation = Expectation::of_log(expected);
+        let mut waited = Duration::ZERO;
+        loop {
+            let mut facts = Facts::default();
+            for line in self.proxy.log().get(self.lines_of_step..).unwrap_or_default() {
+                let fact = format!("log.{}", Level::from(line.level).name());
+                if expectation.0.contains_key(&fact) {
+                    facts.add(fact, &line.text);
+                }
             }
+            if expectation.holds(&facts) || waited >= PATIENCE[0] {
+                return Ok(facts);
+            }
+            waited += self.let_a_second_pass()?;
         }
-        facts
     }
 
     fn metrics(&mut self, expected: &BTreeMap<String, Expected>) -> Result<Facts> {
@@ -129,13 +135,17 @@ impl Run<'_> {
         self.proxy.advance(waited)?;
         loop {
             let facts = self.look(expected.keys());
-            let holds = expected.iter().all(|(name, expected)| expected.holds(facts.values(name)));
-            if holds || waited >= longest {
+            if Expectation(expected.clone()).holds(&facts) || waited >= longest {
                 return Ok(facts);
             }
-            self.proxy.advance(Duration::from_secs(1))?;
-            waited += Duration::from_secs(1);
+            waited += self.let_a_second_pass()?;
         }
+    }
+
+    fn let_a_second_pass(&mut self) -> Result<Duration> {
+        let second = Duration::from_secs(1);
+        self.proxy.advance(second)?;
+        Ok(second)
     }
 
     fn look<'n>(&self, names: impl Iterator<Item = &'n String>) -> Facts {

@@ -9,6 +9,7 @@ use super::Configuration;
 use super::expected::Expected;
 use super::file::StepFile;
 use super::jar::Jar;
+use super::outcome::Facts;
 use super::text::{Body, Bytes, Headers, seconds};
 use crate::log::LogLevel;
 
@@ -25,7 +26,7 @@ pub enum Step {
     /// Counters, by their growth since the scenario began, and gauges. A host looks until all are as they must be, for five
     /// seconds at most; after two seconds where one of them must not be there or be 0.
     Metrics(BTreeMap<String, Expected>),
-    /// Lines of the log since the step before.
+    /// Lines of the log since the step before this one began. A host looks until all are there, for five seconds at most.
     Log(Vec<LogExpectation>),
 }
 
@@ -233,7 +234,13 @@ impl Expectation {
         Self(facts.map(|(name, expected)| (name.to_owned(), expected)).into())
     }
 
-    fn of_log(lines: &[LogExpectation]) -> Self {
+    /// Whether all facts are as they must be.
+    pub fn holds(&self, facts: &Facts) -> bool {
+        self.0.iter().all(|(name, expected)| expected.holds(facts.values(name)))
+    }
+
+    /// What a look at the log must find.
+    pub(super) fn of_log(lines: &[LogExpectation]) -> Self {
         let mut facts: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in lines {
             facts.entry(format!("log.{}", line.level.name())).or_default().push(line.contains.clone());

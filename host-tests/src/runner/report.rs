@@ -1,0 +1,81 @@
+//! What was found: one difference for each scenario, and how many ran.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serin_host::scenario::{Difference, Outcome, Scenario};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    scenarios: usize,
+    ran: BTreeMap<usize, usize>,
+    combinations: usize,
+    /// The first of each scenario, as text.
+    differences: BTreeMap<usize, String>,
+}
+
+impl Report {
+    pub(super) fn new(scenarios: usize) -> Self {
+        Self { scenarios, ran: BTreeMap::new(), combinations: 0, differences: BTreeMap::new() }
+    }
+
+    pub(super) fn begin_combination(&mut self) {
+        self.combinations += 1;
+    }
+
+    /// Holds an outcome against what the scenario expects.
+    pub(super) fn hold(&mut self, number: usize, scenario: &Scenario, host: &str, outcome: &Outcome) {
+        *self.ran.entry(number).or_default() += 1;
+        self.keep(number, scenario.difference(host, outcome));
+    }
+
+    /// Holds the outcomes of two hosts against each other.
+    pub(super) fn compare(
+        &mut self,
+        number: usize,
+        scenario: &Scenario,
+        one: (&str, &Outcome),
+        other: (&str, &Outcome),
+    ) {
+        self.keep(number, scenario.compare(one, other));
+    }
+
+    /// A scenario that did not come to its end.
+    pub(super) fn fail(&mut self, number: usize, scenario: &Scenario, host: &str, error: &anyhow::Error) {
+        *self.ran.entry(number).or_default() += 1;
+        self.differences.entry(number).or_insert_with(|| format!("{scenario}: {host}: {error:#}\n"));
+    }
+
+    fn keep(&mut self, number: usize, difference: Option<Difference>) {
+        if let Some(difference) = difference {
+            self.differences.entry(number).or_insert_with(|| difference.to_string());
+        }
+    }
+
+    /// How many scenarios differ.
+    pub fn differing(&self) -> usize {
+        self.differences.len()
+    }
+
+    /// How many scenarios ran at all.
+    pub fn ran(&self) -> usize {
+        self.ran.len()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for difference in self.differences.values() {
+            writeln!(f, "{difference}")?;
+        }
+        let runs: usize = self.ran.values().sum();
+        let (ran, all) = (self.ran(), self.scenarios);
+        write!(f, "{ran} of {all} scenarios in {} combinations, {runs} runs: ", self.combinations)?;
+        match self.differing() {
+            0 => f.write_str("none differs"),
+            1 => f.write_str("1 differs"),
+            number => write!(f, "{number} differ"),
+        }
+    }
+}

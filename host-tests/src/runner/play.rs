@@ -38,7 +38,7 @@ impl<'a> Play<'a> {
     pub(super) async fn run(mut self) -> Result<Outcome> {
         let accepted = self.site.has_taken(self.scenario).await?;
         let start = Facts::of_push(accepted, self.errors(0)?);
-        let Some(address) = self.site.address(self.scenario) else {
+        let Some(address) = self.site.address(self.scenario).filter(|_| accepted) else {
             return Ok(Outcome { start, ..Outcome::default() });
         };
         let mut steps = Vec::new();

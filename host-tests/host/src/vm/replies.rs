@@ -15,12 +15,27 @@ impl Vm {
         while let Some(action) = self.state().after_call.pop_front() {
             match action {
                 AfterCall::Resume(id, side) => self.resume(id, side)?,
-                AfterCall::Reply(id, reply) => self.reply(id, reply)?,
+                AfterCall::Reply(id, reply) => {
+                    let reply = self.first_of(id, reply);
+                    self.reply(id, reply)?;
+                }
                 AfterCall::Reset(id) => self.reset(id, "wasm_close_stream"),
                 AfterCall::Delete(root) => self.delete_root(root)?,
             }
         }
         Ok(())
+    }
+
+    /// Of several answers in one callback the first counts, with the details of the last.
+    fn first_of(&mut self, id: u32, mut reply: Reply) -> Reply {
+        self.state().after_call.retain(|action| match action {
+            AfterCall::Reply(other, later) if *other == id => {
+                reply.details.clone_from(&later.details);
+                false
+            }
+            _ => true,
+        });
+        reply
     }
 
     /// The request gets to the router, which chooses a cluster or answers itself. Without a table, everything has an upstream.
@@ -56,17 +71,15 @@ impl Vm {
             stream.details = Some(reply.details.clone());
             stream.flags |= reply.flag;
             stream.request.stage = Stage::Closed;
-            (stream.response.stage, stream.response.headers_passed, stream.is_replied)
+            (stream.response.stage, stream.response.headers_passed)
         });
         match stage {
             None => Ok(()),
-            Some((_, true, _)) => {
+            Some((_, true)) => {
                 self.reset(id, "response_already_sent");
                 Ok(())
             }
-            // The first of two answers in one callback counts.
-            Some((Stage::Waiting, false, true)) => Ok(()),
-            Some((Stage::Waiting, false, false)) => self.reply_through_the_filter(id, reply),
+            Some((Stage::Waiting, false)) => self.reply_through_the_filter(id, reply),
             Some(_) => {
                 self.with_stream(id, |stream| reply_past_the_filter(stream, reply));
                 Ok(())

@@ -13,6 +13,8 @@ pub(crate) struct Counts {
     rollouts: Vec<RolloutCounts>,
     /// The rollouts that have counted something, so that a flush need not look at all of them.
     touched: Vec<usize>,
+    /// The versions whose cluster was found to be missing, by rollout.
+    missing: Vec<(usize, VersionId)>,
 }
 
 /// What is counted of a decision.
@@ -44,7 +46,11 @@ const UNKNOWN: &str = "-";
 
 impl Counts {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { rollouts: vec![RolloutCounts::default(); rules.rollouts().len()], touched: Vec::new() }
+        Self {
+            rollouts: vec![RolloutCounts::default(); rules.rollouts().len()],
+            touched: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, decided: Counted, rules: &Rules) {
@@ -63,8 +69,18 @@ impl Counts {
         counts.overrides_ignored = counts.overrides_ignored.saturating_add(u32::from(decided.override_ignored));
     }
 
+    /// Counts that a version's cluster was found to be missing.
+    pub(crate) fn miss(&mut self, rollout: usize, version: VersionId) {
+        self.missing.push((rollout, version));
+    }
+
     /// Hands everything counted so far to Envoy's counters.
     pub(crate) fn flush(&mut self, rules: &Rules) {
+        for (rollout, version) in self.missing.drain(..) {
+            if let Some((rollout, version)) = named(rules, rollout, version) {
+                add_for("missing", rollout, version, 1);
+            }
+        }
         for index in self.touched.drain(..) {
             let (Some(counts), Some(rollout)) = (self.rollouts.get_mut(index), rules.rollout(index)) else {
                 continue;
@@ -106,13 +122,6 @@ pub(crate) fn count_answers(rules: &Rules, rollout: usize, version: VersionId, t
 pub(crate) fn count_trip(rules: &Rules, rollout: usize, version: VersionId) {
     if let Some((rollout, version)) = named(rules, rollout, version) {
         add_for("guard_trips", rollout, version, 1);
-    }
-}
-
-/// Counts that a version's cluster was found to be missing.
-pub(crate) fn count_missing(rules: &Rules, rollout: usize, version: VersionId) {
-    if let Some((rollout, version)) = named(rules, rollout, version) {
-        add_for("missing", rollout, version, 1);
     }
 }
 

@@ -208,7 +208,7 @@ impl Configured {
 
     /// Notes what a response says of a version's cluster.
     pub(crate) fn note_upstream(&self, rollout: usize, version: VersionId, upstream: Upstream, tries: bool) {
-        let Mode::Active(rules) = &self.mode else { return };
+        let Mode::Active(_) = &self.mode else { return };
         let is_lost = self.current.borrow_mut().note(rollout, version, upstream, tries, self.now());
         if upstream != Upstream::Answered && self.current.borrow().is_lost(rollout, version) {
             self.remember(rollout, version, Some(self.now()));
@@ -216,7 +216,7 @@ impl Configured {
             self.remember(rollout, version, None);
         }
         if is_lost {
-            metrics::count_missing(rules, rollout, version);
+            self.counts.borrow_mut().miss(rollout, version);
         }
     }
 

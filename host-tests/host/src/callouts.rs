@@ -1,6 +1,6 @@
 //! Call-outs of a VM: HTTP calls, gRPC calls and gRPC streams that its roots have made and the test answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::headers::HeaderMap;
@@ -49,7 +49,11 @@ pub enum CallOutAnswer {
     },
     /// The 504 that Envoy makes of a time-out.
     Timeout,
-    /// The connection broke: an HTTP call gets no header at all.
+    /// Nobody listens: Envoy answers an HTTP call with a 503 itself.
+    Refused,
+    /// The connection ended before any header came: Envoy answers an HTTP call with a 503 itself.
+    Closed,
+    /// The connection broke in the middle of the response: an HTTP call gets no header at all.
     Reset,
     /// The initial metadata of a gRPC stream.
     GrpcInitialMetadata(HeaderMap),
@@ -85,6 +89,10 @@ pub(crate) struct CallOuts {
     pub(crate) delivered: Option<Delivered>,
     /// What `proxy_get_status` says, by root.
     pub(crate) status: BTreeMap<u32, (u32, String)>,
+    /// gRPC calls and streams that the server has ended and the guest can still name.
+    pub(crate) remotely_closed: BTreeSet<u32>,
+    /// gRPC streams on which the guest sends no more.
+    pub(crate) locally_closed: BTreeSet<u32>,
     last_http: u32,
     last_grpc: u32,
 }

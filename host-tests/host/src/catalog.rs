@@ -204,10 +204,4 @@ impl Callback {
     pub(crate) fn name(self) -> &'static str {
         CALLBACKS[self as usize].0
     }
-
-    /// Whether it is one of a stream's.
-    pub(crate) fn is_of_stream(self) -> bool {
-        (Self::RequestHeaders..=Self::ResponseTrailers).contains(&self)
-            || matches!(self, Self::Log | Self::Done | Self::Delete)
-    }
 }

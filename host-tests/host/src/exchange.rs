@@ -43,7 +43,7 @@ pub struct Exchange {
     pub was_local: bool,
     /// Whether the stream was reset before its end.
     pub was_reset: bool,
-    /// `response.code_details`, where the host or the filter gave them.
+    /// `response.code_details`: `via_upstream` where the upstream answered, else what the host or the filter gave.
     pub details: Option<String>,
     /// How often the filter made Envoy forget the route that it had chosen.
     pub route_refreshes: u64,
@@ -81,6 +81,15 @@ impl Exchange {
             usage: stream.usage,
             death,
         }
+    }
+}
+
+impl Exchange {
+    /// HTTP/1 carries trailers behind chunks only (`StreamEncoderImpl::encodeTrailers`).
+    pub(crate) fn drop_trailers_of_http1(&mut self) {
+        let has_length = |headers: &HeaderMap| headers.has("content-length");
+        self.request_trailers.take_if(|_| self.upstream.as_ref().is_some_and(has_length));
+        self.trailers.take_if(|_| has_length(&self.response));
     }
 }
 

@@ -35,7 +35,7 @@ impl Plugin {
     }
 }
 
-/// `xds.node.id` as the guest sends it.
+/// `xds.node.id` as the guest sends it. A path with a part that has dots of its own comes with NULs already.
 pub(crate) fn property_path(dotted: &str) -> PropertyPath {
-    dotted.replace('.', "\0").into_bytes()
+    if dotted.contains('\0') { dotted.as_bytes().to_vec() } else { dotted.replace('.', "\0").into_bytes() }
 }

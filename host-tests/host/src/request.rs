@@ -26,6 +26,7 @@ pub(crate) struct Parts {
     pub(crate) body: Vec<Vec<u8>>,
     pub(crate) trailers: Option<HeaderMap>,
     pub(crate) is_http2: bool,
+    pub(crate) is_unfinished: bool,
     pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) random: Option<u64>,
     pub(crate) answer: Answer,
@@ -80,6 +81,12 @@ impl Request {
         self.change(|parts| parts.body = pieces)
     }
 
+    /// Leaves it open: the rest of its body, or its trailers, come with [`Stream::request_body`] and
+    /// [`Stream::request_trailers`].
+    pub fn unfinished(self) -> Self {
+        self.change(|parts| parts.is_unfinished = true)
+    }
+
     /// Gives it trailers.
     pub fn trailers(self, trailers: HeaderMap) -> Self {
         self.change(|parts| parts.trailers = Some(trailers))
@@ -90,9 +97,17 @@ impl Request {
     pub fn http2(self) -> Self {
         self.change(|parts| {
             parts.is_http2 = true;
-            let cookies = parts.headers.all("cookie").join(&b"; "[..]);
-            if parts.headers.all("cookie").len() > 1 {
-                parts.headers.replace("cookie", cookies);
+            let crumbs = parts.headers.all("cookie");
+            let cookie = crumbs.iter().fold(Vec::new(), |cookie, crumb| match cookie.as_slice() {
+                // `Utility::reconstituteCrumbledCookies`: an empty one leaves nothing behind which a semicolon would stand.
+                [] => crumb.to_vec(),
+                _ => [&cookie[..], crumb].join(&b"; "[..]),
+            });
+            if crumbs.len() > 1 || cookie.is_empty() {
+                parts.headers.remove("cookie");
+                if !cookie.is_empty() {
+                    parts.headers.add("cookie", cookie);
+                }
             }
         })
     }

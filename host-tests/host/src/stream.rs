@@ -25,7 +25,7 @@ impl Stream {
     pub(crate) fn open(thread: &Rc<Thread>, parts: Rc<Parts>) -> Result<Self, Death> {
         let vm = thread.vm();
         thread.remember(&parts);
-        let ends = parts.body.is_empty() && parts.trailers.is_none();
+        let ends = parts.body.is_empty() && parts.trailers.is_none() && !parts.is_unfinished;
         let opening = Opening {
             listener: &parts.listener,
             headers: parts.headers.clone(),
@@ -38,7 +38,7 @@ impl Stream {
         let mut stream = Self { thread: Rc::clone(thread), vm, parts, id };
         let parts = Rc::clone(&stream.parts);
         if !parts.body.is_empty() {
-            stream.send(Side::Request, &parts.body, parts.trailers.is_none())?;
+            stream.send(Side::Request, &parts.body, parts.trailers.is_none() && !parts.is_unfinished)?;
         }
         if let Some(trailers) = &parts.trailers {
             stream.push(Side::Request, Part::Trailers(trailers.clone()))?;
@@ -83,6 +83,22 @@ impl Stream {
     /// As for [`Stream::respond`].
     pub fn fail(&mut self, reply: &LocalReply) -> Result<(), Death> {
         self.push(Side::Response, Part::Reply(*reply))
+    }
+
+    /// A piece of the body of a request that was [left open](crate::Request::unfinished), the last one if it `ends` it.
+    ///
+    /// # Errors
+    /// If the VM is dead or dies on the way, and the proxy has no failure policy.
+    pub fn request_body(&mut self, piece: impl AsRef<[u8]>, ends: bool) -> Result<(), Death> {
+        self.push(Side::Request, Part::Body(piece.as_ref().to_vec(), ends))
+    }
+
+    /// The trailers of a request that was [left open](crate::Request::unfinished), which end it.
+    ///
+    /// # Errors
+    /// As for [`Stream::request_body`].
+    pub fn request_trailers(&mut self, trailers: HeaderMap) -> Result<(), Death> {
+        self.push(Side::Request, Part::Trailers(trailers))
     }
 
     /// Passes a response through the filter and returns its headers as the client gets them; empty while the filter holds
@@ -153,7 +169,11 @@ impl Stream {
         self.thread.settle();
         let death = self.vm.borrow().death().cloned();
         let Some(state) = ended else { unreachable!("a stream in flight has its context") };
-        Ok(Exchange::new(*state, death))
+        let mut exchange = Exchange::new(*state, death);
+        if !self.parts.is_http2 {
+            exchange.drop_trailers_of_http1();
+        }
+        Ok(exchange)
     }
 
     fn respond_headers(&mut self, response: HeaderMap, ends: bool) -> Result<HeaderMap, Death> {

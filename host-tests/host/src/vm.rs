@@ -147,7 +147,7 @@ impl Vm {
         state.cost.fuel = self.fuel.saturating_sub(left);
         state.cost.pages_grown = grown;
         self.usage.add(&state.cost);
-        if grown > 0 && served > WARM && state.callback.is_of_stream() {
+        if grown > 0 && served > WARM && state.stream().is_some() {
             state.find(Lapse::MemoryGrowth, || format!("{grown} pages more at the {served}th stream"));
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use serin_host::{LogLevel, Proxy, ProxyBuilder, Worker};
 
-use crate::site::{PLUGIN, builder, merge, shop_with, version};
+use crate::site::{PLUGIN, builder, merge, shop_with, version, with_mistakes};
 
 const KEY: &str = "a key that nobody is to see";
 const OLD_KEY: &str = "another one, of former times";
@@ -22,7 +22,7 @@ fn document(keys: &Value) -> Value {
 }
 
 fn with_environment(variables: &[(&str, &str)]) -> ProxyBuilder {
-    variables.iter().fold(builder(), |builder, (name, value)| builder.environment(name, value))
+    variables.iter().fold(with_mistakes(), |builder, (name, value)| builder.environment(name, value))
 }
 
 /// What the log says, at this level, on one VM.
@@ -94,7 +94,7 @@ fn a_secret_that_is_wrong_in_the_document_is_not_told() {
     ] {
         let mut document = shop_with(100, &rollout);
         merge(&mut document, &json!({"keys": keys}));
-        let proxy = builder().start(document.to_string()).unwrap();
+        let proxy = with_mistakes().start(document.to_string()).unwrap();
         assert!(!said(&proxy, LogLevel::Error).is_empty(), "{document}");
         assert_discreet(&proxy);
     }
@@ -169,7 +169,7 @@ fn keys_are_exchanged_without_anybody_moving() {
 fn check_last_good(fields: &Value, taken_away: &Value, expected: &str) {
     let mut good = shop_with(100, fields);
     merge(&mut good, &json!({"keys": [{"id": "k1", "secret": KEY}], "headers": {"answer": "x-answer"}}));
-    let mut proxy = builder().start(good.to_string()).unwrap();
+    let mut proxy = with_mistakes().start(good.to_string()).unwrap();
     assert_eq!(answer(&proxy.worker(0), ""), "shop/v2/slot", "{fields}");
     let mut broken = good.clone();
     broken["rollouts"]["shop"]["total"] = json!("many");

@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serin_host::{LogLevel, Proxy};
 
-use crate::site::{PLUGIN, assert_sound, builder, merge, new_visitor, proxy, shop, shop_with, version, visitor_on};
+use crate::site::{
+    PLUGIN, assert_sound, builder, merge, new_visitor, proxy, shop, shop_with, version, visitor_on, with_mistakes,
+};
 use crate::wire::encode_struct;
 
 /// Starts with a document that cannot be used at all.
 #[track_caller]
 fn check_inert(document: &[u8], named_in_log: &str) {
-    let proxy = builder().start(document).expect("a bad document is no reason not to start");
+    let proxy = with_mistakes().start(document).expect("a bad document is no reason not to start");
     let exchange = proxy.worker(0).get("/").header("x-canary-version", "v2").send().unwrap();
     let shown = String::from_utf8_lossy(document);
     assert!(!exchange.request.has("x-canary-version"), "{shown}");
@@ -45,7 +47,7 @@ fn a_bad_document_at_a_cold_start_leaves_the_filter_inert() {
 #[test]
 fn an_inert_filter_strips_the_names_of_headers_that_can_be_read() {
     let document = json!({"headers": {"version": "x-lane"}, "rolouts": {}});
-    let proxy = builder().start(document.to_string()).unwrap();
+    let proxy = with_mistakes().start(document.to_string()).unwrap();
     let exchange = proxy.worker(0).get("/").header("x-lane", "v2").send().unwrap();
     assert!(!exchange.request.has("x-lane"));
 }
@@ -55,7 +57,7 @@ fn a_rollout_that_is_broken_from_the_start_serves_stable_and_leaves_the_others_a
     let mut document = shop_with(100, &json!({"match": [{"hosts": ["shop.example.com"]}]}));
     document["rollouts"]["cart"] =
         json!({"match": [{"hosts": ["cart.example.com"]}], "stable": "s", "versions": {"s": {}, "t": {"wieght": 100}}});
-    let proxy = builder().start(document.to_string()).unwrap();
+    let proxy = with_mistakes().start(document.to_string()).unwrap();
     let of = |host: &str| version(&proxy.worker(0).get("/").host(host).send().unwrap());
     assert_eq!(of("shop.example.com"), "v2");
     assert_eq!(of("cart.example.com"), "v1", "no version header, so the routes' stable");
@@ -64,7 +66,8 @@ fn a_rollout_that_is_broken_from_the_start_serves_stable_and_leaves_the_others_a
 
 #[test]
 fn every_vm_says_the_same_of_a_document() {
-    let proxy = builder().start(r#"{"rollouts": {"a": {}, "b": {"stable": 1, "versions": []}}, "x": 1}"#).unwrap();
+    let proxy =
+        with_mistakes().start(r#"{"rollouts": {"a": {}, "b": {"stable": 1, "versions": []}}, "x": 1}"#).unwrap();
     let said =
         |vm: &str| proxy.log().into_iter().filter(|line| line.vm == vm).map(|line| line.text).collect::<Vec<_>>();
     assert!(!said("canary").is_empty());

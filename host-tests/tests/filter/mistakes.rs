@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serin_core::{Rules, Surroundings};
 
-use crate::site::{PLUGIN, builder, proxy, shop, version, version_for};
+use crate::site::{PLUGIN, proxy_with_mistakes, shop, version, version_for, with_mistakes};
 
 /// The documents, each with whether a mistake lies outside the rollouts and so spoils the whole. A secret that is missing
 /// does not, but for the rollouts that cannot do without.
@@ -32,7 +32,7 @@ fn has_version_header(document: &str) -> bool {
 #[test]
 fn at_a_cold_start_everybody_gets_stable() {
     for (document, _) in bad_documents() {
-        let proxy = builder().start(document.as_bytes()).expect("a bad document is no reason not to start");
+        let proxy = with_mistakes().start(document.as_bytes()).expect("a bad document is no reason not to start");
         for worker in proxy.workers() {
             let exchange = worker.get("/").header("x-canary", "v2").header("x-canary-version", "v2").send().unwrap();
             let expected = if has_version_header(&document) { "v1" } else { "v2" };
@@ -46,7 +46,7 @@ fn at_a_cold_start_everybody_gets_stable() {
 #[test]
 fn pushed_over_a_good_document_they_stop_nobody() {
     for (document, spoiled) in bad_documents() {
-        let mut proxy = proxy(&shop(100));
+        let mut proxy = proxy_with_mistakes(&shop(100));
         proxy.push(document.as_bytes()).expect("a bad document is no reason to refuse an update");
         let expected = if spoiled { "v2" } else { "v1" };
         for worker in proxy.workers() {

@@ -17,7 +17,7 @@ use serin_core::{
 };
 use serin_host::{HeaderMap, Proxy, Stat, Worker};
 
-use crate::site::builder;
+use crate::site::{with_mistakes};
 use documents::{ENVIRONMENT, documents};
 use requests::{Browser, Sent};
 
@@ -174,7 +174,7 @@ fn the_module_decides_as_the_core_does() {
     for document in documents {
         let mut browsers = vec![Browser::default(); 10];
         for day in DAYS {
-            let start = builder().now(START + Duration::from_secs(day * 86_400)).seed(rng.u64(..));
+            let start = with_mistakes().now(START + Duration::from_secs(day * 86_400)).seed(rng.u64(..));
             let start = ENVIRONMENT.iter().fold(start, |start, (name, value)| start.environment(name, value));
             let mut proxy = start.start(document.to_string()).unwrap();
             reasons.extend(drive(&mut proxy, &document, &mut browsers, &mut rng));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serin_host::{Direction, HeaderMap, Proxy};
 
-use crate::site::{PLUGIN, builder, proxy, shop, version_for};
+use crate::site::{PLUGIN, proxy, proxy_with_mistakes, shop, version_for, with_mistakes};
 
 /// Two rollouts, by host, with these weights; a weight that is no number breaks its rollout.
 fn two(a: &Value, b: &Value) -> String {
@@ -26,7 +26,7 @@ fn config_ok(proxy: &Proxy) -> Option<u64> {
 }
 
 fn started(a: u32, b: u32) -> Proxy {
-    proxy(&serde_json::from_str(&two(&json!(a), &json!(b))).unwrap())
+    proxy_with_mistakes(&serde_json::from_str(&two(&json!(a), &json!(b))).unwrap())
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_root_ends_with_its_last_stream_and_its_timer_with_it() {
 
 #[test]
 fn two_listeners_with_different_documents_leave_no_last_good_form() {
-    let mut proxy = proxy(&shop(100));
+    let mut proxy = proxy_with_mistakes(&shop(100));
     proxy.push_to("internal", shop(0).to_string()).unwrap();
     let of = |proxy: &Proxy, listener: &str| version_for(proxy.worker(0).get("/").on(listener));
     assert_eq!((of(&proxy, ""), of(&proxy, "internal")), ("v2".to_owned(), "v1".to_owned()));
@@ -130,7 +130,7 @@ fn two_directions_with_the_same_document_follow_the_same_rules() {
         let rollout = |path: &str, weight: &Value| json!({"match": [{"path": {"prefix": path}}], "stable": "v1", "versions": {"v1": {}, "v2": {"weight": weight}}});
         json!({"rollouts": {"a": rollout("/a", &a), "b": rollout("/b", &json!(100))}, "inbound": "decide"}).to_string()
     };
-    let mut proxy = builder().start(document(json!(100))).unwrap();
+    let mut proxy = with_mistakes().start(document(json!(100))).unwrap();
     let push = |proxy: &mut Proxy, document: &str| {
         proxy.push(document).unwrap();
         proxy.push_directed("inbound", Direction::Inbound, document).unwrap();
@@ -151,7 +151,7 @@ fn two_directions_with_the_same_document_follow_the_same_rules() {
 
 #[test]
 fn two_listeners_with_the_same_document_share_its_root_and_its_last_good_form() {
-    let mut proxy = proxy(&shop(100));
+    let mut proxy = proxy_with_mistakes(&shop(100));
     proxy.push_to("internal", shop(100).to_string()).unwrap();
     assert_eq!(proxy.worker(0).roots().len(), 1);
     proxy.push_to("internal", "nonsense").unwrap();

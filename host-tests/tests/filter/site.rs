@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use serin_host::{Exchange, Module, Proxy, ProxyBuilder, Request, Worker};
+use serin_host::{Exchange, Lapse, Module, Proxy, ProxyBuilder, Request, Worker};
 
 /// Compiled once for all tests.
 static MODULE: LazyLock<Module> = LazyLock::new(|| {
@@ -23,6 +23,19 @@ pub(crate) fn module() -> &'static Module {
 /// A proxy with two workers, to be started with a document.
 pub(crate) fn builder() -> ProxyBuilder {
     ProxyBuilder::new(module()).plugin_name(PLUGIN).workers(2)
+}
+
+/// The same for documents with mistakes, which are logged as errors.
+pub(crate) fn with_mistakes() -> ProxyBuilder {
+    builder().allow(Lapse::ErrorLog)
+}
+
+/// A proxy that follows a sound document, and may get another with mistakes.
+#[track_caller]
+pub(crate) fn proxy_with_mistakes(document: &Value) -> Proxy {
+    let proxy = with_mistakes().start(document.to_string()).expect("it starts");
+    assert_sound(&proxy);
+    proxy
 }
 
 /// A proxy with two workers that follows the document.

@@ -9,7 +9,7 @@ use crate::callouts::{CallOut, CallOutKind};
 use crate::headers::HeaderMap;
 use crate::pairs;
 use crate::status::{Answer, Status};
-use crate::vm::state::State;
+use crate::vm::state::{AfterCall, State};
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let grpc_call = |call: &mut Call<'_>,
@@ -51,8 +51,8 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     };
     grpc_stream.provide(linker, ENV, "proxy_grpc_stream")?;
     send.provide(linker, ENV, "proxy_grpc_send")?;
-    end.provide(linker, ENV, "proxy_grpc_cancel")?;
-    end.provide(linker, ENV, "proxy_grpc_close")
+    cancel.provide(linker, ENV, "proxy_grpc_cancel")?;
+    close.provide(linker, ENV, "proxy_grpc_close")
 }
 
 fn text(call: &mut Call<'_>, start: u32, size: u32) -> Answer<String> {
@@ -69,15 +69,21 @@ fn start(
 ) -> Result<u32, Status> {
     let cluster = cluster_of(service).filter(|cluster| state.settings.knows_cluster(cluster));
     let cluster = cluster.ok_or(Status::ParseFailure)?;
-    if state.settings.is_empty_cluster(&cluster) {
-        return Err(Status::InternalFailure);
-    }
     let headers =
         pairs::decode(metadata).into_iter().fold(HeaderMap::request(), |map, (name, value)| map.with(name, value));
     let root = state.root_id();
     let token = state.call_outs.new_token(&kind);
     let due = (timeout > 0).then(|| state.shared.borrow().now + Duration::from_millis(timeout.into()));
-    state.call_outs.pending.insert(token, CallOut { token, root, kind, cluster, headers, body, due });
+    let is_empty = state.settings.is_empty_cluster(&cluster);
+    let call = CallOut { token, root, kind, cluster, headers, body, due };
+    if is_empty {
+        // A call is refused and told of its end all the same; Envoy 1.40 hangs on a stream.
+        if matches!(call.kind, CallOutKind::GrpcCall(..)) {
+            state.after_call.push_back(AfterCall::GrpcClose(call));
+        }
+        return Err(Status::InternalFailure);
+    }
+    state.call_outs.pending.insert(token, call);
     Ok(token)
 }
 
@@ -93,21 +99,41 @@ fn cluster_of(service: &[u8]) -> Option<String> {
     String::from_utf8(inner.unwrap_or_else(|| service.to_vec())).ok()
 }
 
-/// Only a stream takes messages.
+/// Only a stream takes messages; what is sent on one that the server has ended is lost.
 fn send(call: &mut Call<'_>, token: u32, message: u32, message_size: u32, _ends: u32) -> Answer {
     let message = call.bytes(message, message_size)?;
     if token % 4 != 2 {
         return Err(Status::BadArgument.into());
     }
-    let pending = call.state().call_outs.pending.get_mut(&token).ok_or(Status::NotFound)?;
-    pending.body.extend(message);
+    let calls = &mut call.state().call_outs;
+    match calls.pending.get_mut(&token) {
+        Some(pending) => pending.body.extend(message),
+        None if calls.remotely_closed.contains(&token) => {}
+        None => return Err(Status::NotFound.into()),
+    }
     Ok(())
 }
 
-/// Ends a call or a stream from the guest's side: nothing more comes of it.
-fn end(call: &mut Call<'_>, token: u32) -> Answer {
+/// Nothing more comes of the call or of the stream.
+fn cancel(call: &mut Call<'_>, token: u32) -> Answer {
     if !matches!(token % 4, 1 | 2) {
         return Err(Status::BadArgument.into());
     }
-    call.state().call_outs.pending.remove(&token).map(|_| ()).ok_or_else(|| Status::NotFound.into())
+    let calls = &mut call.state().call_outs;
+    calls.locally_closed.remove(&token);
+    let known = calls.pending.remove(&token).is_some() | calls.remotely_closed.remove(&token);
+    if known { Ok(()) } else { Err(Status::NotFound.into()) }
+}
+
+/// Cancels a call. On a stream only the guest's half ends: what the server still sends arrives.
+fn close(call: &mut Call<'_>, token: u32) -> Answer {
+    if token % 4 != 2 {
+        return cancel(call, token);
+    }
+    let calls = &mut call.state().call_outs;
+    if calls.pending.contains_key(&token) {
+        calls.locally_closed.insert(token);
+        return Ok(());
+    }
+    if calls.remotely_closed.remove(&token) { Ok(()) } else { Err(Status::NotFound.into()) }
 }

@@ -26,7 +26,7 @@ fn define(call: &mut Call<'_>, kind: u32, name: u32, name_size: u32, to: u32) ->
         _ => return Err(Status::BadArgument.into()),
     };
     let state = call.state();
-    if state.callback.is_of_stream() {
+    if state.stream().is_some() {
         state.find(Lapse::MetricOnRequest, || format!("{name:?} is defined"));
     }
     state.shared.borrow_mut().stat(kind, &name);

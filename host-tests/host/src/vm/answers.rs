@@ -3,17 +3,29 @@
 use std::time::Duration;
 
 use super::Vm;
+use super::replies::grpc_status_of;
 use super::state::Context;
 use crate::callouts::{CallOut, CallOutAnswer, CallOutKind, Delivered};
 use crate::catalog::Callback;
 use crate::death::Death;
 use crate::headers::HeaderMap;
+use crate::profile::Version;
 use crate::status::Status;
 
-/// gRPC's status for what took too long.
-const DEADLINE_EXCEEDED: u32 = 4;
-/// gRPC's status for a connection that broke.
-const UNAVAILABLE: u32 = 14;
+/// gRPC's status for a service that cannot be reached; also what Envoy makes of a call that took too long.
+pub(super) const UNAVAILABLE: u32 = 14;
+/// gRPC's status for an answer without a message.
+const INTERNAL: u32 = 13;
+/// What Envoy's own answers on behalf of a service say: their text, and the details of their response.
+const TIMED_OUT: &str = "upstream request timeout{response_timeout}";
+const CLOSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+const CLOSED_DETAILS: &str = "{upstream_reset_before_response_started{connection_termination}}";
+const REFUSED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+const REFUSED_BECAUSE: &str = ", transport failure reason: delayed connect error: Connection refused";
+const REFUSED_DETAILS: &str = "{upstream_reset_before_response_started{remote_connection_failure|\
+    delayed_connect_error:_Connection_refused}}";
+pub(super) const NO_ENDPOINT: &str = "no healthy upstream{no_healthy_upstream}";
 
 impl Vm {
     /// The call-outs that wait for an answer.
@@ -50,10 +62,11 @@ impl Vm {
 
     fn answer_http(&mut self, call: &CallOut, answer: CallOutAnswer) -> Result<(), Death> {
         let mut delivered = Delivered { root: call.root, ..Delivered::default() };
-        let answer = if answer == CallOutAnswer::Timeout {
-            CallOutAnswer::local(504, "upstream request timeout")
-        } else {
-            answer
+        let answer = match answer {
+            CallOutAnswer::Timeout => CallOutAnswer::local(504, "upstream request timeout"),
+            CallOutAnswer::Refused => CallOutAnswer::local(503, &self.refusal()),
+            CallOutAnswer::Closed => CallOutAnswer::local(503, CLOSED),
+            answer => answer,
         };
         let (headers, body, trailers) = match answer {
             CallOutAnswer::Response { headers, body, trailers } => {
@@ -97,23 +110,44 @@ impl Vm {
                 delivered.message = Some(message);
                 if is_call {
                     self.state().call_outs.pending.remove(&token);
+                    self.state().call_outs.remotely_closed.insert(token);
                 }
-                self.deliver(delivered, Callback::GrpcReceive, words)
+                self.deliver(delivered, Callback::GrpcReceive, words)?;
+                self.state().call_outs.remotely_closed.remove(&token);
+                Ok(())
             }
-            CallOutAnswer::GrpcClose(status, message) => self.close_grpc(call, status, message),
-            CallOutAnswer::Timeout => self.close_grpc(call, DEADLINE_EXCEEDED, String::new()),
-            CallOutAnswer::Reset | CallOutAnswer::Response { .. } => {
-                self.close_grpc(call, UNAVAILABLE, "upstream reset".to_owned())
+            CallOutAnswer::GrpcClose(0, _) if is_call => self.close_grpc(call, INTERNAL, String::new()),
+            CallOutAnswer::GrpcClose(status, message) => self.close_grpc(call, status, of_the_server(&message)),
+            CallOutAnswer::Timeout => self.close_grpc(call, UNAVAILABLE, TIMED_OUT.to_owned()),
+            CallOutAnswer::Refused => self.close_grpc(call, UNAVAILABLE, self.refusal() + REFUSED_DETAILS),
+            CallOutAnswer::Closed => self.close_grpc(call, UNAVAILABLE, CLOSED.to_owned() + CLOSED_DETAILS),
+            CallOutAnswer::Reset => self.close_grpc(call, INTERNAL, of_the_server("")),
+            CallOutAnswer::Response { headers, .. } => {
+                let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+                self.close_grpc(call, grpc_status_of(status), of_the_server(""))
             }
         }
     }
 
-    fn close_grpc(&mut self, call: &CallOut, status: u32, message: String) -> Result<(), Death> {
-        self.state().call_outs.pending.remove(&call.token);
-        self.state().call_outs.status.insert(call.root, (status, message));
+    /// Newer Envoys keep the cause to themselves.
+    fn refusal(&self) -> String {
+        let tells = self.look().settings.profile.version() < Version::V1_40;
+        format!("{REFUSED}{}", if tells { REFUSED_BECAUSE } else { "" })
+    }
+
+    pub(super) fn close_grpc(&mut self, call: &CallOut, status: u32, message: String) -> Result<(), Death> {
+        let calls = &mut self.state().call_outs;
+        calls.pending.remove(&call.token);
+        calls.remotely_closed.insert(call.token);
+        calls.status.insert(call.root, (status, message));
         let delivered = Delivered { root: call.root, ..Delivered::default() };
         self.deliver(delivered, Callback::GrpcClose, [call.root, call.token, status, 0, 0])?;
-        self.state().call_outs.status.insert(call.root, (status, String::new()));
+        let calls = &mut self.state().call_outs;
+        calls.status.insert(call.root, (status, String::new()));
+        // A stream that the guest has not ended is still known to it.
+        if matches!(call.kind, CallOutKind::GrpcCall(..)) || calls.locally_closed.remove(&call.token) {
+            calls.remotely_closed.remove(&call.token);
+        }
         Ok(())
     }
 
@@ -125,6 +159,11 @@ impl Vm {
         outcome?;
         self.act()
     }
+}
+
+/// A message of the server as Envoy hands it on (`enhancedGrpcMessage`).
+fn of_the_server(message: &str) -> String {
+    if message.is_empty() { "via_upstream".to_owned() } else { format!("{message}{{via_upstream}}") }
 }
 
 fn count(map: Option<&HeaderMap>) -> u32 {

@@ -32,7 +32,7 @@ impl Vm {
             message.stage = Stage::Flowing;
         });
         let answer = self.call_for(id, side.on_headers(), [id, count, u32::from(ends), 0, 0])?;
-        if matches!(answer, CONTINUE | ALSO_CONTINUE) && !self.look().stop_iteration {
+        if matches!(answer, CONTINUE | ALSO_CONTINUE) && !self.is_stopped(id) {
             self.with_message(id, side, |message| message.headers_at_hand = false);
             self.pass_headers(id, side)?;
         } else {
@@ -62,13 +62,21 @@ impl Vm {
             } else {
                 message.chunk = piece;
             };
-            message.shown().len()
+            (message.shown().len(), message.buffering && message.held.len() > MAX_HELD)
         });
-        let size = word(size.unwrap_or(0));
+        let (size, overflows) = size.unwrap_or_default();
+        if overflows {
+            // What is added to a held body is weighed before the filter sees it, whatever the filter then makes of it.
+            self.state().after_call.push_back(AfterCall::Reply(id, too_large(side)));
+            if side == Side::Response {
+                return self.act();
+            }
+        }
+        let size = word(size);
         let answer = self.call_for(id, side.on_body(), [id, size, u32::from(ends), 0, 0])?;
-        let answer = if self.look().stop_iteration { u32::MAX } else { answer };
+        let answer = if overflows || self.is_stopped(id) { u32::MAX } else { answer };
         let is_too_much = self.with_message(id, side, |message| settle_body(message, answer, ends)).unwrap_or(false);
-        if is_too_much {
+        if is_too_much && !overflows {
             self.state().after_call.push_back(AfterCall::Reply(id, too_large(side)));
         }
         self.act()
@@ -93,7 +101,7 @@ impl Vm {
             message.is_whole = true;
         });
         let answer = self.call_for(id, side.on_trailers(), [id, count, 0, 0, 0])?;
-        let goes_on = answer == CONTINUE && !self.look().stop_iteration;
+        let goes_on = answer == CONTINUE && !self.is_stopped(id);
         self.with_message(id, side, |message| {
             message.stage = if goes_on { Stage::Flowing } else { Stage::HeldAtTrailers };
             if goes_on {
@@ -103,6 +111,12 @@ impl Vm {
             }
         });
         self.act()
+    }
+
+    /// Whether the callback that has returned ended the stream, so that its own answer does not count.
+    fn is_stopped(&self, id: u32) -> bool {
+        let closes = |action: &AfterCall| matches!(action, AfterCall::Reset(stream) if *stream == id);
+        self.look().stop_iteration || self.look().after_call.iter().any(closes)
     }
 
     /// What was held goes on; what came meanwhile is shown to the filter if only the headers were held.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Vm;
+use super::answers::{NO_ENDPOINT, UNAVAILABLE};
 use super::state::{AfterCall, Reply};
 use super::stream_state::{Side, Stage, StreamState};
 use crate::death::Death;
@@ -21,6 +22,7 @@ impl Vm {
                 }
                 AfterCall::Reset(id) => self.reset(id, "wasm_close_stream"),
                 AfterCall::Delete(root) => self.delete_root(root)?,
+                AfterCall::GrpcClose(call) => self.close_grpc(&call, UNAVAILABLE, NO_ENDPOINT.to_owned())?,
             }
         }
         Ok(())
@@ -119,7 +121,7 @@ impl Vm {
             };
             stream.request.stage = Stage::Closed;
             if stream.response.headers_passed {
-                stream.is_reset = true;
+                (stream.is_reset, stream.details) = (true, Some(reply.details));
             } else {
                 reply_past_the_filter(stream, reply);
             }
@@ -171,7 +173,7 @@ fn prepare(request: &HeaderMap, reply: &Reply) -> (HeaderMap, Vec<u8>) {
 }
 
 /// The status of gRPC that stands for one of HTTP.
-fn grpc_status_of(status: u32) -> u32 {
+pub(super) fn grpc_status_of(status: u32) -> u32 {
     match status {
         400 => 13,
         401 => 16,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wasmtime::{Memory, TypedFunc};
 
-use crate::callouts::CallOuts;
+use crate::callouts::{CallOut, CallOuts};
 use crate::catalog::Callback;
 use crate::death::Recent;
 use crate::fault::Faults;
@@ -75,6 +75,8 @@ pub(crate) enum AfterCall {
     Reply(u32, Reply),
     Reset(u32),
     Delete(u32),
+    /// A gRPC call that could not even be started.
+    GrpcClose(CallOut),
 }
 
 /// An answer of the host or of the filter in place of the upstream's.

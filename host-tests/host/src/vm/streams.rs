@@ -36,6 +36,9 @@ enum Server {
     Failed,
 }
 
+/// The response flag of a client that went away.
+const DOWNSTREAM_TERMINATION: u64 = 0x4000;
+
 /// How long Envoy waits before it starts a dead VM again; a share of it more, by chance.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -84,7 +87,12 @@ impl Vm {
     /// More of a message comes.
     pub(crate) fn push(&mut self, id: u32, side: Side, part: Part) -> Result<(), Death> {
         let taken = match part {
-            Part::Headers(headers, ends) => self.take_headers(id, side, headers, ends),
+            Part::Headers(headers, ends) => {
+                self.with_stream(id, |stream| {
+                    stream.details.get_or_insert_with(|| "via_upstream".to_owned());
+                });
+                self.take_headers(id, side, headers, ends)
+            }
             Part::Body(piece, ends) => self.take_body(id, side, piece, ends),
             Part::Trailers(trailers) => self.take_trailers(id, side, trailers),
             Part::Reply(reply) => self.reply(id, Reply::from(reply)).and_then(|()| self.act()),
@@ -113,7 +121,13 @@ impl Vm {
     }
 
     fn end_in_guest(&mut self, id: u32) -> Result<(), Death> {
-        self.with_stream(id, |stream| stream.is_logged = true);
+        self.with_stream(id, |stream| {
+            stream.is_logged = true;
+            if !stream.response.end_passed && !stream.is_reset {
+                stream.details = Some("downstream_remote_disconnect".to_owned());
+                stream.flags |= DOWNSTREAM_TERMINATION;
+            }
+        });
         self.call_for(id, Callback::Log, [id, 0, 0, 0, 0])?;
         self.with_stream(id, |stream| stream.is_logged = false);
         self.call_for(id, Callback::Done, [id, 0, 0, 0, 0])?;

@@ -181,16 +181,20 @@ impl Running {
         let (before, known) = (self.sum(&taken).await?, self.sum(&refused).await?);
         self.replace(file, text)?;
         let end = Instant::now() + TAKE_UP;
-        while self.sum(&taken).await? == before {
+        loop {
+            let is_taken = self.sum(&taken).await? > before;
+            // Asked in this order: where a filter refuses its configuration, Envoy counts a failure and then a reload as well.
             if self.sum(&refused).await? > known {
                 return Ok(false);
+            }
+            if is_taken {
+                return Ok(true);
             }
             if Instant::now() > end {
                 bail!("Envoy did not take up {file} within {TAKE_UP:?}; its log ends with\n{}", self.tail());
             }
             sleep(POLL).await;
         }
-        Ok(true)
     }
 
     /// The path of one of its files.

@@ -11,10 +11,12 @@ use serin_host::scenario::{Outcome, Scenario, Step};
 
 use super::play::Play;
 use super::site::{Plan, Site};
-use super::{Combination, InWasmtime, Options};
+use super::{Combination, Discovery, InWasmtime, Options};
 
 /// How many scenarios of one Envoy are under way at a time. Most of them wait.
 const AT_A_TIME: usize = 64;
+/// How many discovered filters one Envoy may have: each takes an inotify instance, of which Linux by default gives a user 128.
+const DISCOVERED: usize = 48;
 
 /// Runs those scenarios that suit a combination; outcomes by number.
 pub(super) async fn run(
@@ -26,7 +28,8 @@ pub(super) async fn run(
     let suited: Vec<(usize, &Scenario)> =
         scenarios.iter().enumerate().filter(|(_, scenario)| combination.suits(scenario)).collect();
     let mut outcomes = Vec::new();
-    for group in groups(&suited, known) {
+    let most = if combination.discovery == Discovery::Ecds { DISCOVERED } else { usize::MAX };
+    for group in groups(&suited, known, most) {
         outcomes.extend(run_group(options, combination, &group).await.with_context(|| combination.name())?);
     }
     Ok(outcomes)
@@ -64,13 +67,14 @@ struct Group<'a> {
     unknown: BTreeSet<String>,
 }
 
-/// Divides scenarios so that those of a group mean the same by the names of clusters and of metrics.
-fn groups<'a>(scenarios: &[(usize, &'a Scenario)], known: &InWasmtime) -> Vec<Group<'a>> {
+/// Divides scenarios so that those of a group, `most` of them, mean the same by the names of clusters and of metrics.
+fn groups<'a>(scenarios: &[(usize, &'a Scenario)], known: &InWasmtime, most: usize) -> Vec<Group<'a>> {
     let alone = alone(scenarios, known);
     let mut groups: Vec<Group<'a>> = Vec::new();
     for (number, scenario) in scenarios {
         let apart = alone.contains(number);
-        let fits = groups.iter_mut().find(|group| !apart && !group.is_closed(&alone) && group.fits(scenario));
+        let open = |group: &Group<'_>| group.scenarios.len() < most && !group.is_closed(&alone);
+        let fits = groups.iter_mut().find(|group| !apart && open(group) && group.fits(scenario));
         let group = match fits {
             Some(group) => group,
             None => {
@@ -126,4 +130,50 @@ fn alone(scenarios: &[(usize, &Scenario)], known: &InWasmtime) -> BTreeSet<usize
         metrics.flat_map(BTreeMap::keys).any(|name| shared(*number, name))
     };
     scenarios.iter().filter(looks).map(|(number, _)| *number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serin_host::scenario::Http;
+
+    use super::*;
+
+    /// Which scenarios share an Envoy, for some with these fields that define these metrics; number N looks at `mN`.
+    fn check(fields: &[&str], metrics: &[&[&str]], most: usize, expected: &[&[usize]]) {
+        let read = |(number, fields): (usize, &&str)| {
+            let text = format!("{{about: a, steps: [{{metrics: {{m{number}: 1}}}}], {fields}}}");
+            Scenario::parse(&text, &format!("s{number}"), Duration::ZERO).unwrap()
+        };
+        let scenarios: Vec<Scenario> = fields.iter().enumerate().map(read).collect();
+        let numbered: Vec<(usize, &Scenario)> = scenarios.iter().enumerate().collect();
+        let outcome = |names: &[&str]| Outcome {
+            metrics: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Outcome::default()
+        };
+        let known =
+            metrics.iter().enumerate().map(|(number, names)| ((number, Http::One, 1), outcome(names))).collect();
+        let found: Vec<Vec<usize>> = groups(&numbered, &known, most)
+            .iter()
+            .map(|group| group.scenarios.iter().map(|(number, _)| *number).collect())
+            .collect();
+        assert_eq!(expected, found, "{fields:?}");
+    }
+
+    #[test]
+    fn scenarios_share_an_envoy_where_clusters_mean_the_same() {
+        let plain = "http: [1]";
+        check(&[plain, plain, plain], &[], 9, &[&[0, 1, 2]]);
+        check(&[plain, plain, plain], &[], 2, &[&[0, 1], &[2]]);
+        check(&["clusters: {v1: {}}", "clusters: {v1: {endpoints: none}}", plain], &[], 9, &[&[0, 2], &[1]]);
+        check(&["configuration: {cluster: v3}", "clusters: {v3: {}}", plain], &[], 9, &[&[0, 2], &[1]]);
+    }
+
+    #[test]
+    fn who_looks_at_a_metric_of_others_is_alone() {
+        let plain = "http: [1]";
+        check(&[plain, plain, plain], &[&["m0"], &["m1"], &["m2"]], 9, &[&[0, 1, 2]]);
+        check(&[plain, plain, plain], &[&["m0"], &["m1", "m0"], &["m2"]], 9, &[&[0], &[1, 2]]);
+    }
 }

@@ -70,10 +70,26 @@ impl Site {
         self.addresses.get(&scenario.plugin.name).copied()
     }
 
-    /// Whether Envoy took the first configuration of a scenario.
+    /// Whether Envoy took the first configuration of a scenario. What is discovered is counted only once every worker has
+    /// it, which may be after Envoy is ready.
     pub(super) async fn has_taken(&self, scenario: &Scenario) -> Result<bool> {
-        let failed = format!("^{}$", self.counter(scenario, "fail"));
-        Ok(self.address(scenario).is_some() && self.running.sum(&failed).await? == 0)
+        if self.discovery == Discovery::Lds {
+            return Ok(self.address(scenario).is_some());
+        }
+        let (taken, refused) = (self.counter(scenario, "reload"), self.counter(scenario, "fail"));
+        let end = Instant::now() + TAKE_UP;
+        while Instant::now() < end {
+            let stats = self.running.stats(&format!("^({taken}|{refused})$")).await?;
+            let counted = |what: &str| stats.iter().any(|(name, count)| name.ends_with(what) && *count > 0);
+            if counted("config_fail") {
+                return Ok(false);
+            }
+            if counted("config_reload") {
+                return Ok(true);
+            }
+            sleep(POLL).await;
+        }
+        bail!("Envoy neither took nor refused the filter of {} within {TAKE_UP:?}", scenario.plugin.name)
     }
 
     /// Pushes a configuration, returns once every worker has it, and tells whether Envoy took it.

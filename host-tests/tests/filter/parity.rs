@@ -17,7 +17,7 @@ use serin_core::{
 };
 use serin_host::{HeaderMap, Proxy, Stat, Worker};
 
-use crate::site::{with_mistakes};
+use crate::site::with_mistakes;
 use documents::{ENVIRONMENT, documents};
 use requests::{Browser, Sent};
 

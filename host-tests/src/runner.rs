@@ -75,7 +75,7 @@ type InWasmtime = BTreeMap<(usize, Http, usize), Outcome>;
 /// # Errors
 /// If a module is not known or cannot be loaded, or if an Envoy does not start.
 pub async fn run(scenarios: &[Scenario], options: &Options) -> Result<Report> {
-    let mut report = Report::new(scenarios.len());
+    let mut report = Report::new(scenarios);
     // Also where only Envoy is asked for: which metrics a scenario touches says with which others it can share an Envoy.
     let known = in_wasmtime(scenarios, options, &mut report)?;
     for combination in options.combinations() {

@@ -1,5 +1,6 @@
 //! A finished request and response.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::death::Death;
@@ -75,7 +76,7 @@ impl Exchange {
             action,
             was_local: stream.is_filters_reply,
             was_reset: stream.is_reset,
-            details: stream.details,
+            details: stream.details.map(Cow::into_owned),
             route_refreshes: stream.route_refreshes,
             filter_state: stream.filter_state,
             usage: stream.usage,

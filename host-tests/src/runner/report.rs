@@ -8,7 +8,7 @@ use serin_host::scenario::{Difference, Outcome, Scenario};
 /// What came of a run.
 #[derive(Debug)]
 pub struct Report {
-    scenarios: usize,
+    scenarios: Vec<String>,
     ran: BTreeMap<usize, usize>,
     combinations: usize,
     /// The first of each scenario, as text.
@@ -16,7 +16,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(scenarios: usize) -> Self {
+    pub(super) fn new(scenarios: &[Scenario]) -> Self {
+        let scenarios = scenarios.iter().map(ToString::to_string).collect();
         Self { scenarios, ran: BTreeMap::new(), combinations: 0, differences: BTreeMap::new() }
     }
 
@@ -69,8 +70,12 @@ impl fmt::Display for Report {
         for difference in self.differences.values() {
             writeln!(f, "{difference}")?;
         }
+        let idle = self.scenarios.iter().enumerate().filter(|(number, _)| !self.ran.contains_key(number));
+        for (_, scenario) in idle {
+            writeln!(f, "{scenario}: did not run, for it suits none of the combinations that were asked for")?;
+        }
         let runs: usize = self.ran.values().sum();
-        let (ran, all) = (self.ran(), self.scenarios);
+        let (ran, all) = (self.ran(), self.scenarios.len());
         write!(f, "{ran} of {all} scenarios in {} combinations, {runs} runs: ", self.combinations)?;
         match self.differing() {
             0 => f.write_str("none differs"),

@@ -11,6 +11,7 @@ mod missing;
 mod mistakes;
 mod pairs;
 mod parity;
+mod profiles;
 mod pushes;
 mod routing;
 mod schedule;

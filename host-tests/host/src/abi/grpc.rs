@@ -12,6 +12,14 @@ use crate::status::{Answer, Status};
 use crate::vm::state::{AfterCall, State};
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    link_call(linker)?;
+    link_stream(linker)?;
+    send.provide(linker, ENV, "proxy_grpc_send")?;
+    cancel.provide(linker, ENV, "proxy_grpc_cancel")?;
+    close.provide(linker, ENV, "proxy_grpc_close")
+}
+
+fn link_call(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let grpc_call = |call: &mut Call<'_>,
                      service: u32,
                      service_size: u32,
@@ -32,7 +40,10 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         let token = start(call.state(), kind, &cluster, &metadata, request, timeout)?;
         call.put_u32(to_token, token)
     };
-    grpc_call.provide(linker, ENV, "proxy_grpc_call")?;
+    grpc_call.provide(linker, ENV, "proxy_grpc_call")
+}
+
+fn link_stream(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let grpc_stream = |call: &mut Call<'_>,
                        service: u32,
                        service_size: u32,
@@ -49,10 +60,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         let token = start(call.state(), kind, &cluster, &metadata, Vec::new(), 0)?;
         call.put_u32(to_token, token)
     };
-    grpc_stream.provide(linker, ENV, "proxy_grpc_stream")?;
-    send.provide(linker, ENV, "proxy_grpc_send")?;
-    cancel.provide(linker, ENV, "proxy_grpc_cancel")?;
-    close.provide(linker, ENV, "proxy_grpc_close")
+    grpc_stream.provide(linker, ENV, "proxy_grpc_stream")
 }
 
 fn text(call: &mut Call<'_>, start: u32, size: u32) -> Answer<String> {

@@ -102,7 +102,7 @@ fn of_response(stream: &StreamState, name: &[u8], key: Option<&[u8]>) -> Option<
             let code = response.headers.text(":status").filter(|_| started)?.parse::<i64>().ok()?;
             Some(code.to_le_bytes().to_vec())
         }
-        b"code_details" => stream.details.clone().map(String::into_bytes),
+        b"code_details" => stream.details.as_ref().map(|details| details.as_bytes().to_vec()),
         b"flags" => Some(stream.flags.to_le_bytes().to_vec()),
         b"size" => Some(number(response.body.len())),
         _ => None,

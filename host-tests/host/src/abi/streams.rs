@@ -21,7 +21,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                           headers: u32,
                           headers_size: u32,
                           grpc: u32| {
-        let details = String::from_utf8_lossy(&call.bytes(details, details_size)?).into_owned();
+        let details = String::from_utf8_lossy(&call.bytes(details, details_size)?).into_owned().into();
         let body = call.bytes(body, body_size)?;
         let headers = call.bytes(headers, headers_size)?;
         let headers =

@@ -4,6 +4,8 @@
 //! Sources: `Context::decodeHeaders` … `encodeTrailers` (`extensions/common/wasm/context.cc`) and
 //! `commonHandleAfterHeadersCallback`, `commonHandleAfterDataCallback`, `commonContinue` (`http/filter_manager.cc`).
 
+use std::borrow::Cow;
+
 use super::Vm;
 use super::state::{AfterCall, Context, Reply};
 use super::stream_state::{Message, Side, Stage, StreamState};
@@ -224,7 +226,7 @@ fn too_large(side: Side) -> Reply {
         Side::Request => (413, "Payload Too Large", "request_payload_too_large"),
         Side::Response => (500, "Internal Server Error", "response_payload_too_large"),
     };
-    Reply { status, body: body.into(), details: details.to_owned(), ..Reply::default() }
+    Reply { status, body: body.into(), details: Cow::Borrowed(details), ..Reply::default() }
 }
 
 fn word(size: usize) -> u32 {

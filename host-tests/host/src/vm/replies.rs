@@ -1,5 +1,6 @@
 //! What comes back in place of the upstream's response: answers of the filter, of the router, and of a host whose VM is dead.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::Vm;
@@ -101,10 +102,10 @@ impl Vm {
         if ends { Ok(()) } else { self.take_body(id, Side::Response, body, true) }
     }
 
-    pub(super) fn reset(&mut self, id: u32, details: &str) {
+    pub(super) fn reset(&mut self, id: u32, details: &'static str) {
         self.with_stream(id, |stream| {
             stream.is_reset = true;
-            stream.details.get_or_insert_with(|| details.to_owned());
+            stream.details.get_or_insert(Cow::Borrowed(details));
             (stream.request.stage, stream.response.stage) = (Stage::Closed, Stage::Closed);
         });
     }
@@ -116,7 +117,7 @@ impl Vm {
             let reply = Reply {
                 status: 503,
                 grpc_status: Some(14),
-                details: "wasm_fail_stream".to_owned(),
+                details: Cow::Borrowed("wasm_fail_stream"),
                 ..Reply::default()
             };
             stream.request.stage = Stage::Closed;
@@ -198,7 +199,7 @@ impl From<LocalReply> for Reply {
         Self {
             status: reply.status.into(),
             body: reply.body.into(),
-            details: reply.details.to_owned(),
+            details: Cow::Borrowed(reply.details),
             flag: reply.flags,
             ..Self::default()
         }

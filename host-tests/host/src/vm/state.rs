@@ -1,6 +1,7 @@
 //! What the host keeps for one VM while guest code runs: contexts, metric ids, timers, entropy, and the counts of the
 //! running callback. Host calls read and change it; callbacks are made elsewhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -86,7 +87,7 @@ pub(crate) struct Reply {
     pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
     pub(crate) grpc_status: Option<u32>,
-    pub(crate) details: String,
+    pub(crate) details: Cow<'static, str>,
     /// Envoy's response flag, as a bit of `response.flags`.
     pub(crate) flag: u64,
     /// Whether the filter gave it.

@@ -1,5 +1,6 @@
 //! A stream as the host keeps it: its two messages, what of them is at hand, and what became of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -109,7 +110,7 @@ pub(crate) struct StreamState {
     pub(crate) is_replied: bool,
     pub(crate) is_filters_reply: bool,
     pub(crate) is_reset: bool,
-    pub(crate) details: Option<String>,
+    pub(crate) details: Option<Cow<'static, str>>,
     pub(crate) flags: u64,
     pub(crate) route_refreshes: u64,
     /// What the routes made of it, once it got that far.

@@ -1,5 +1,6 @@
 //! Stream contexts of a VM: a request's way through the callbacks, in Envoy's order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl Vm {
         let taken = match part {
             Part::Headers(headers, ends) => {
                 self.with_stream(id, |stream| {
-                    stream.details.get_or_insert_with(|| "via_upstream".to_owned());
+                    stream.details.get_or_insert(Cow::Borrowed("via_upstream"));
                 });
                 self.take_headers(id, side, headers, ends)
             }
@@ -124,7 +125,7 @@ impl Vm {
         self.with_stream(id, |stream| {
             stream.is_logged = true;
             if !stream.response.end_passed && !stream.is_reset {
-                stream.details = Some("downstream_remote_disconnect".to_owned());
+                stream.details = Some(Cow::Borrowed("downstream_remote_disconnect"));
                 stream.flags |= DOWNSTREAM_TERMINATION;
             }
         });

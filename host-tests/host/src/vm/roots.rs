@@ -85,6 +85,10 @@ impl Vm {
 
     /// Does what is due. A timer whose root is gone only goes round, as in Envoy.
     pub(crate) fn pass_time(&mut self, now: Duration) -> Result<(), Death> {
+        // Where requests are answered as Envoy answers them, a dead VM only waits for the next of them.
+        if self.death().is_some() && self.look().settings.failure_policy.is_some() {
+            return Ok(());
+        }
         self.expire_call_outs(now)?;
         for context in self.state().contexts.values_mut() {
             if let Context::Root(root) = context {

@@ -43,7 +43,7 @@ impl ProxyBuilder {
             delivery: Delivery::Ecds,
             seed: 0,
             same_entropy: false,
-            fuel: 5_000_000_000,
+            fuel: Settings::FUEL,
         };
         Self {
             module: module.clone(),

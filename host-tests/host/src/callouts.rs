@@ -121,6 +121,11 @@ impl CallOuts {
         *last + tag
     }
 
+    /// Whether any call was made.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.last_http + self.last_grpc > 0
+    }
+
     /// What an answer of that root reaches.
     pub(crate) fn delivered_to(&self, root: u32) -> Option<&Delivered> {
         self.delivered.as_ref().filter(|delivered| delivered.root == root)

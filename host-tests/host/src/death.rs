@@ -7,7 +7,6 @@ use wasmtime::WasmBacktrace;
 
 use crate::catalog::{self, FunctionId};
 use crate::log::LogLine;
-use crate::scenario::Scenario;
 use crate::shared::Last;
 use crate::status::Status;
 use crate::vm::state::State;
@@ -57,7 +56,7 @@ impl Death {
     }
 
     /// Adds the scenario, if there is none yet.
-    pub(crate) fn explain(&mut self, scenario: impl FnOnce() -> Scenario) {
+    pub(crate) fn explain(&mut self, scenario: impl FnOnce() -> crate::scenario::Scenario) {
         if self.0.scenario.is_empty() {
             // What cannot be written is left out; the rest of the report stands.
             self.0.scenario = scenario().to_yaml().unwrap_or_default();

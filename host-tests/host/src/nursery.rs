@@ -45,7 +45,7 @@ impl Nursery {
             Ok(true) => Ok(()),
             Ok(false) => Err(Rejected::Refused),
             Err(death) => {
-                canary.explain_death(plugin, &[], None);
+                canary.explain_death(plugin, &[]);
                 Err(Rejected::Died(canary.death().cloned().unwrap_or(death)))
             }
         }

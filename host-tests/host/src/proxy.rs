@@ -260,7 +260,9 @@ impl Proxy {
     /// A refusal or a death on one thread concerns that thread alone, and shows there.
     fn on_all_threads(&self, what: impl Fn(&VmRef) -> Result<(), Death>) {
         for thread in &self.threads {
-            let _ = what(&thread.vm());
+            if what(&thread.vm()).is_err() {
+                thread.explained(&thread.vm(), "");
+            }
         }
         self.threads.iter().for_each(|thread| thread.settle());
     }
@@ -275,7 +277,7 @@ impl Proxy {
         self.nursery.shared.borrow_mut().now = now;
         let of = |thread: &Rc<Thread>, vm: VmRef| {
             let passed = vm.borrow_mut().pass_time(now);
-            passed.map_err(|death| thread.explained(&vm, death, "", Some(Duration::from_secs(1))))
+            passed.map_err(|death| thread.explained(&vm, "").unwrap_or(death))
         };
         let passed = self.threads.iter().flat_map(|thread| thread.vms().into_iter().map(move |vm| of(thread, vm)));
         let outcome = passed.fold(Ok(()), Result::and);

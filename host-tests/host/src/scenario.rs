@@ -33,6 +33,7 @@ pub use compare::Difference;
 pub use expected::{Expected, Pattern};
 pub use jar::Jar;
 pub use outcome::{Answer, Exchanged, Facts, Outcome, Sighting};
+pub(crate) use replay::{Past, REMEMBERED};
 pub use run::PATIENCE;
 pub use step::{Client, Expectation, Level, LogExpectation, PushStep, Request, RequestStep, Step, Upstream};
 pub use text::{Body, Bytes, Headers};
@@ -42,8 +43,10 @@ pub use text::{Body, Bytes, Headers};
 pub struct Scenario {
     /// The file it came from; empty if it came from none.
     pub file: PathBuf,
-    /// The clock when it was read, since the Unix epoch.
+    /// The clock when it was read, or the one that it asks for, since the Unix epoch.
     pub now: Duration,
+    /// Whether it asks for that clock. A host that cannot set its clock runs it with its own.
+    pub is_dated: bool,
     /// What it shows, in a sentence.
     pub about: String,
     /// The name of the module that it is for; `None` is the runner's own.
@@ -99,6 +102,8 @@ pub enum Configuration {
     Mapping(Value),
     /// A text, JSON or not.
     Text(String),
+    /// Bytes that need not be a text; only of the first configuration.
+    Bytes(Bytes),
 }
 
 /// How a mapping travels to the plugin.

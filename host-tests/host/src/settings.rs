@@ -46,6 +46,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The fuel of a callback where a test sets none: some seconds.
+    pub(crate) const FUEL: u64 = 5_000_000_000;
+
     /// Whether call-outs can name this cluster.
     pub(crate) fn knows_cluster(&self, name: &str) -> bool {
         self.clusters.contains(name) || self.cluster_of_routes(name).is_some()

@@ -34,7 +34,7 @@ impl Stream {
             random: parts.random.unwrap_or_else(|| thread.random()),
         };
         let opened = vm.borrow_mut().open_stream(opening);
-        let id = Some(opened.map_err(|death| thread.explained(&vm, death, &parts.listener, None))?);
+        let id = Some(opened.map_err(|death| thread.explained(&vm, &parts.listener).unwrap_or(death))?);
         let mut stream = Self { thread: Rc::clone(thread), vm, parts, id };
         let parts = Rc::clone(&stream.parts);
         if !parts.body.is_empty() {
@@ -167,7 +167,7 @@ impl Stream {
             None => None,
         };
         self.thread.settle();
-        let death = self.vm.borrow().death().cloned();
+        let death = self.thread.explained(&self.vm, &self.parts.listener);
         let Some(state) = ended else { unreachable!("a stream in flight has its context") };
         let mut exchange = Exchange::new(*state, death);
         if !self.parts.is_http2 {
@@ -200,7 +200,7 @@ impl Stream {
     }
 
     fn explained(&self, death: Death) -> Death {
-        self.thread.explained(&self.vm, death, &self.parts.listener, None)
+        self.thread.explained(&self.vm, &self.parts.listener).unwrap_or(death)
     }
 
     fn look<T>(&self, at: impl FnOnce(&StreamState) -> T) -> Option<T> {

@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::module::Module;
 use crate::plugin::Plugin;
 use crate::request::Parts;
-use crate::scenario::Scenario;
+use crate::scenario::Past;
 use crate::settings::Settings;
 use crate::shared::SharedHandle;
 use crate::usage::{Cost, Usage};
@@ -173,13 +173,27 @@ impl Vm {
         self.death.as_ref()
     }
 
-    /// Adds to the report of its death how it can be had again: with this plugin, these requests and then so much time.
-    pub(crate) fn explain_death(&mut self, plugin: &Plugin, requests: &[Rc<Parts>], then: Option<Duration>) {
-        let Birth { settings, shared, .. } = &self.birth;
-        let now = shared.borrow().now;
+    /// Adds to the report of its death how it can be had again: with this plugin and these requests.
+    pub(crate) fn explain_death(&mut self, plugin: &Plugin, requests: &[(Rc<Parts>, Duration)]) {
+        let lacks = self.lacks();
+        let (started, now) = (self.look().shared.borrow().started, self.look().shared.borrow().now);
+        let settings = &self.birth.settings;
         if let Some(death) = &mut self.death {
-            death.explain(|| Scenario::replay(plugin, settings, now, requests, then));
+            death.explain(|| Past { plugin, settings, requests, started, now, lacks }.scenario());
         }
+    }
+
+    /// What no scenario can have of what the test did to this VM.
+    fn lacks(&self) -> Vec<String> {
+        let state = self.look();
+        let mut lacks = Vec::new();
+        let mut lack = |is_so: bool, what: &str| lacks.extend(is_so.then(|| what.to_owned()));
+        lack(!state.faults.is_empty(), "injected faults");
+        lack(self.fuel != Settings::FUEL, "the limit of fuel");
+        lack(self.next_context > 2 && self.roots().first() != Some(&1), "the configurations before");
+        lack(state.call_outs.has_begun(), "answers of call-outs");
+        lack(self.birth.settings.seed != 0, "the seed");
+        lacks
     }
 
     /// The plugin that serves a listener.

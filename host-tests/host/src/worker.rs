@@ -10,6 +10,7 @@ use crate::catalog;
 use crate::death::Death;
 use crate::fault::Fault;
 use crate::request::{Parts, Request};
+use crate::scenario::REMEMBERED;
 use crate::shared::{Last, SharedHandle};
 use crate::usage::Usage;
 use crate::vm::VmRef;
@@ -18,7 +19,7 @@ use crate::vm::VmRef;
 pub(crate) struct Thread {
     vm: RefCell<VmRef>,
     retired: RefCell<Vec<VmRef>>,
-    requests: RefCell<Last<Rc<Parts>, 20>>,
+    requests: RefCell<Last<(Rc<Parts>, Duration), REMEMBERED>>,
     shared: SharedHandle,
     /// For choices of the routes.
     random: RefCell<fastrand::Rng>,
@@ -64,17 +65,19 @@ impl Thread {
     }
 
     pub(crate) fn remember(&self, request: &Rc<Parts>) {
-        self.requests.borrow_mut().push(Rc::clone(request));
+        let now = self.shared.borrow().now;
+        self.requests.borrow_mut().push((Rc::clone(request), now));
     }
 
-    /// The report of a death of one of its VMs, with the last requests that it saw on this listener, and then so much time.
-    pub(crate) fn explained(&self, vm: &VmRef, death: Death, listener: &str, then: Option<Duration>) -> Death {
-        let requests: Vec<Rc<Parts>> = self.requests.borrow().iter().cloned().collect();
+    /// The report of the death of one of its VMs, if it is dead, with the last requests that came on this listener.
+    pub(crate) fn explained(&self, vm: &VmRef, listener: &str) -> Option<Death> {
         let mut vm = vm.borrow_mut();
+        vm.death()?;
         if let Some(plugin) = vm.plugin_of(listener) {
-            vm.explain_death(&plugin, &requests, then);
+            let requests: Vec<_> = self.requests.borrow().iter().cloned().collect();
+            vm.explain_death(&plugin, &requests);
         }
-        vm.death().cloned().unwrap_or(death)
+        vm.death().cloned()
     }
 
     /// Tells the consumers of queues what has come, as their dispatchers do once nothing else runs.
@@ -82,10 +85,12 @@ impl Thread {
         loop {
             let Some(ready) = self.shared.borrow_mut().queues.next_ready() else { return };
             let threads = self.threads.borrow().clone();
-            let vms = threads.iter().filter_map(Weak::upgrade).map(|thread| thread.vm());
-            for vm in vms.filter(|vm| vm.borrow().look().vm == ready.vm) {
+            for thread in threads.iter().filter_map(Weak::upgrade) {
+                let vm = thread.vm();
                 // A death is kept by the VM, and the next use of the worker reports it.
-                let _ = vm.borrow_mut().queue_ready(ready.root, ready.token);
+                if vm.borrow().look().vm == ready.vm && vm.borrow_mut().queue_ready(ready.root, ready.token).is_err() {
+                    thread.explained(&vm, "");
+                }
             }
         }
     }
@@ -163,9 +168,10 @@ impl Worker {
     /// # Errors
     /// If the VM is dead or dies in the callback.
     pub fn answer(&self, call: &CallOut, answer: CallOutAnswer) -> Result<bool, Death> {
-        let answered = self.thread.vm().borrow_mut().answer(call.token, answer);
+        let vm = self.thread.vm();
+        let answered = vm.borrow_mut().answer(call.token, answer);
         self.thread.settle();
-        answered
+        answered.map_err(|death| self.thread.explained(&vm, "").unwrap_or(death))
     }
 
     /// Makes a host call fail from now on, in this VM alone; with `None`, lets it work again.

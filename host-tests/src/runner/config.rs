@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
 use serin_envoy::Scripted;
 use serin_host::routes::{Cluster, HeaderMatch, HeaderTest, PathMatch, Route, Target};
@@ -165,6 +166,10 @@ fn any(configuration: &Configuration, form: Form) -> Option<Value> {
     match (configuration, form) {
         (Configuration::None, _) => None,
         (Configuration::Text(value), _) => Some(text(value)),
+        (Configuration::Bytes(bytes), _) => Some(json!({
+            "@type": "type.googleapis.com/google.protobuf.BytesValue",
+            "value": Base64::encode_string(&bytes.0),
+        })),
         (Configuration::Mapping(mapping), Form::Text) => Some(text(&mapping.to_string())),
         (Configuration::Mapping(mapping), Form::Struct) => {
             Some(json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": mapping}))

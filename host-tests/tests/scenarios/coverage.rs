@@ -64,7 +64,7 @@ fn documents(scenario: &Scenario) -> Vec<Value> {
     let read = |configuration: &Configuration| match configuration {
         Configuration::Mapping(document) => Some(document.clone()),
         Configuration::Text(text) => serde_json::from_str(text).ok(),
-        Configuration::None => None,
+        Configuration::None | Configuration::Bytes(_) => None,
     };
     all.filter_map(read).collect()
 }

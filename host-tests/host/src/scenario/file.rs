@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::expected::Expected;
 use super::step::{Expectation, LogExpectation, PushStep, Request, RequestStep, Step, Upstream};
-use super::text::seconds;
+use super::text::{Bytes, seconds};
 use super::{Configuration, Direction, Form, Host, Http, Plugin, Scenario, Workers, default_table};
 use crate::routes::{Cluster, Route};
 
@@ -22,12 +22,17 @@ use expect::ExpectFile;
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
     about: String,
+    /// Seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    now: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     module: Option<String>,
     #[serde(default)]
     plugin: PluginFile,
     #[serde(default, skip_serializing_if = "Configuration::is_none")]
     configuration: Configuration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    configuration_bytes: Option<Bytes>,
     #[serde(default)]
     form: Form,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,13 +109,19 @@ impl ScenarioFile {
             Some(expect) => expect.of_push().map_err(anyhow::Error::msg)?,
             None => Expectation::taken(),
         };
+        let configuration = match (self.configuration, self.configuration_bytes) {
+            (configuration, None) => configuration,
+            (Configuration::None, Some(bytes)) => Configuration::Bytes(bytes),
+            _ => anyhow::bail!("there are `configuration` and `configuration_bytes`, and one of them is wanted"),
+        };
         Ok(Scenario {
             file: PathBuf::new(),
-            now,
+            now: self.now.map_or(now, Duration::from_secs),
+            is_dated: self.now.is_some(),
             about: self.about,
             module: self.module,
             plugin,
-            configuration: self.configuration,
+            configuration,
             form: self.form,
             direction: self.direction,
             workers,
@@ -128,9 +139,17 @@ impl ScenarioFile {
         let Plugin { name, root_id, vm_id, environment, disabled } = scenario.plugin.clone();
         Self {
             about: scenario.about.clone(),
+            now: scenario.is_dated.then_some(scenario.now.as_secs()),
             module: scenario.module.clone(),
             plugin: PluginFile { name: Some(name), root_id: Some(root_id), vm_id, environment, disabled },
-            configuration: scenario.configuration.clone(),
+            configuration: match &scenario.configuration {
+                Configuration::Bytes(_) => Configuration::None,
+                other => other.clone(),
+            },
+            configuration_bytes: match &scenario.configuration {
+                Configuration::Bytes(bytes) => Some(bytes.clone()),
+                _ => None,
+            },
             form: scenario.form,
             direction: scenario.direction,
             workers: match scenario.workers {
@@ -288,6 +307,7 @@ impl Serialize for Configuration {
             Self::None => serializer.serialize_unit(),
             Self::Mapping(value) => value.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(_) => Err(serde::ser::Error::custom("only the first configuration can be bytes")),
         }
     }
 }

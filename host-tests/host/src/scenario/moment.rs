@@ -10,6 +10,11 @@ use super::text::seconds;
 
 const DAY: u64 = 86_400;
 
+/// Whether a text has something that would be filled in.
+pub(super) fn has_one(text: &str) -> bool {
+    ["{now", "{unix", "{day"].iter().any(|moment| text.contains(moment))
+}
+
 /// Replaces every `{now}`, `{unix}` and `{day}`, with or without a distance.
 pub(super) fn fill_in(text: &str, now: Duration) -> Result<String> {
     let mut filled = String::with_capacity(text.len());

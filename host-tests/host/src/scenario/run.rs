@@ -169,6 +169,7 @@ impl Configuration {
         match (self, form) {
             (Self::None, _) => Vec::new(),
             (Self::Text(text), _) => text.clone().into_bytes(),
+            (Self::Bytes(bytes), _) => bytes.0.clone(),
             (Self::Mapping(mapping), Form::Text) => mapping.to_string().into_bytes(),
             (Self::Mapping(mapping), Form::Struct) => structs::encode(mapping),
         }

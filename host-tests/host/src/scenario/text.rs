@@ -6,6 +6,8 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::moment;
+
 /// Bytes: a text, or `{bytes: "61 ff"}`, or `{text: ab, times: 1000}` for what is long.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub Vec<u8>);
@@ -31,8 +33,9 @@ impl<'de> Deserialize<'de> for Bytes {
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => {
+            // A moment in a text would be filled in when the file is read.
+            Ok(text) if !moment::has_one(text) => serializer.serialize_str(text),
+            _ => {
                 let hexadecimal: Vec<String> = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
                 let mut map = serializer.serialize_map(Some(1))?;
                 map.serialize_entry("bytes", &hexadecimal.join(" "))?;

@@ -10,6 +10,7 @@ mod headers;
 mod lapses;
 mod profiles;
 mod pushes;
+mod replays;
 mod replies;
 mod state;
 mod vms;

@@ -20,6 +20,8 @@ pub struct Figures(BTreeMap<String, BTreeMap<String, Row>>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
+    /// How often the callback is made.
+    pub times: u64,
     /// Host calls by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub host_calls: BTreeMap<String, u64>,
@@ -59,6 +61,7 @@ impl Row {
     fn new(cost: &Cost, compiler: &str) -> Self {
         let calls = cost.host_calls().into_iter().map(|(name, count)| (name.to_owned(), count));
         Self {
+            times: cost.times,
             host_calls: calls.collect(),
             bytes_in: cost.bytes_in,
             bytes_out: cost.bytes_out,
@@ -178,7 +181,8 @@ fn difference(place: &(String, String), measured: Option<Row>, recorded: Option<
         }
     };
     let mut differences = Vec::new();
-    let exact: [(&str, String, String); 5] = [
+    let exact: [(&str, String, String); 6] = [
+        (", times", recorded.times.to_string(), measured.times.to_string()),
         (", host calls", format!("{:?}", recorded.host_calls), format!("{:?}", measured.host_calls)),
         (", bytes in", recorded.bytes_in.to_string(), measured.bytes_in.to_string()),
         (", bytes out", recorded.bytes_out.to_string(), measured.bytes_out.to_string()),

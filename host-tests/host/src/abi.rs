@@ -15,7 +15,7 @@ mod wasi_files;
 use wasmtime::{Caller, Linker, WasmTy};
 
 use crate::catalog::{self, FunctionId};
-use crate::death::RecentCall;
+use crate::death::{RecentCall, TRAPPED};
 use crate::fault::Fault;
 use crate::status::{Answer, Refusal, Status};
 use crate::vm::state::{Allowed, State};
@@ -126,9 +126,12 @@ fn answer(
 ) -> wasmtime::Result<u32> {
     let state = caller.data_mut();
     state.cost.count_call(id, 1);
-    refuse_where_forbidden(id, state)?;
-    let fault = state.faults.iter().find(|(faulty, _)| *faulty == id).map(|(_, fault)| *fault);
     let shown = state.recent.begin(id);
+    if let Err(trap) = refuse_where_forbidden(id, state) {
+        state.recent.end(shown, TRAPPED);
+        return Err(trap);
+    }
+    let fault = state.faults.iter().find(|(faulty, _)| *faulty == id).map(|(_, fault)| *fault);
     let mut call = Call { caller, shown, fault };
     let outcome = match fault {
         Some(Fault::Status(status)) => Err(Refusal::Number(status as u32)),
@@ -140,7 +143,11 @@ fn answer(
         Err(Refusal::Status(Status::InvalidMemoryAccess)) if catalog::function(id).is_wasi() => EFAULT,
         Err(Refusal::Status(status)) => status as u32,
         Err(Refusal::Number(number)) => number,
-        Err(Refusal::Trap(trap)) => return Err(trap),
+        Err(Refusal::Trap(trap)) => {
+            let Call { mut caller, shown, .. } = call;
+            caller.data_mut().recent.end(shown, TRAPPED);
+            return Err(trap);
+        }
     };
     let Call { mut caller, shown, .. } = call;
     caller.data_mut().recent.end(shown, number);

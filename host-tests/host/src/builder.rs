@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::fault::Fault;
 use crate::lapse::Lapse;
 use crate::log::LogLevel;
 use crate::module::Module;
@@ -41,6 +42,7 @@ impl ProxyBuilder {
             is_disabled: false,
             failure_policy: None,
             delivery: Delivery::Ecds,
+            faults: Vec::new(),
             seed: 0,
             same_entropy: false,
             fuel: Settings::FUEL,
@@ -137,6 +139,16 @@ impl ProxyBuilder {
     /// Sets how configurations come.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.settings.delivery = delivery;
+        self
+    }
+
+    /// Makes a host call fail in all VMs from their start on, also while the canary VM tries the configuration. See
+    /// [`Worker::inject`](crate::Worker::inject).
+    ///
+    /// # Panics
+    /// If no host has a call of that name, or if the fault cannot happen to it.
+    pub fn inject(mut self, host_call: &str, fault: Fault) -> Self {
+        self.settings.faults.push((fault.target(host_call), fault));
         self
     }
 

@@ -10,6 +10,8 @@ use crate::headers::HeaderMap;
 pub struct CallOut {
     /// The number that the guest knows it by.
     pub token: u32,
+    /// The VM that made it.
+    pub(crate) vm: u64,
     /// The root that made it, and that gets the answer.
     pub root: u32,
     /// What kind it is.

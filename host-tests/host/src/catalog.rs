@@ -22,7 +22,7 @@ pub(crate) struct Function {
 impl Function {
     /// Whether it is one of WASI's, which answer with error numbers of their own.
     pub(crate) fn is_wasi(&self) -> bool {
-        !self.name.starts_with("proxy_")
+        !["proxy_", "pthread_", "emscripten_"].iter().any(|prefix| self.name.starts_with(prefix))
     }
 }
 
@@ -86,6 +86,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     late("proxy_set_effective_context"),
     late("proxy_done"),
     late("proxy_call_foreign_function"),
+    late("pthread_equal"),
+    Function { while_starting: Some(Version::V1_39), ..late("emscripten_notify_memory_growth") },
     always("fd_write"),
     late("fd_read"),
     late("fd_seek"),

@@ -111,6 +111,8 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
 /// The last host calls of a VM.
 pub(crate) struct Recent(Last<RecentCall, 20>);
 
+/// Stands for the answer of a call that never came back.
+pub(crate) const TRAPPED: u32 = u32::MAX;
 /// Bytes of an argument that a report shows.
 const SHOWN_BYTES: usize = 64;
 /// Arguments that a report shows.
@@ -164,6 +166,9 @@ impl fmt::Display for RecentCall {
             start = *end;
         }
         f.write_str(") -> ")?;
+        if self.answer == TRAPPED {
+            return f.write_str("a trap");
+        }
         match Status::from_number(self.answer) {
             Some(status) if !function.is_wasi() || status == Status::Ok => write!(f, "{status:?}"),
             _ if function.is_wasi() => write!(f, "errno {}", self.answer),

@@ -1,6 +1,6 @@
 //! Faults that a host can be made to have.
 
-use crate::catalog::FunctionId;
+use crate::catalog::{self, FunctionId};
 use crate::status::Status;
 
 /// What a host call does instead of its work.
@@ -10,12 +10,33 @@ pub enum Fault {
     Status(Status),
     /// It answers a number that is no status.
     Number(u32),
-    /// It answers [`Status::Ok`], and a null pointer with the size 0 where it should give a value.
+    /// Of a call that gives a value: it answers [`Status::Ok`], and a null pointer with the size 0 where it should give a value.
     Null,
-    /// It answers [`Status::Ok`] and gives its value with this size in place of the right one.
+    /// Of such a call: it answers [`Status::Ok`] and gives its value with this size in place of the right one.
     Size(u32),
-    /// The guest's allocator is taken to have failed, so that no value can be given.
+    /// Of such a call: the guest's allocator is taken to have failed, so that no value can be given.
     NoMemory,
+}
+
+/// The calls that give a value in memory that the guest allocates for it.
+const GIVING: [&str; 7] = [
+    "proxy_get_property",
+    "proxy_get_header_map_value",
+    "proxy_get_header_map_pairs",
+    "proxy_get_buffer_bytes",
+    "proxy_get_shared_data",
+    "proxy_dequeue_shared_queue",
+    "proxy_get_status",
+];
+
+impl Fault {
+    /// The number of the call that it is for.
+    pub(crate) fn target(self, host_call: &str) -> FunctionId {
+        let id = catalog::find(host_call).unwrap_or_else(|| panic!("no host has a call {host_call:?}"));
+        let is_of_all = matches!(self, Self::Status(_) | Self::Number(_));
+        assert!(is_of_all || GIVING.contains(&host_call), "{host_call} gives no value that {self:?} could happen to");
+        id
+    }
 }
 
 /// The faults of a VM by host call.

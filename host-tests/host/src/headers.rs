@@ -12,7 +12,16 @@ pub struct HeaderMap {
     /// Names and values one behind the other; a header that was removed leaves its bytes behind.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    is_request: bool,
+    kind: Kind,
+}
+
+/// What a map is of, which decides which names are single.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    Request,
+    #[default]
+    Response,
+    Trailers,
 }
 
 /// Where a header's name and value are.
@@ -24,14 +33,23 @@ struct Entry {
 }
 
 impl HeaderMap {
-    /// An empty map of a request, for its headers or its trailers.
+    /// An empty map of a request.
     pub fn request() -> Self {
-        Self { is_request: true, ..Self::default() }
+        Self { kind: Kind::Request, ..Self::default() }
     }
 
     /// An empty map of a response.
     pub fn response() -> Self {
         Self::default()
+    }
+
+    /// An empty map of trailers, in which no name is single but gRPC's.
+    pub fn trailers() -> Self {
+        Self { kind: Kind::Trailers, ..Self::default() }
+    }
+
+    pub(crate) fn into_trailers(self) -> Self {
+        Self { kind: Kind::Trailers, ..self }
     }
 
     /// The same map with one more header.
@@ -154,19 +172,23 @@ impl HeaderMap {
     }
 
     fn known_as<'a>(&self, name: &'a [u8]) -> &'a [u8] {
-        if self.is_request && name.eq_ignore_ascii_case(b"host") { b":authority" } else { name }
+        if self.kind == Kind::Request && name.eq_ignore_ascii_case(b"host") { b":authority" } else { name }
     }
 
     fn is_single(&self, name: &[u8]) -> bool {
-        let own = if self.is_request { SINGLE_IN_REQUESTS } else { SINGLE_IN_RESPONSES };
         let listed = |list: &[&str]| list.iter().any(|single| name.eq_ignore_ascii_case(single.as_bytes()));
-        self.known_as(name).starts_with(b":") || listed(SINGLE) || listed(own)
+        let is_listed = match self.kind {
+            Kind::Request => listed(SINGLE) || listed(SINGLE_IN_REQUESTS),
+            Kind::Response => listed(SINGLE) || listed(SINGLE_IN_RESPONSES),
+            Kind::Trailers => listed(&["grpc-message", "grpc-status"]),
+        };
+        is_listed || self.known_as(name).starts_with(b":")
     }
 }
 
 impl PartialEq for HeaderMap {
     fn eq(&self, other: &Self) -> bool {
-        self.is_request == other.is_request && self.iter().eq(other.iter())
+        self.iter().eq(other.iter())
     }
 }
 

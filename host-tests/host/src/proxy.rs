@@ -35,8 +35,8 @@ pub enum Direction {
 pub struct Proxy {
     nursery: Nursery,
     threads: Vec<Rc<Thread>>,
-    /// What a canary VM said of a configuration; asked once for each.
-    verdicts: BTreeMap<Vec<u8>, Result<(), Rejected>>,
+    /// What a canary VM said of a plugin; asked once for each.
+    verdicts: Vec<(Rc<Plugin>, Result<(), Rejected>)>,
     /// The plugin of each listener.
     listeners: BTreeMap<String, Rc<Plugin>>,
 }
@@ -79,7 +79,7 @@ impl Proxy {
         let names = std::iter::once("main".to_owned()).chain((0..workers).map(|number| format!("worker {number}")));
         let threads = names.map(|name| nursery.thread(&name)).collect::<Result<Vec<_>, _>>()?;
         threads.iter().for_each(|thread| thread.introduce(&threads));
-        let verdicts = BTreeMap::from([(configuration.to_vec(), Ok(()))]);
+        let verdicts = vec![(Rc::clone(&plugin), Ok(()))];
         let mut proxy = Self { nursery, threads, verdicts, listeners: BTreeMap::new() };
         proxy.configure("", &plugin);
         Ok(proxy)
@@ -142,11 +142,15 @@ impl Proxy {
             self.nursery.replace_module(&before);
             return Err(rejected);
         }
-        self.verdicts = self.listeners.values().map(|plugin| (plugin.configuration.clone(), Ok(()))).collect();
-        for thread in &self.threads {
+        self.verdicts = self.listeners.values().map(|plugin| (Rc::clone(plugin), Ok(()))).collect();
+        let names = self.threads.iter().map(|thread| thread.vm().borrow().look().vm.to_string()).collect::<Vec<_>>();
+        let new = names.iter().map(|name| self.nursery.vm(name)).collect::<Result<Vec<_>, _>>();
+        let new = new.inspect_err(|_| {
+            self.nursery.replace_module(&before);
+        })?;
+        for (thread, new) in self.threads.iter().zip(new) {
             let old = thread.vm();
-            let name = old.borrow().look().vm.to_string();
-            thread.replace_vm(self.nursery.vm(&name)?);
+            thread.replace_vm(new);
             for listener in self.listeners.keys() {
                 // A death concerns the old VM alone, and shows there.
                 let _ = old.borrow_mut().remove(listener);
@@ -159,11 +163,12 @@ impl Proxy {
     }
 
     fn push_plugin(&mut self, listener: &str, plugin: Rc<Plugin>) -> Result<(), Rejected> {
-        let verdict = match self.verdicts.get(&plugin.configuration) {
-            Some(verdict) => verdict.clone(),
-            None => self.nursery.try_in_canary(&plugin),
-        };
-        self.verdicts.insert(plugin.configuration.clone(), verdict.clone());
+        let known = self.verdicts.iter().find(|(known, _)| *known == plugin).map(|(_, verdict)| verdict.clone());
+        let verdict = known.unwrap_or_else(|| {
+            let verdict = self.nursery.try_in_canary(&plugin);
+            self.verdicts.push((Rc::clone(&plugin), verdict.clone()));
+            verdict
+        });
         verdict.map(|()| self.configure(listener, &plugin))
     }
 
@@ -247,14 +252,28 @@ impl Proxy {
     /// What was found amiss so far. It does not fail the test any more.
     pub fn take_findings(&self) -> Vec<Finding> {
         for vm in self.threads.iter().flat_map(|thread| thread.vms()) {
-            vm.borrow().find_leaks();
+            vm.borrow_mut().find_leaks();
         }
         std::mem::take(&mut self.nursery.shared.borrow_mut().findings)
     }
 
     fn configure(&mut self, listener: &str, plugin: &Rc<Plugin>) {
+        self.replace_the_dead();
         self.listeners.insert(listener.to_owned(), Rc::clone(plugin));
         self.on_all_threads(|vm| vm.borrow_mut().configure(listener, plugin).map(|_| ()));
+    }
+
+    /// A push finds no VM where one has died, and so starts another with all that the first one served.
+    fn replace_the_dead(&mut self) {
+        for thread in &self.threads {
+            let name = thread.vm().borrow().death().map(|death| death.vm.clone());
+            let Some(Ok(vm)) = name.map(|name| self.nursery.vm(&name)) else { continue };
+            for (listener, plugin) in &self.listeners {
+                // Another death shows there.
+                let _ = vm.borrow_mut().configure(listener, plugin);
+            }
+            thread.replace_vm(vm);
+        }
     }
 
     /// A refusal or a death on one thread concerns that thread alone, and shows there.

@@ -1,7 +1,6 @@
 //! Queues between VMs, as `src/shared_queue.cc` of proxy-wasm-cpp-host keeps them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 
 use crate::status::Status;
 
@@ -17,7 +16,7 @@ pub(crate) struct Queues {
 #[derive(Debug)]
 struct Queue {
     /// The VM and the root that registered last.
-    vm: Rc<str>,
+    vm: u64,
     root: u32,
     items: VecDeque<Vec<u8>>,
 }
@@ -25,14 +24,14 @@ struct Queue {
 /// A root that is to be told that its queue has something.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) vm: Rc<str>,
+    pub(crate) vm: u64,
     pub(crate) root: u32,
     pub(crate) token: u32,
 }
 
 impl Queues {
     /// The queue of that name, a new one if there is none; the root of this VM is its consumer from now on.
-    pub(crate) fn register(&mut self, vm_id: &str, name: &[u8], vm: Rc<str>, root: u32) -> u32 {
+    pub(crate) fn register(&mut self, vm_id: &str, name: &[u8], vm: u64, root: u32) -> u32 {
         let next = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
         let token = *self.tokens.entry((vm_id.to_owned(), name.to_vec())).or_insert(next);
         let items = self.queues.remove(&token).map(|queue| queue.items).unwrap_or_default();
@@ -47,7 +46,7 @@ impl Queues {
     pub(crate) fn enqueue(&mut self, token: u32, item: Vec<u8>) -> Result<(), Status> {
         let queue = self.queues.get_mut(&token).ok_or(Status::NotFound)?;
         queue.items.push_back(item);
-        self.ready.push_back(Ready { vm: Rc::clone(&queue.vm), root: queue.root, token });
+        self.ready.push_back(Ready { vm: queue.vm, root: queue.root, token });
         Ok(())
     }
 

@@ -40,6 +40,26 @@ pub(crate) struct Answer {
     pub(crate) trailers: Option<HeaderMap>,
 }
 
+impl Parts {
+    /// The headers as the codec hands them on.
+    pub(crate) fn sent_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let crumbs = if self.is_http2 { self.headers.all("cookie") } else { Vec::new() };
+        // `Utility::reconstituteCrumbledCookies`: behind nothing there is no semicolon.
+        let cookie = crumbs.iter().fold(Vec::new(), |cookie, crumb| match cookie.as_slice() {
+            [] => crumb.to_vec(),
+            _ => [&cookie[..], crumb].join(&b"; "[..]),
+        });
+        if crumbs.len() > 1 || (crumbs.len() == 1 && cookie.is_empty()) {
+            headers.remove("cookie");
+            if !cookie.is_empty() {
+                headers.add("cookie", cookie);
+            }
+        }
+        headers
+    }
+}
+
 impl Request {
     pub(crate) fn new(thread: Rc<Thread>, method: &str, path: &str) -> Self {
         let headers = HeaderMap::request()
@@ -95,21 +115,7 @@ impl Request {
     /// Sends it as HTTP/2: several `cookie` headers are joined, and the last piece of a body ends it. In HTTP/1 a body ends
     /// with an empty piece, which a filter sees as one more callback.
     pub fn http2(self) -> Self {
-        self.change(|parts| {
-            parts.is_http2 = true;
-            let crumbs = parts.headers.all("cookie");
-            let cookie = crumbs.iter().fold(Vec::new(), |cookie, crumb| match cookie.as_slice() {
-                // `Utility::reconstituteCrumbledCookies`: an empty one leaves nothing behind which a semicolon would stand.
-                [] => crumb.to_vec(),
-                _ => [&cookie[..], crumb].join(&b"; "[..]),
-            });
-            if crumbs.len() > 1 || cookie.is_empty() {
-                parts.headers.remove("cookie");
-                if !cookie.is_empty() {
-                    parts.headers.add("cookie", cookie);
-                }
-            }
-        })
+        self.change(|parts| parts.is_http2 = true)
     }
 
     /// Gives the stream a property, by its dotted path, in the wire form that Envoy gives it.

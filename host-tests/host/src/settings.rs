@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::fault::Faults;
 use crate::profile::Profile;
 use crate::routes::{Cluster, RouteTable};
 
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) is_disabled: bool,
     pub(crate) failure_policy: Option<FailurePolicy>,
     pub(crate) delivery: Delivery,
+    /// Of all VMs, from their start on.
+    pub(crate) faults: Faults,
     pub(crate) seed: u64,
     pub(crate) same_entropy: bool,
     /// For one callback; what burns more traps.

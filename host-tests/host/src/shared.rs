@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     /// By VM id, then by key.
     data: BTreeMap<(String, Vec<u8>), (Vec<u8>, u32)>,
     last_cas: u32,
+    vms: u64,
 }
 
 /// Findings that are kept; a filter that errs on every request would fill the memory else.
@@ -68,7 +69,14 @@ impl Shared {
             allowed,
             data: BTreeMap::new(),
             last_cas: 0,
+            vms: 0,
         }
+    }
+
+    /// A number for a new VM.
+    pub(crate) fn new_vm(&mut self) -> u64 {
+        self.vms += 1;
+        self.vms
     }
 
     pub(crate) fn stat(&mut self, kind: MetricKind, name: &str) -> &mut Stat {

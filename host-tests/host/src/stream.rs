@@ -23,15 +23,16 @@ pub struct Stream {
 impl Stream {
     /// Sends the request.
     pub(crate) fn open(thread: &Rc<Thread>, parts: Rc<Parts>) -> Result<Self, Death> {
-        let vm = thread.vm();
+        let vm = thread.vm_for_a_stream();
         thread.remember(&parts);
         let ends = parts.body.is_empty() && parts.trailers.is_none() && !parts.is_unfinished;
         let opening = Opening {
             listener: &parts.listener,
-            headers: parts.headers.clone(),
+            headers: parts.sent_headers(),
             ends,
             properties: parts.properties.clone(),
             random: parts.random.unwrap_or_else(|| thread.random()),
+            is_http2: parts.is_http2,
         };
         let opened = vm.borrow_mut().open_stream(opening);
         let id = Some(opened.map_err(|death| thread.explained(&vm, &parts.listener).unwrap_or(death))?);
@@ -142,7 +143,10 @@ impl Stream {
         if self.awaits_answer() {
             let parts = Rc::clone(&self.parts);
             let answer = &parts.answer;
-            let ends = answer.headers.has("grpc-status") || (answer.body.is_empty() && answer.trailers.is_none());
+            let is_bodiless = self.parts.headers.get(":method") == Some(b"HEAD")
+                || matches!(answer.headers.get(":status"), Some(b"204" | b"304"));
+            let is_empty = answer.body.is_empty() && answer.trailers.is_none();
+            let ends = answer.headers.has("grpc-status") || is_empty || is_bodiless;
             self.respond_headers(answer.headers.clone(), ends)?;
             if !ends {
                 self.send(Side::Response, &answer.body, answer.trailers.is_none())?;

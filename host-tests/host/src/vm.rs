@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wasmtime::{Memory, Store};
+use wasmtime::{Memory, Store, StoreLimitsBuilder};
 
 use crate::callouts::CallOuts;
 use crate::catalog::Callback;
@@ -23,6 +23,7 @@ use crate::lapse::Lapse;
 use crate::metrics::Metrics;
 use crate::module::Module;
 use crate::plugin::Plugin;
+use crate::profile::Version;
 use crate::request::Parts;
 use crate::scenario::Past;
 use crate::settings::Settings;
@@ -67,6 +68,8 @@ pub(crate) struct Birth {
 /// The answer of a callback; `None` where the guest does not export it.
 pub(crate) type Called<T = u32> = Result<Option<T>, Death>;
 
+/// The most memory that V8 gives a VM in Envoy.
+const MAX_MEMORY: usize = 1 << 30;
 /// Streams after which memory should not grow any more.
 const WARM: u64 = 1000;
 
@@ -76,6 +79,7 @@ impl Vm {
         let fuel = birth.settings.fuel;
         let mut store = Store::new(birth.module.instance().module().engine(), new_state(&birth));
         let died = |store: &Store<State>, trap: &wasmtime::Error| Death::new(store.data(), "instantiation", trap);
+        store.limiter(|state| &mut state.limits);
         let fueled = store.set_fuel(fuel);
         let instance = fueled.and_then(|()| birth.module.instance().instantiate(&mut store));
         let instance = instance.map_err(|trap| died(&store, &trap))?;
@@ -110,8 +114,11 @@ impl Vm {
         self.state().allowed = Allowed::WhileStarting;
         if self.exports.has(Callback::Initialize) {
             self.call(0, Callback::Initialize, [0; 5])?;
-            let main = if self.exports.has(Callback::Main) { Callback::Main } else { Callback::MainVoid };
-            self.call(0, main, [0; 5])?;
+            if self.exports.has(Callback::Main) {
+                self.call(0, Callback::Main, [0; 5])?;
+            } else if self.look().settings.profile.version() >= Version::V1_39 {
+                self.call(0, Callback::MainVoid, [0; 5])?;
+            }
         } else {
             self.call(0, Callback::Start, [0; 5])?;
         }
@@ -147,8 +154,9 @@ impl Vm {
         state.cost.fuel = self.fuel.saturating_sub(left);
         state.cost.pages_grown = grown;
         self.usage.add(&state.cost);
-        if grown > 0 && served > WARM && state.stream().is_some() {
-            state.find(Lapse::MemoryGrowth, || format!("{grown} pages more at the {served}th stream"));
+        let starts = matches!(state.callback, Callback::ContextCreate | Callback::VmStart | Callback::Configure);
+        if grown > 0 && served > WARM && (!starts || state.stream().is_some()) {
+            state.find(Lapse::MemoryGrowth, || format!("{grown} pages more after {served} streams"));
         }
     }
 
@@ -201,6 +209,12 @@ impl Vm {
         self.serving.get(listener).map(|(_, plugin)| Rc::clone(plugin))
     }
 
+    /// Whether anything of it is still to end.
+    pub(crate) fn is_needed(&self) -> bool {
+        let has_streams = self.look().contexts.values().any(|context| matches!(context, state::Context::Stream(_)));
+        has_streams || (self.death.is_none() && !self.look().contexts.is_empty())
+    }
+
     /// How often it was started anew after a death.
     pub(crate) fn reloads(&self) -> u32 {
         self.reloads
@@ -220,6 +234,7 @@ impl Vm {
 fn new_state(birth: &Birth) -> State {
     State {
         vm: Rc::clone(&birth.name),
+        number: birth.shared.borrow_mut().new_vm(),
         shared: Rc::clone(&birth.shared),
         settings: Rc::clone(&birth.settings),
         entropy: fastrand::Rng::with_seed(birth.entropy_seed),
@@ -238,6 +253,7 @@ fn new_state(birth: &Birth) -> State {
         allocate: None,
         after_call: VecDeque::new(),
         stop_iteration: false,
-        faults: Vec::new(),
+        faults: birth.settings.faults.clone(),
+        limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY).build(),
     }
 }

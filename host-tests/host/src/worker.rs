@@ -6,7 +6,6 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::callouts::{CallOut, CallOutAnswer};
-use crate::catalog;
 use crate::death::Death;
 use crate::fault::Fault;
 use crate::request::{Parts, Request};
@@ -46,7 +45,7 @@ impl Thread {
     /// Its VM and those that still have something to end.
     pub(crate) fn vms(&self) -> Vec<VmRef> {
         let mut vms = vec![self.vm()];
-        self.retired.borrow_mut().retain(|vm| !vm.borrow().roots().is_empty());
+        self.retired.borrow_mut().retain(|vm| vm.borrow().is_needed());
         vms.extend(self.retired.borrow().iter().cloned());
         vms
     }
@@ -80,21 +79,35 @@ impl Thread {
         vm.death().cloned()
     }
 
+    /// Its VM for a new stream: a new one where that one is dead and the policy wants it.
+    pub(crate) fn vm_for_a_stream(&self) -> VmRef {
+        let reborn = self.vm().borrow_mut().reborn();
+        if let Some(vm) = reborn {
+            self.replace_vm(Rc::new(RefCell::new(vm)));
+        }
+        self.vm()
+    }
+
     /// Tells the consumers of queues what has come, as their dispatchers do once nothing else runs.
     pub(crate) fn settle(&self) {
-        loop {
+        for told in 0.. {
             let Some(ready) = self.shared.borrow_mut().queues.next_ready() else { return };
+            assert!(told < MOST_TOLD, "queue {} never comes to rest: its consumer fills it again", ready.token);
             let threads = self.threads.borrow().clone();
             for thread in threads.iter().filter_map(Weak::upgrade) {
-                let vm = thread.vm();
-                // A death is kept by the VM, and the next use of the worker reports it.
-                if vm.borrow().look().vm == ready.vm && vm.borrow_mut().queue_ready(ready.root, ready.token).is_err() {
-                    thread.explained(&vm, "");
+                for vm in thread.vms().into_iter().filter(|vm| vm.borrow().look().number == ready.vm) {
+                    // A death is kept by the VM, and the next use of the worker reports it.
+                    if vm.borrow_mut().queue_ready(ready.root, ready.token).is_err() {
+                        thread.explained(&vm, "");
+                    }
                 }
             }
         }
     }
 }
+
+/// More news of queues than this after one call never end.
+const MOST_TOLD: usize = 100_000;
 
 /// A handle to a thread and its VM; clones are the same thread.
 #[derive(Clone)]
@@ -160,7 +173,7 @@ impl Worker {
 
     /// The call-outs that the VM's roots have made and that nobody has answered yet, in the order of their tokens.
     pub fn call_outs(&self) -> Vec<CallOut> {
-        self.thread.vm().borrow().call_outs()
+        self.thread.vms().iter().flat_map(|vm| vm.borrow().call_outs()).collect()
     }
 
     /// Answers a call-out, at once or as late as the test likes. Returns whether its root still waited for it.
@@ -168,7 +181,8 @@ impl Worker {
     /// # Errors
     /// If the VM is dead or dies in the callback.
     pub fn answer(&self, call: &CallOut, answer: CallOutAnswer) -> Result<bool, Death> {
-        let vm = self.thread.vm();
+        let made_it = |vm: &VmRef| vm.borrow().look().number == call.vm;
+        let Some(vm) = self.thread.vms().into_iter().find(made_it) else { return Ok(false) };
         let answered = vm.borrow_mut().answer(call.token, answer);
         self.thread.settle();
         answered.map_err(|death| self.thread.explained(&vm, "").unwrap_or(death))
@@ -177,9 +191,9 @@ impl Worker {
     /// Makes a host call fail from now on, in this VM alone; with `None`, lets it work again.
     ///
     /// # Panics
-    /// If no host has a call of that name.
+    /// If no host has a call of that name, or if the fault cannot happen to it.
     pub fn inject(&self, host_call: &str, fault: Option<Fault>) {
-        let id = catalog::find(host_call).unwrap_or_else(|| panic!("no host has a call {host_call:?}"));
+        let id = fault.unwrap_or(Fault::Number(0)).target(host_call);
         let vm = self.thread.vm();
         let mut vm = vm.borrow_mut();
         let faults = &mut vm.state().faults;

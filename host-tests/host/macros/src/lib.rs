@@ -29,17 +29,23 @@ fn expand(named: &[Ident], function: &ItemFn) -> Result<Tokens, Error> {
         return Err(Error::new_spanned(&signature.inputs, "a test under profiles takes one argument, the profile"));
     }
     let (name, output) = (&signature.ident, &signature.output);
+    // What is said of the test, such as `should_panic`, holds for each of them.
+    let (docs, attributes): (Vec<_>, Vec<_>) =
+        function.attrs.iter().partition(|attribute| attribute.path().is_ident("doc"));
+    let (visibility, block) = (&function.vis, &function.block);
     let tests = chosen(named)?.into_iter().map(|(variant, test)| {
         let (variant, test) = (format_ident!("{variant}"), format_ident!("{test}"));
         quote! {
             #[test]
+            #(#attributes)*
             fn #test() #output {
                 super::#name(::serin_host::Profile::#variant)
             }
         }
     });
     Ok(quote! {
-        #function
+        #(#docs)*
+        #visibility #signature #block
 
         mod #name {
             #[allow(unused_imports, reason = "what a test returns may need it")]
@@ -71,7 +77,11 @@ mod tests {
         let named: Vec<Ident> = named.iter().map(|name| format_ident!("{name}")).collect();
         let function: ItemFn = syn::parse_str(function).unwrap();
         match (expand(&named, &function), expected) {
-            (Ok(tokens), Ok(tests)) => assert_eq!(tokens.to_string().matches("# [test]").count(), tests),
+            (Ok(tokens), Ok(tests)) => {
+                let text = tokens.to_string();
+                let panics = if function.attrs.is_empty() { 0 } else { tests };
+                assert_eq!((text.matches("# [test]").count(), text.matches("should_panic").count()), (tests, panics));
+            }
             (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
             (found, _) => panic!("{found:?}"),
         }
@@ -80,6 +90,7 @@ mod tests {
     #[test]
     fn a_test_is_made_for_each_profile() {
         check(&[], "fn works(profile: Profile) {}", Ok(4));
+        check(&[], "#[should_panic] fn works(profile: Profile) {}", Ok(4));
         check(&["Istio"], "fn works(profile: Profile) -> Result<(), Death> { Ok(()) }", Ok(1));
     }
 

@@ -72,7 +72,14 @@ fn content_of(state: &mut State, buffer: u32) -> Result<Vec<u8>, Status> {
                 Err(Status::NotFound)
             }
         },
-        0..=LAST => Ok(body_of(state, buffer).map(|body| body.clone()).unwrap_or_default()),
+        REQUEST_BODY | RESPONSE_BODY => {
+            let body = body_of(state, buffer).map(|body| body.clone());
+            if body.is_none() {
+                state.find(Lapse::WrongPhase, || "a body is not at hand".to_owned());
+            }
+            Ok(body.unwrap_or_default())
+        }
+        0..=LAST => Ok(Vec::new()),
         _ => Err(Status::BadArgument),
     }
 }

@@ -54,7 +54,7 @@ fn http_call(state: &mut State, cluster: String, pairs: &[u8], body: Vec<u8>, ti
         return Err(Status::InternalFailure);
     }
     let due = (timeout > 0).then(|| state.shared.borrow().now + Duration::from_millis(timeout.into()));
-    let call = CallOut { token, root, kind: CallOutKind::Http, cluster, headers, body, due };
+    let call = CallOut { token, vm: state.number, root, kind: CallOutKind::Http, cluster, headers, body, due };
     state.call_outs.pending.insert(token, call);
     Ok(token)
 }

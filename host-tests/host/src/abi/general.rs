@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use wasmtime::Linker;
+use wasmtime::{Caller, Linker};
 
-use super::{Call, ENV, HostCall};
+use super::{Call, ENV, HostCall, answer, listed};
 use crate::lapse::Lapse;
 use crate::log::LogLevel;
 use crate::profile::Version;
-use crate::status::{Answer, Status};
+use crate::status::{Answer, Refusal, Status};
 use crate::vm::state::{AfterCall, Context, State, Timer};
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -18,7 +18,13 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     set_tick_period.provide(linker, ENV, "proxy_set_tick_period_milliseconds")?;
     set_effective_context.provide(linker, ENV, "proxy_set_effective_context")?;
     done.provide(linker, ENV, "proxy_done")?;
-    call_foreign_function.provide(linker, ENV, "proxy_call_foreign_function")
+    call_foreign_function.provide(linker, ENV, "proxy_call_foreign_function")?;
+    // What C++ compiles to: the answer is a truth value and no status.
+    let equal = |_: &mut Call<'_>, one: u32, other: u32| Err(Refusal::Number(u32::from(one == other)));
+    equal.provide(linker, ENV, "pthread_equal")?;
+    let id = listed("emscripten_notify_memory_growth")?;
+    let grown = move |caller: Caller<'_, State>, _memory: u32| answer(id, caller, |_| Ok(())).map(|_| ());
+    linker.func_wrap(ENV, "emscripten_notify_memory_growth", grown).map(|_| ())
 }
 
 fn log(call: &mut Call<'_>, level: u32, text: u32, text_size: u32) -> Answer {
@@ -67,9 +73,12 @@ fn done(call: &mut Call<'_>) -> Answer {
     let state = call.state();
     let plugin = state.plugin().ok_or(Status::NotFound)?;
     let ends = |context: &Context| matches!(context, Context::Root(root) if root.pending_done && root.plugin == plugin);
-    match state.contexts.iter().find(|(_, context)| ends(context)).map(|(id, _)| *id) {
-        Some(root) => {
-            state.after_call.push_back(AfterCall::Delete(root));
+    match state.contexts.iter_mut().find(|(_, context)| ends(context)) {
+        Some((id, context)) => {
+            if let Context::Root(root) = context {
+                root.pending_done = false;
+            }
+            state.after_call.push_back(AfterCall::Delete(*id));
             Ok(())
         }
         None => {

@@ -83,7 +83,7 @@ fn start(
     let token = state.call_outs.new_token(&kind);
     let due = (timeout > 0).then(|| state.shared.borrow().now + Duration::from_millis(timeout.into()));
     let is_empty = state.settings.is_empty_cluster(&cluster);
-    let call = CallOut { token, root, kind, cluster, headers, body, due };
+    let call = CallOut { token, vm: state.number, root, kind, cluster, headers, body, due };
     if is_empty {
         // A call is refused and told of its end all the same; Envoy 1.40 hangs on a stream.
         if matches!(call.kind, CallOutKind::GrpcCall(..)) {

@@ -80,7 +80,7 @@ fn get_size(call: &mut Call<'_>, map: u32, to: u32) -> Answer {
     let size = match changeable(call.state(), map) {
         Some(headers) => headers.byte_size(),
         None => {
-            not_at_hand(call.state(), map);
+            note_absence(call.state(), map);
             return Err(Status::BadArgument.into());
         }
     };
@@ -94,7 +94,7 @@ fn check(map: u32) -> Result<(), Status> {
 /// Changes a map; Envoy drops the chosen route if it is the request's headers.
 fn change(call: &mut Call<'_>, map: u32, how: impl FnOnce(&mut HeaderMap)) -> Answer {
     let Some(headers) = changeable(call.state(), map) else {
-        not_at_hand(call.state(), map);
+        note_absence(call.state(), map);
         return Err(Status::BadArgument.into());
     };
     how(headers);
@@ -104,8 +104,17 @@ fn change(call: &mut Call<'_>, map: u32, how: impl FnOnce(&mut HeaderMap)) -> An
     Ok(())
 }
 
-/// What a getter answers where there is no map.
+/// What a getter answers where there is no map; only in the log phase it is merely not there.
 fn not_at_hand(state: &mut State, map: u32) -> Status {
+    if state.stream().is_some_and(|stream| stream.is_logged) {
+        return Status::NotFound;
+    }
+    note_absence(state, map);
+    Status::BadArgument
+}
+
+/// An answer without trailers has none, and that is no lapse.
+fn note_absence(state: &mut State, map: u32) {
     const NAMES: [&str; 8] = [
         "request headers",
         "request trailers",
@@ -116,12 +125,12 @@ fn not_at_hand(state: &mut State, map: u32) -> Status {
         "call-out headers",
         "call-out trailers",
     ];
-    if state.stream().is_some_and(|stream| stream.is_logged) {
-        return Status::NotFound;
+    let root = state.root_id();
+    if map >= GRPC_INITIAL_METADATA && state.call_outs.delivered_to(root).is_some() {
+        return;
     }
     let name = usize::try_from(map).ok().and_then(|map| NAMES.get(map)).unwrap_or(&"unknown map");
     state.find(Lapse::WrongPhase, || format!("the {name} are not at hand"));
-    Status::BadArgument
 }
 
 /// `Context::getConstMap`: in the log phase the messages as they were sent.
@@ -137,7 +146,17 @@ fn readable(state: &mut State, map: u32) -> Option<&HeaderMap> {
         };
     }
     let stream = state.stream()?;
-    if stream.is_logged { logged(stream, map) } else { live(stream, map).map(|headers| &*headers) }
+    if stream.is_logged { logged(stream, map) } else { at_hand(stream, map) }
+}
+
+fn at_hand(stream: &StreamState, map: u32) -> Option<&HeaderMap> {
+    let (request, response) = (&stream.request, &stream.response);
+    match map {
+        REQUEST_HEADERS => request.headers_at_hand.then_some(&request.headers),
+        REQUEST_TRAILERS => request.trailers.as_ref().filter(|_| request.trailers_at_hand),
+        RESPONSE_HEADERS => response.headers_at_hand.then_some(&response.headers),
+        _ => response.trailers.as_ref().filter(|_| response.trailers_at_hand),
+    }
 }
 
 fn logged(stream: &StreamState, map: u32) -> Option<&HeaderMap> {
@@ -160,13 +179,12 @@ fn live(stream: &mut StreamState, map: u32) -> Option<&mut HeaderMap> {
         RESPONSE_HEADERS | RESPONSE_TRAILERS => &mut stream.response,
         _ => return None,
     };
-    let is_request = map <= REQUEST_TRAILERS;
     match map {
         REQUEST_HEADERS | RESPONSE_HEADERS => message.headers_at_hand.then_some(&mut message.headers),
         // Trailers can be added to a message whose last piece of body is at hand.
         _ if message.trailers.is_none() && message.body_at_hand && message.is_whole => {
             message.trailers_at_hand = true;
-            Some(message.trailers.insert(if is_request { HeaderMap::request() } else { HeaderMap::response() }))
+            Some(message.trailers.insert(HeaderMap::trailers()))
         }
         _ => message.trailers_at_hand.then_some(message.trailers.as_mut()).flatten(),
     }

@@ -7,7 +7,7 @@ use crate::headers::HeaderMap;
 use crate::lapse::Lapse;
 use crate::pairs;
 use crate::status::{Answer, Status};
-use crate::vm::state::{Context, State};
+use crate::vm::state::State;
 use crate::vm::stream_state::StreamState;
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -18,15 +18,14 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 fn get(call: &mut Call<'_>, path: u32, path_size: u32, to: u32, to_size: u32) -> Answer {
     let path = call.bytes(path, path_size)?;
     let path = path.strip_suffix(b"\0").unwrap_or(&path);
-    if path.is_empty() || WHOLE.iter().any(|whole| whole.as_bytes() == path) {
+    let state = call.state();
+    let has_stream = state.stream().is_some();
+    let is_whole = |whole: &str| whole.as_bytes() == path && (has_stream || whole == "xds");
+    if path.is_empty() || WHOLE.into_iter().any(is_whole) {
         return Err(Status::SerializationFailure.into());
     }
-    let state = call.state();
-    let value = match state.context()? {
-        Context::Root(root) => root.plugin.property(path).map(<[u8]>::to_vec),
-        Context::Stream(stream) => of_stream(stream, path),
-    };
-    let value = value.or_else(|| of_plugin(state, path)).ok_or(Status::NotFound)?;
+    let value = of_plugin(state, path).or_else(|| state.stream().and_then(|stream| of_stream(stream, path)));
+    let value = value.ok_or(Status::NotFound)?;
     call.give(&value, to, to_size)
 }
 
@@ -62,13 +61,15 @@ fn of_stream(stream: &StreamState, path: &[u8]) -> Option<Vec<u8>> {
     let first = parts.next()?;
     let (second, third) = (parts.next(), parts.next());
     given
-        .or_else(|| match (first, second?) {
+        .or_else(|| match (first, second.unwrap_or_default()) {
+            (b"connection_id", b"") => Some(1_u64.to_le_bytes().to_vec()),
             (b"request", name) => of_request(stream, name, third),
             (b"response", name) => of_response(stream, name, third),
             (b"xds", name) => of_route(stream, name),
             _ => None,
         })
-        .or_else(|| stream.filter_state.get(path).cloned())
+        // What was set under a path of several parts cannot be read again: each part is looked for by itself.
+        .or_else(|| stream.filter_state.get(path).filter(|_| second.is_none()).cloned())
 }
 
 /// Attributes of headers are there while the headers are.
@@ -86,7 +87,12 @@ fn of_request(stream: &StreamState, name: &[u8], key: Option<&[u8]>) -> Option<V
         b"id" => header("x-request-id"),
         b"useragent" => header("user-agent"),
         b"referer" => header("referer"),
-        b"size" => Some(number(stream.request.body.len())),
+        b"protocol" => Some(stream.protocol.as_bytes().to_vec()),
+        b"time" => Some(i64::try_from(stream.opened.as_nanos()).ok()?.to_le_bytes().to_vec()),
+        b"size" => {
+            let length = header("content-length").and_then(|length| String::from_utf8(length).ok()?.parse().ok());
+            Some(number(length.unwrap_or(stream.request.body.len())))
+        }
         _ => None,
     }
 }
@@ -113,7 +119,8 @@ fn of_response(stream: &StreamState, name: &[u8], key: Option<&[u8]>) -> Option<
 fn of_route(stream: &StreamState, name: &[u8]) -> Option<Vec<u8>> {
     match name {
         b"cluster_name" => stream.cluster.clone().map(String::into_bytes),
-        b"route_name" => Some(stream.route_name.clone().into_bytes()),
+        // Routes have no names here.
+        b"route_name" => Some(Vec::new()),
         _ => None,
     }
 }

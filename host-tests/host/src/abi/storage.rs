@@ -33,7 +33,7 @@ fn set_shared_data(call: &mut Call<'_>, key: u32, key_size: u32, value: u32, val
 fn register_queue(call: &mut Call<'_>, name: u32, name_size: u32, to: u32) -> Answer {
     let name = call.bytes(name, name_size)?;
     let state = call.state();
-    let (root, vm) = (state.root_id(), state.vm.clone());
+    let (root, vm) = (state.root_id(), state.number);
     let token = state.shared.borrow_mut().queues.register(&state.settings.vm_id, &name, vm, root);
     call.put_u32(to, token)
 }

@@ -78,8 +78,8 @@ fn send_local_response(call: &mut Call<'_>, reply: Reply) {
     let state = call.state();
     let id = state.context_id();
     state.stop_iteration = true;
-    if state.stream().is_none() {
-        state.find(Lapse::WrongPhase, || "proxy_send_local_response without a stream".to_owned());
+    if state.stream().is_none_or(|stream| stream.is_logged) {
+        state.find(Lapse::WrongPhase, || "proxy_send_local_response without a stream that waits".to_owned());
     } else {
         state.after_call.push_back(AfterCall::Reply(id, reply));
     }

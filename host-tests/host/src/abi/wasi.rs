@@ -39,6 +39,7 @@ fn random_get(call: &mut Call<'_>, to: u32, size: u32) -> Answer {
     let entropy = &mut call.state().entropy;
     let bytes: Vec<u8> = (0..size).map(|_| entropy.u8(..)).collect();
     call.put(to, &bytes)?;
+    call.state().cost.bytes_in += u64::from(size);
     call.state().entropy_given.push(bytes);
     Ok(())
 }

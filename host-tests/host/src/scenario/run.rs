@@ -5,7 +5,7 @@ mod exchange;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::expected::Expected;
 use super::step::{Expectation, Level, LogExpectation, Step};
@@ -28,7 +28,13 @@ impl Scenario {
         };
         let mut run = Run { scenario: self, proxy, http, jars: BTreeMap::new(), lines: 0, lines_of_step: 0 };
         let start = Facts::of_push(true, run.errors());
-        let steps = self.steps.iter().map(|step| run.step(step)).collect::<Result<_>>()?;
+        let steps = self.steps.iter().map(|step| run.step(step)).collect::<Result<_>>();
+        // Looked at first, for they would end the program when the proxy does.
+        let findings = run.proxy.take_findings();
+        let steps = steps?;
+        if let Some(finding) = findings.first() {
+            bail!("the filter has a lapse: {finding}");
+        }
         let metrics = run.proxy.stats().into_keys().map(|(_, name)| name).collect();
         Ok(Outcome { start, steps, metrics })
     }

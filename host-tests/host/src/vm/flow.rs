@@ -27,6 +27,9 @@ const MAX_HELD: usize = 1024 * 1024;
 impl Vm {
     /// Headers come, with which the message `ends` if nothing follows.
     pub(super) fn take_headers(&mut self, id: u32, side: Side, headers: HeaderMap, ends: bool) -> Result<(), Death> {
+        if self.stage(id, side) != Stage::Waiting {
+            return Ok(());
+        }
         let count = word(headers.len());
         self.with_message(id, side, |message| {
             (message.headers, message.is_whole) = (headers, ends);
@@ -35,7 +38,8 @@ impl Vm {
         });
         let answer = self.call_for(id, side.on_headers(), [id, count, u32::from(ends), 0, 0])?;
         if matches!(answer, CONTINUE | ALSO_CONTINUE) && !self.is_stopped(id) {
-            self.with_message(id, side, |message| message.headers_at_hand = false);
+            // What Envoy does not know goes on, and yet is not forgotten.
+            self.with_message(id, side, |message| message.headers_at_hand = answer != CONTINUE);
             self.pass_headers(id, side)?;
         } else {
             self.with_message(id, side, |message| message.stage = Stage::HeldAtHeaders);
@@ -97,6 +101,7 @@ impl Vm {
             }
             _ => {}
         }
+        let trailers = trailers.into_trailers();
         let count = word(trailers.len());
         self.with_message(id, side, |message| {
             (message.trailers, message.trailers_at_hand) = (Some(trailers), true);
@@ -191,12 +196,16 @@ impl Vm {
             self.state().stop_iteration = false;
             return Ok(CONTINUE);
         }
-        let Some(answer) = self.call(id, callback, words)? else { return Ok(CONTINUE) };
+        let was_dead = self.death().is_some();
+        let called = self.call(id, callback, words);
+        if matches!(called, Ok(None)) || was_dead {
+            return called.map(|_| CONTINUE);
+        }
         let state = self.store.data_mut();
         if let Some(Context::Stream(stream)) = state.contexts.get_mut(&id) {
             stream.usage.add(&state.cost);
         }
-        Ok(answer)
+        called.map(|answer| answer.unwrap_or(CONTINUE))
     }
 }
 
@@ -217,7 +226,8 @@ fn settle_body(message: &mut Message, answer: u32, ends: bool) -> bool {
         }
         _ => message.chunk.clear(),
     }
-    message.held.len() > MAX_HELD
+    // Behind a watermark the sender is slowed down instead.
+    message.buffering && message.held.len() > MAX_HELD
 }
 
 /// Envoy's answer to a message that does not fit into what it can hold.

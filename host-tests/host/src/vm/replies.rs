@@ -71,12 +71,15 @@ impl Vm {
     /// if one has but has not been sent, and not at all if it has been sent.
     pub(super) fn reply(&mut self, id: u32, reply: Reply) -> Result<(), Death> {
         let stage = self.with_stream(id, |stream| {
+            if stream.is_reset {
+                return None;
+            }
             stream.details = Some(reply.details.clone());
             stream.flags |= reply.flag;
             stream.request.stage = Stage::Closed;
-            (stream.response.stage, stream.response.headers_passed)
+            Some((stream.response.stage, stream.response.headers_passed))
         });
-        match stage {
+        match stage.flatten() {
             None => Ok(()),
             Some((_, true)) => {
                 self.reset(id, "response_already_sent");

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::state::{Context, Root};
-use super::{Birth, Called, Vm};
+use super::{Called, Vm};
 use crate::catalog::Callback;
 use crate::death::Death;
 use crate::lapse::Lapse;
 use crate::plugin::Plugin;
-use crate::settings::Delivery;
+use crate::settings::{Delivery, FailurePolicy};
+
+/// How long Envoy waits before it starts a dead VM again; a share of it more, by chance.
+const BACK_OFF: Duration = Duration::from_secs(1);
 
 impl Vm {
     /// Lets the plugin serve a listener's new streams: with its root if one lives, else with a new one. Returns whether
@@ -108,11 +111,19 @@ impl Vm {
     }
 
     /// Reports the roots that nobody needs and that never said that they are done.
-    pub(crate) fn find_leaks(&self) {
-        for (id, context) in &self.look().contexts {
-            if matches!(context, Context::Root(root) if root.pending_done) {
-                self.look().find(Lapse::LeakedContext, || format!("root {id} was never done"));
+    pub(crate) fn find_leaks(&mut self) {
+        let mut leaks = Vec::new();
+        for (id, context) in &mut self.state().contexts {
+            if let Context::Root(root) = context
+                && root.pending_done
+                && !root.is_told
+            {
+                root.is_told = true;
+                leaks.push(*id);
             }
+        }
+        for id in leaks {
+            self.look().find(Lapse::LeakedContext, || format!("root {id} was never done"));
         }
     }
 
@@ -139,7 +150,13 @@ impl Vm {
     /// Runs what every new root sees. `None` means that the guest refused.
     fn new_root(&mut self, plugin: &Rc<Plugin>) -> Called {
         let id = self.new_context_id();
-        let root = Root { plugin: Rc::clone(plugin), configurable: true, pending_done: false, kept_until: None };
+        let root = Root {
+            plugin: Rc::clone(plugin),
+            configurable: true,
+            pending_done: false,
+            is_told: false,
+            kept_until: None,
+        };
         self.state().contexts.insert(id, Context::Root(root));
         self.call(id, Callback::ContextCreate, [id, 0, 0, 0, 0])?;
         self.act()?;
@@ -157,17 +174,26 @@ impl Vm {
         Ok(if configured == Some(0) { None } else { Some(id) })
     }
 
-    /// Starts the VM anew with what it served, or fails as it died.
-    pub(super) fn reload(&mut self) -> Result<(), Death> {
-        let birth = Birth { entropy_seed: self.birth.entropy_seed.wrapping_add(1), ..self.birth.clone() };
-        let serving = std::mem::take(&mut self.serving);
-        let reloads = self.reloads + 1;
-        *self = Self::start(birth)?;
-        self.reloads = reloads;
-        for (listener, (_, plugin)) in serving {
-            self.configure(&listener, &plugin)?;
+    /// A new VM in the place of a dead one, with what it served, if the policy wants one and the back-off is over; none if it
+    /// does not take its configurations.
+    pub(crate) fn reborn(&mut self) -> Option<Self> {
+        if self.death().is_none() || self.look().settings.failure_policy != Some(FailurePolicy::Reload) {
+            return None;
         }
-        Ok(())
+        let now = self.look().shared.borrow().now;
+        let wait = BACK_OFF.mul_f64(1.0 + self.state().entropy.f64() / 2.0);
+        if now.saturating_sub(self.last_load) < wait {
+            return None;
+        }
+        self.last_load = now;
+        self.birth.entropy_seed = self.birth.entropy_seed.wrapping_add(1);
+        let mut new = Self::start(self.birth.clone()).ok()?;
+        for (listener, (_, plugin)) in &self.serving {
+            new.configure(listener, plugin).ok().filter(|taken| *taken)?;
+        }
+        (new.reloads, new.usage) = (self.reloads + 1, self.usage.clone());
+        new.state().faults.clone_from(&self.look().faults);
+        Some(new)
     }
 
     fn root_of(&self, plugin: &Plugin) -> Option<u32> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wasmtime::{Memory, TypedFunc};
+use wasmtime::{Memory, StoreLimits, TypedFunc};
 
 use crate::callouts::{CallOut, CallOuts};
 use crate::catalog::Callback;
@@ -24,6 +24,8 @@ use crate::vm::stream_state::{Side, StreamState};
 
 pub(crate) struct State {
     pub(crate) vm: Rc<str>,
+    /// Tells it from all other VMs of the proxy, also from those of the same name.
+    pub(crate) number: u64,
     pub(crate) shared: SharedHandle,
     pub(crate) settings: Rc<Settings>,
     pub(crate) entropy: fastrand::Rng,
@@ -49,6 +51,7 @@ pub(crate) struct State {
     /// Whether the running callback has answered the request itself, so that its own answer does not count.
     pub(crate) stop_iteration: bool,
     pub(crate) faults: Faults,
+    pub(crate) limits: StoreLimits,
 }
 
 /// Which host calls the guest may make now.
@@ -105,6 +108,8 @@ pub(crate) struct Root {
     pub(crate) configurable: bool,
     /// The guest answered "not yet" to `proxy_on_done`.
     pub(crate) pending_done: bool,
+    /// Whether it was told that it leaks.
+    pub(crate) is_told: bool,
     /// Until when a drained listener keeps it, though it serves nothing new.
     pub(crate) kept_until: Option<Duration>,
 }

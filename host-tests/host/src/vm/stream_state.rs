@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::catalog::Callback;
 use crate::headers::HeaderMap;
@@ -115,7 +116,8 @@ pub(crate) struct StreamState {
     pub(crate) route_refreshes: u64,
     /// What the routes made of it, once it got that far.
     pub(crate) cluster: Option<String>,
-    pub(crate) route_name: String,
+    pub(crate) protocol: &'static str,
+    pub(crate) opened: Duration,
     pub(crate) to_upstream: Option<HeaderMap>,
     /// The same for every choice of the stream.
     pub(crate) random: u64,

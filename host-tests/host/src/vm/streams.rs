@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::Vm;
 use super::state::{Context, Reply};
@@ -25,6 +24,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
     /// For the choice among weighted clusters.
     pub(crate) random: u64,
+    pub(crate) is_http2: bool,
 }
 
 /// Who serves a stream.
@@ -40,9 +40,6 @@ enum Server {
 /// The response flag of a client that went away.
 const DOWNSTREAM_TERMINATION: u64 = 0x4000;
 
-/// How long Envoy waits before it starts a dead VM again; a share of it more, by chance.
-const BACK_OFF: Duration = Duration::from_secs(1);
-
 impl Vm {
     /// Opens a stream and shows the filter the request's headers.
     pub(crate) fn open_stream(&mut self, opening: Opening<'_>) -> Result<u32, Death> {
@@ -55,8 +52,11 @@ impl Vm {
             }
         };
         self.served += 1;
-        let Opening { headers, ends, properties, random, .. } = opening;
+        let Opening { headers, ends, properties, random, is_http2, .. } = opening;
         let mut stream = self.new_stream(root, properties, random);
+        if is_http2 {
+            stream.protocol = "HTTP/2";
+        }
         let settings = &self.look().settings;
         stream.cluster = settings.routes.as_ref().and_then(|table| table.choose(&headers, random).cluster);
         self.state().contexts.insert(id, Context::Stream(Box::new(stream)));
@@ -151,15 +151,9 @@ impl Vm {
         match (self.death().cloned(), settings.failure_policy) {
             (None, _) => {}
             (Some(death), None) => return Err(death),
-            (Some(_), Some(FailurePolicy::Closed)) => return Ok(Server::Failed),
+            // A new VM has been tried before it came to this one.
+            (Some(_), Some(FailurePolicy::Closed | FailurePolicy::Reload)) => return Ok(Server::Failed),
             (Some(_), Some(FailurePolicy::Open)) => return Ok(Server::Nobody),
-            (Some(_), Some(FailurePolicy::Reload)) => {
-                let now = self.look().shared.borrow().now;
-                let wait = BACK_OFF.mul_f64(1.0 + self.state().entropy.f64() / 2.0);
-                if now.saturating_sub(self.last_load) < wait || self.reload().is_err() {
-                    return Ok(Server::Failed);
-                }
-            }
         }
         Ok(self.serving(listener).map_or(Server::Nobody, Server::Root))
     }
@@ -185,7 +179,8 @@ impl Vm {
             flags: 0,
             route_refreshes: 0,
             cluster: None,
-            route_name: String::new(),
+            protocol: "HTTP/1.1",
+            opened: self.look().shared.borrow().now,
             to_upstream: None,
             random,
             usage: crate::usage::Usage::default(),

@@ -1,8 +1,8 @@
 //! Bodies and trailers: what a filter sees of them, holds, changes and lets go.
 
-use serin_host::{Action, Exchange, HeaderMap, Proxy};
+use serin_host::{Action, Exchange, HeaderMap, Lapse, Proxy};
 
-use crate::guest::{on, proxy, said};
+use crate::guest::{on, proxy, proxy_with, said};
 
 /// Says the size of what is shown and whether it is the last.
 const SAY: &str = "(call $say (local.get 1)) (call $say (local.get 2))";
@@ -146,7 +146,7 @@ fn a_buffer_that_is_not_at_hand_is_empty() {
         (call $say (call $buffer (i32.const 1) (i32.const 0) (i32.const 9) (i32.const 3000) (i32.const 3004)))
         (call $say (call $buffer (i32.const 4) (i32.const 0) (i32.const 9) (i32.const 3000) (i32.const 3004)))
         (call $say (call $buffer (i32.const 9) (i32.const 0) (i32.const 9) (i32.const 3000) (i32.const 3004)))";
-    let proxy = proxy(&[on("proxy_on_request_headers", look)]);
+    let proxy = proxy_with(Lapse::WrongPhase, &[on("proxy_on_request_headers", look)]);
     proxy.worker(0).get("/").send().unwrap();
     assert_eq!(said(&proxy, "worker 0"), "00012");
 }

@@ -123,6 +123,34 @@ fn a_grpc_call_is_answered_with_a_message_or_closed() {
 }
 
 #[test]
+fn calls_and_queues_are_those_of_the_vm_that_made_them() {
+    let (data, call) = dispatch(0, &WHOLE);
+    let answered = |letter: u8| on("proxy_on_http_call_response", &format!("(call $note (i32.const {letter}))"));
+    let register = on("proxy_on_configure", "(drop (call $register (i32.const 32) (i32.const 3) (i32.const 3008)))");
+    let ready = |letter: u8| on("proxy_on_queue_ready", &format!("(call $note (i32.const {letter}))"));
+    let hold = on("proxy_on_request_headers", &format!("{call} (return (i32.const 1))"));
+    let first = guest(&[data.clone(), hold, answered(b'a'), register, ready(b'q')]);
+    let enqueue = "(drop (call $resolve (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 3) (i32.const 3008)))
+        (drop (call $enqueue (i32.load (i32.const 3008)) (i32.const 16) (i32.const 4)))";
+    let second = on("proxy_on_request_headers", &format!("{enqueue} {call}"));
+    let second = guest(&[data, second, answered(b'b'), ready(b'r')]);
+
+    let mut proxy = ProxyBuilder::new(&first).cluster("blue").start("").unwrap();
+    let worker = proxy.worker(0);
+    let old = worker.get("/").start().unwrap();
+    proxy.replace_module(&second).unwrap();
+    worker.get("/").send().unwrap();
+    let calls = worker.call_outs();
+    assert_eq!(calls.len(), 2);
+    for call in &calls {
+        assert!(worker.answer(call, CallOutAnswer::response(200, "")).unwrap());
+    }
+    let said = said(&proxy, "worker 0");
+    assert!(!said.contains('r') && said.contains('a') && said.contains('b'), "{said}");
+    drop(old);
+}
+
+#[test]
 fn a_queue_tells_the_root_that_registered_last_once_the_callback_is_over() {
     let register = "(drop (call $register (i32.const 32) (i32.const 3) (i32.const 3008)))";
     let enqueue = "(drop (call $resolve (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 3) (i32.const 3008)))

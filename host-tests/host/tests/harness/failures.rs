@@ -51,6 +51,56 @@ fn a_dead_vm_is_started_anew_after_its_back_off() {
 }
 
 #[test]
+fn streams_of_a_dead_vm_are_not_those_of_its_successor() {
+    let mut proxy = start(FailurePolicy::Reload);
+    let worker = proxy.worker(0);
+    let old = worker.get("/old").start().unwrap();
+    worker.get("/").header("x-lane", "red").send().unwrap();
+    proxy.advance(Duration::from_secs(2)).unwrap();
+    let new = worker.get("/new").start().unwrap();
+    let (old, new) = (old.complete().unwrap(), new.complete().unwrap());
+    assert_eq!((old.status, old.request.text(":path").as_deref()), (503, Some("/old")));
+    assert_eq!((new.status, new.request.text(":path").as_deref()), (200, Some("/new")));
+}
+
+#[test]
+fn a_push_brings_a_dead_vm_back() {
+    for policy in [FailurePolicy::Closed, FailurePolicy::Open, FailurePolicy::Reload] {
+        let mut proxy = start(policy);
+        let worker = proxy.worker(0);
+        worker.get("/").header("x-lane", "red").send().unwrap();
+        proxy.push("second").unwrap();
+        assert_eq!(worker.get("/").send().unwrap().usage.by_callback().len(), 1, "{policy:?}");
+    }
+}
+
+#[test]
+fn a_configuration_that_a_new_vm_refuses_lets_nobody_past() {
+    // The second VM of a worker finds the data that the first one left.
+    let configure = "(local $status i32)
+        (local.set $status (call $get_data (i32.const 32) (i32.const 3) (i32.const 3000) (i32.const 3004) (i32.const 3008)))
+        (if (i32.eqz (local.get $status)) (then (return (i32.const 0))))";
+    let die =
+        "(drop (call $set_data (i32.const 32) (i32.const 3) (i32.const 16) (i32.const 4) (i32.const 0))) unreachable";
+    let guest = guest(&[on("proxy_on_configure", configure), on("proxy_on_request_headers", die)]);
+    let mut proxy = ProxyBuilder::new(&guest).failure_policy(FailurePolicy::Reload).start("").unwrap();
+    let worker = proxy.worker(0);
+    for _ in 0..3 {
+        assert_eq!(worker.get("/").send().unwrap().status, 503);
+        proxy.advance(Duration::from_secs(2)).unwrap();
+    }
+    assert_eq!(worker.reloads(), 0);
+}
+
+#[test]
+fn a_death_that_a_policy_hides_is_reported_with_its_scenario() {
+    let proxy = start(FailurePolicy::Closed);
+    let exchange = proxy.worker(0).get("/").header("x-lane", "red").send().unwrap();
+    assert!(exchange.death.unwrap().scenario.contains("x-lane"));
+    assert_eq!(exchange.usage.by_callback().len(), 1, "what it cost is counted");
+}
+
+#[test]
 fn a_change_of_the_code_keeps_shared_data_and_the_streams_of_the_old_vm() {
     let set = "(drop (call $set_data (i32.const 32) (i32.const 3) (i32.const 16) (i32.const 4) (i32.const 0)))";
     let end = on("proxy_on_response_headers", "(call $note (i32.const 49))");

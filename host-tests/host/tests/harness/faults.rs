@@ -56,6 +56,20 @@ fn a_callback_can_run_out_of_fuel_in_the_middle() {
 }
 
 #[test]
+fn a_fault_can_be_there_from_the_start() {
+    let draw = "(call $say (i32.eqz (call $random (i32.const 3000) (i32.const 8))))";
+    let builder = ProxyBuilder::new(&guest(&[on("proxy_on_configure", draw)])).inject("random_get", Fault::Number(76));
+    let proxy = builder.start("").unwrap();
+    assert_eq!((said(&proxy, "canary"), said(&proxy, "worker 0")), ("0".to_owned(), "0".to_owned()));
+}
+
+#[test]
+#[should_panic(expected = "proxy_log gives no value that Null could happen to")]
+fn a_fault_must_be_able_to_happen() {
+    proxy(&[]).worker(0).inject("proxy_log", Some(Fault::Null));
+}
+
+#[test]
 #[should_panic(expected = "no host has a call \"proxy_get_headers\"")]
 fn a_host_call_must_exist_to_fail() {
     proxy(&[]).worker(0).inject("proxy_get_headers", None);

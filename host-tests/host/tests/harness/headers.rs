@@ -81,6 +81,14 @@ fn an_empty_value_is_there_and_has_no_pointer() {
 }
 
 #[test]
+fn trailers_are_read_only_where_there_are_some() {
+    let look = "(call $say (call $get (i32.const 1) (i32.const 0) (i32.const 6) (i32.const 3000) (i32.const 3004)))";
+    let proxy = proxy_with(Lapse::WrongPhase, &[on("proxy_on_request_body", look)]);
+    let exchange = proxy.worker(0).get("/").body(["a"]).http2().send().unwrap();
+    assert_eq!((said(&proxy, "worker 0").as_str(), exchange.request_trailers), ("2", None));
+}
+
+#[test]
 fn pointers_that_lead_outside_the_memory_are_refused() {
     check("(call $say (call $remove (i32.const 0) (i32.const 131070) (i32.const 6)))", "6");
     check("(call $say (call $get (i32.const 0) (i32.const 0) (i32.const 6) (i32.const -1) (i32.const 3004)))", "6");

@@ -45,6 +45,30 @@ fn of_two_answers_the_first_counts() {
 }
 
 #[test]
+fn what_is_answered_or_closed_takes_no_other_answer() {
+    let late = |callbacks: &[String]| {
+        let proxy = proxy(callbacks);
+        let mut stream = proxy.worker(0).get("/").start().unwrap();
+        stream.respond(HeaderMap::response().with(":status", "200")).unwrap();
+        let exchange = stream.finish().unwrap();
+        (exchange.status, exchange.was_local, exchange.was_reset, said(&proxy, "worker 0"))
+    };
+    assert_eq!(late(&[on("proxy_on_request_headers", REPLY), witness()]), (418, true, false, "H0".to_owned()));
+    let close = format!("(drop (call $close (i32.const 0))) {REPLY}");
+    assert_eq!(late(&[on("proxy_on_request_headers", &close), witness()]), (0, false, true, String::new()));
+}
+
+#[test]
+fn answers_without_a_body_end_with_their_headers() {
+    let proxy = proxy(&[witness()]);
+    let worker = proxy.worker(0);
+    worker.request("HEAD", "/").send().unwrap();
+    worker.get("/").answered_with(204).send().unwrap();
+    worker.get("/").send().unwrap();
+    assert_eq!(said(&proxy, "worker 0"), "H1H1H0");
+}
+
+#[test]
 fn an_answer_has_the_headers_that_envoy_gives_it() {
     let answered = |method: &str, kind: &str| {
         let proxy = proxy(&[on("proxy_on_request_headers", REPLY)]);

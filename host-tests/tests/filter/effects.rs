@@ -75,7 +75,6 @@ fn a_response_is_counted_once_and_a_request_without_one_never() {
     drop(worker.get("/").start().unwrap());
     let mut stream = worker.get("/").start().unwrap();
     assert!(stream.respond(response()).unwrap().has("set-cookie"));
-    assert!(!stream.respond(response()).unwrap().has("set-cookie"), "another one of this stream would get nothing");
     stream.finish().unwrap();
     assert_eq!(decided(&mut proxy, "v2", "slot"), 1);
     worker.get("/").start().unwrap().finish().unwrap();

@@ -1,4 +1,4 @@
-//! What requests cost, by scenario and callback, and the checked-in file that holds it: a change of it is a change that
+//! What requests cost, by case and callback, and the checked-in file that holds it: a change of it is a change that
 //! somebody reviews.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use serin_host::{Cost, Module};
 /// Fuel differs a little with the compiler that built the module.
 const FUEL_TOLERANCE: f64 = 0.03;
 
-/// The figures of all scenarios, by title and by callback.
+/// The figures of all cases, by title and by callback.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Figures(BTreeMap<String, BTreeMap<String, Row>>);
 
-/// What a callback costs in one scenario.
+/// What a callback costs in one case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
@@ -32,7 +32,7 @@ pub struct Row {
     /// How often the guest allocated for the host.
     pub allocations: u64,
     /// Pages by which the memory grew.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub pages_grown: u64,
     /// Fuel, by the compiler that built the module.
     pub fuel: BTreeMap<String, u64>,
@@ -53,7 +53,7 @@ impl fmt::Display for Difference {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_none(pages: &u64) -> bool {
+fn is_zero(pages: &u64) -> bool {
     *pages == 0
 }
 
@@ -92,15 +92,15 @@ impl Figures {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("budgets.json")
     }
 
-    /// Measures all scenarios with a module that this compiler built.
+    /// Measures all cases with a module that this compiler built.
     ///
     /// # Errors
-    /// If a scenario does not run.
+    /// If a case does not run.
     pub fn measure(module: &Module, compiler: &str) -> Result<Self> {
-        let figures = crate::all().into_iter().map(|scenario| {
-            let usage = scenario.start(module)?.cost()?;
+        let figures = crate::all().into_iter().map(|case| {
+            let usage = case.start(module)?.cost()?;
             let rows = usage.by_callback().iter().map(|cost| (cost.callback().to_owned(), Row::new(cost, compiler)));
-            Ok((scenario.title.to_owned(), rows.collect()))
+            Ok((case.title.to_owned(), rows.collect()))
         });
         figures.collect::<Result<_>>().map(Self)
     }
@@ -151,14 +151,14 @@ impl Figures {
         all.iter().flat_map(compare).collect()
     }
 
-    /// The fuel and the host calls of a scenario over all callbacks.
+    /// The fuel and the host calls of a case over all callbacks.
     pub fn totals(&self, title: &str) -> Option<(u64, u64)> {
         let rows = self.0.get(title)?;
         let fuel = rows.values().filter_map(|row| row.fuel.values().next_back()).sum();
         Some((fuel, rows.values().flat_map(|row| row.host_calls.values()).sum()))
     }
 
-    /// Every scenario's title, callback and cost.
+    /// Every case's title, callback and cost.
     pub fn rows(&self) -> impl Iterator<Item = (&str, &str, &Row)> {
         self.0
             .iter()

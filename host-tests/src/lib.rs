@@ -14,7 +14,7 @@ use serin_host::{Exchange, Module, Proxy, ProxyBuilder, Request, Usage, Worker};
 pub use documents::{all, shop};
 
 /// A document and a visitor who asks for `/cart` at `example.com`.
-pub struct Scenario {
+pub struct Case {
     /// Short, as results are filed.
     pub name: &'static str,
     /// In words, as `host-tests/budgets.json` has it.
@@ -33,14 +33,14 @@ enum Visitor {
     On(&'static str),
 }
 
-/// A scenario in a running proxy.
+/// A case in a running proxy.
 pub struct Running {
     worker: Worker,
     cookie: Option<String>,
     headers: Vec<(&'static str, &'static str)>,
 }
 
-impl Scenario {
+impl Case {
     /// Finds the visitor's cookies in one proxy, and starts another for what is to be counted: nobody has used it yet.
     ///
     /// # Errors

@@ -81,5 +81,6 @@ async fn find(args: Args) -> Result<bool> {
     };
     let report = run(&scenarios, &options).await?;
     println!("{report}");
+    ensure!(report.ran() > 0, "nothing ran");
     Ok(report.differing() == 0)
 }

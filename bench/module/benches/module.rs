@@ -14,7 +14,7 @@ use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_m
 use serin_bench::results::{self, Exact, Pages};
 use serin_bench::{Covers, document};
 use serin_host::{Module, ProxyBuilder};
-use serin_scenarios::Scenario;
+use serin_scenarios::Case;
 
 /// A proxy with one worker configures a canary VM, the main thread's VM and the worker's.
 const VMS: u32 = 3;
@@ -29,8 +29,8 @@ static MODULE: LazyLock<Module> = LazyLock::new(|| Module::open(&path()).expect(
 /// Whole streams: create, request headers, response headers, delete.
 fn streams(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stream");
-    for (n, scenario) in serin_scenarios::all().into_iter().enumerate() {
-        let running = scenario.start(&MODULE).expect("the scenario starts");
+    for (n, case) in serin_scenarios::all().into_iter().enumerate() {
+        let running = case.start(&MODULE).expect("the case starts");
         let request = running.request();
         if n == 0 {
             // On a listener without a filter, the host alone is measured: its header maps, its book-keeping.
@@ -39,7 +39,7 @@ fn streams(criterion: &mut Criterion) {
                 bencher.iter_batched(|| unfiltered.clone(), serin_host::Request::send, BatchSize::SmallInput);
             });
         }
-        group.bench_function(scenario.title, |bencher| {
+        group.bench_function(case.title, |bencher| {
             bencher.iter_batched(|| request.clone(), serin_host::Request::send, BatchSize::SmallInput);
         });
     }
@@ -89,7 +89,7 @@ fn figures(_: &mut Criterion) {
 
 fn counted(requests: u64, pushes: u64) -> Result<results::Module> {
     let module = &*MODULE;
-    let exact = |scenario: Scenario| anyhow::Ok((scenario.name.to_owned(), exact(&scenario, module)?));
+    let exact = |case: Case| anyhow::Ok((case.name.to_owned(), exact(&case, module)?));
     Ok(results::Module {
         bytes: std::fs::metadata(path()).context("looking at the module")?.len(),
         exports: module.exports(),
@@ -107,10 +107,10 @@ fn write(figures: &results::Module) -> Result<()> {
     std::fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))
 }
 
-fn exact(scenario: &Scenario, module: &Module) -> Result<Exact> {
-    let cost = scenario.start(module)?.cost()?;
+fn exact(case: &Case, module: &Module) -> Result<Exact> {
+    let cost = case.start(module)?.cost()?;
     Ok(Exact {
-        title: scenario.title.to_owned(),
+        title: case.title.to_owned(),
         host_calls: cost.host_calls().iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect(),
         bytes_in: cost.bytes_in(),
         bytes_out: cost.bytes_out(),

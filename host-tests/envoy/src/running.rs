@@ -40,16 +40,17 @@ impl Running {
         bootstrap: impl FnOnce(&Path) -> Value,
     ) -> Result<Self> {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Self::start_in(binary, workers, |folder| (bootstrap(folder), files)).await
+        Self::start_in(binary, workers, &[], |folder| (bootstrap(folder), files)).await
     }
 
-    /// As [`Running::start`], with files that are made for the folder as well.
+    /// As [`Running::start`], with files that are made for the folder as well, and with further options of the command line.
     ///
     /// # Errors
     /// As [`Running::start`].
     pub async fn start_in(
         binary: &Path,
         workers: u32,
+        options: &[&str],
         contents: impl FnOnce(&Path) -> (Value, BTreeMap<String, String>),
     ) -> Result<Self> {
         let folder = Folder::new()?;
@@ -58,21 +59,20 @@ impl Running {
             folder.replace(&name, &text)?;
         }
         folder.replace(BOOTSTRAP, &bootstrap.to_string())?;
-        Self::launch(folder, binary, workers).await
+        Self::launch(folder, binary, workers, options).await
     }
 
     /// Starts Envoy in a folder that has all its files.
-    pub(crate) async fn launch(folder: Folder, binary: &Path, workers: u32) -> Result<Self> {
+    pub(crate) async fn launch(folder: Folder, binary: &Path, workers: u32, options: &[&str]) -> Result<Self> {
         let mut words = vec![OsString::from(binary)];
         words.extend(["--config-path".into(), folder.path(BOOTSTRAP).into()]);
         words.extend(["--admin-address-path".into(), folder.path(ADMIN).into()]);
         words.extend(["--concurrency".into(), workers.to_string().into()]);
         // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
-        // What a pushed listener replaces has no reason to stay.
-        words.extend(["--drain-time-s", "1", "--drain-strategy", "immediate"].map(Into::into));
         words.extend(
             ["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "100"].map(Into::into),
         );
+        words.extend(options.iter().map(OsString::from));
         let log = File::create(folder.path(LOG))?;
         let process =
             Process::start(&words, &log).with_context(|| format!("cannot start Envoy from {}", binary.display()))?;

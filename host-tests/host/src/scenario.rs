@@ -2,10 +2,12 @@
 //! a real Envoy alike.
 //!
 //! A [`Scenario`] is read from YAML. A host that runs it gives an [`Outcome`]: a list of facts for each step, such as
-//! `status`, `cluster` or `response.cache-control`. [`Scenario::differences`] holds an outcome against what the file expects,
+//! `status`, `cluster` or `response.cache-control`. [`Scenario::difference`] holds an outcome against what the file expects,
 //! and [`Scenario::compare`] the outcomes of two hosts against each other.
 
+mod check;
 mod compare;
+mod defaults;
 mod expected;
 mod file;
 mod jar;
@@ -24,10 +26,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
-use crate::routes::{Cluster, Route, RouteTable};
+use crate::routes::RouteTable;
+use defaults::Defaults;
 
 pub use compare::Difference;
 pub use expected::{Expected, Pattern};
@@ -174,38 +177,52 @@ pub enum Host {
 
 impl Scenario {
     /// Reads a file. `{now}`, `{unix}` and `{day}`, each with a distance such as `{now-10m}`, stand for the time of day in
-    /// RFC 3339, in seconds and in days since 1970.
+    /// RFC 3339, in seconds and in days since 1970. Clusters and routes of a file that names none are those of
+    /// `defaults.yaml` in its folder or in the one above; without such a file, one cluster that gets all requests.
     ///
     /// # Errors
     /// If it cannot be read or is no scenario; the message names file, line, and what was expected.
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_with(path, &Defaults::of(path)?)
+    }
+
+    fn load_with(path: &Path, defaults: &Defaults) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-        let scenario = Self::parse(&text, &name, now).with_context(|| format!("{}", path.display()))?;
+        let scenario = Self::parse_with(&text, &name, now, defaults).with_context(|| format!("{}", path.display()))?;
         Ok(Self { file: path.to_path_buf(), ..scenario })
     }
 
-    /// Reads the text of a file of this name at this time, since the Unix epoch.
+    /// Reads the text of a file of this name at this time, since the Unix epoch. Where it names no clusters and routes, one
+    /// cluster gets all requests.
     ///
     /// # Errors
     /// If it is no scenario.
     pub fn parse(text: &str, name: &str, now: Duration) -> Result<Self> {
+        Self::parse_with(text, name, now, &Defaults::default())
+    }
+
+    fn parse_with(text: &str, name: &str, now: Duration, defaults: &Defaults) -> Result<Self> {
         let text = moment::fill_in(text, now)?;
         let file: file::ScenarioFile = serde_saphyr::from_str(&text).map_err(|error| anyhow!("{error}"))?;
-        let scenario = file.into_scenario(name, now)?;
-        ensure!(!scenario.about.trim().is_empty(), "`about` says nothing");
+        let scenario = file.into_scenario(name, now, defaults)?;
+        scenario.check()?;
         Ok(scenario)
     }
 
-    /// All files below a folder, by path.
+    /// All files below a folder, by path. `defaults.yaml` in it has the clusters and routes of those that name none.
     ///
     /// # Errors
     /// If one of them is no scenario, or if two have the same plugin name.
     pub fn load_all(folder: &Path) -> Result<Vec<Self>> {
         let mut scenarios: Vec<Self> = Vec::new();
+        let defaults = Defaults::in_folder(folder)?;
         for path in files(folder)? {
-            let scenario = Self::load(&path)?;
+            let scenario = match &defaults {
+                Some(defaults) => Self::load_with(&path, defaults)?,
+                None => Self::load(&path)?,
+            };
             let twin = scenarios.iter().find(|known| known.plugin.name == scenario.plugin.name);
             if let Some(twin) = twin {
                 let (one, other) = (twin.file.display(), path.display());
@@ -231,15 +248,6 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// The clusters and routes of a file that names none.
-fn default_table(clusters: Option<BTreeMap<String, Cluster>>, routes: Option<Vec<Route>>) -> RouteTable {
-    let serving = || ["v1", "v2"].map(|name| (name.to_owned(), Cluster::Serves)).into();
-    RouteTable {
-        clusters: clusters.unwrap_or_else(serving),
-        routes: routes.unwrap_or_else(|| RouteTable::fail_safe_routes("x-canary-cluster", "v1")),
-    }
-}
-
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -247,7 +255,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if !Defaults::is_file(&path) && path.extension().is_some_and(|extension| extension == "yaml") {
             found.push(path);
         }
     }

@@ -1,4 +1,4 @@
-//! `serin-budgets`: what requests cost, by scenario and callback; `cargo xtask budgets` calls it with all that it needs.
+//! `serin-budgets`: what requests cost, by case and callback; `cargo xtask budgets` calls it with all that it needs.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "what is measured is printed")]
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
 }
 
 fn print(figures: &Figures) {
-    println!("{:>6} {:>6} {:>6} {:>6} {:>6}  callback and scenario", "calls", "in", "out", "alloc", "fuel");
+    println!("{:>6} {:>6} {:>6} {:>6} {:>6}  callback and case", "calls", "in", "out", "alloc", "fuel");
     for (title, callback, row) in figures.rows() {
         let calls: u64 = row.host_calls.values().sum();
         let fuel: u64 = row.fuel.values().copied().max().unwrap_or(0);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
 use serin_envoy::Scripted;
@@ -29,14 +30,19 @@ pub(super) fn filter_file(name: &str) -> String {
     format!("filters/{name}/filter.json")
 }
 
-/// A bootstrap that discovers listeners and has these clusters.
-pub(super) fn bootstrap(
-    folder: &Path,
+/// The clusters of a bootstrap.
+///
+/// # Errors
+/// If one that serves has no upstream.
+pub(super) fn clusters(
     clusters: &BTreeMap<String, Cluster>,
     upstreams: &BTreeMap<String, SocketAddr>,
-) -> Value {
-    let clusters: Vec<Value> =
-        clusters.iter().map(|(name, kind)| cluster(name, *kind, upstreams.get(name).copied())).collect();
+) -> Result<Vec<Value>> {
+    clusters.iter().map(|(name, kind)| cluster(name, *kind, upstreams.get(name).copied())).collect()
+}
+
+/// A bootstrap that discovers listeners and has these clusters.
+pub(super) fn bootstrap(folder: &Path, clusters: Vec<Value>) -> Value {
     // All that is looked at; thousands of others would make each look slow.
     let kept = ["wasm", "extension_config_discovery.", "listener_manager."].map(|prefix| json!({"prefix": prefix}));
     json!({
@@ -225,19 +231,22 @@ fn header(header: &HeaderMatch) -> Value {
     out
 }
 
-fn cluster(name: &str, kind: Cluster, upstream: Option<SocketAddr>) -> Value {
-    // Nothing listens on port 1 of any machine that this runs on.
-    let port = if kind == Cluster::Refuses { 1 } else { upstream.map_or(1, |address| address.port()) };
-    let endpoint = json!({"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]});
-    let endpoints = if kind == Cluster::Empty { json!([]) } else { json!([endpoint]) };
-    json!({
+fn cluster(name: &str, kind: Cluster, upstream: Option<SocketAddr>) -> Result<Value> {
+    let at = |port: u16| json!([{"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]}]);
+    let endpoints = match kind {
+        Cluster::Serves => at(upstream.with_context(|| format!("the cluster {name} has no upstream"))?.port()),
+        Cluster::Empty => json!([]),
+        // Nothing listens on port 1, which is reserved for a service that is no longer in use.
+        Cluster::Refuses => at(1),
+    };
+    Ok(json!({
         "name": name, "connect_timeout": "1s",
         "load_assignment": {"cluster_name": name, "endpoints": endpoints},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}},
         }},
-    })
+    }))
 }
 
 fn router() -> Value {

@@ -1,6 +1,6 @@
 //! What was found: one difference for each scenario, and how many ran.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serin_host::scenario::{Difference, Outcome, Scenario};
@@ -10,6 +10,8 @@ use serin_host::scenario::{Difference, Outcome, Scenario};
 pub struct Report {
     scenarios: Vec<String>,
     ran: BTreeMap<usize, usize>,
+    /// Those that ran in two hosts which were held against each other.
+    compared: BTreeSet<usize>,
     combinations: usize,
     /// The first of each scenario, as text.
     differences: BTreeMap<usize, String>,
@@ -18,7 +20,13 @@ pub struct Report {
 impl Report {
     pub(super) fn new(scenarios: &[Scenario]) -> Self {
         let scenarios = scenarios.iter().map(ToString::to_string).collect();
-        Self { scenarios, ran: BTreeMap::new(), combinations: 0, differences: BTreeMap::new() }
+        Self {
+            scenarios,
+            ran: BTreeMap::new(),
+            compared: BTreeSet::new(),
+            combinations: 0,
+            differences: BTreeMap::new(),
+        }
     }
 
     pub(super) fn begin_combination(&mut self) {
@@ -39,6 +47,7 @@ impl Report {
         one: (&str, &Outcome),
         other: (&str, &Outcome),
     ) {
+        self.compared.insert(number);
         self.keep(number, scenario.compare(one, other));
     }
 
@@ -59,6 +68,11 @@ impl Report {
         self.differences.len()
     }
 
+    /// How many scenarios ran in both hosts, which were held against each other.
+    pub fn compared(&self) -> usize {
+        self.compared.len()
+    }
+
     /// How many scenarios ran at all.
     pub fn ran(&self) -> usize {
         self.ran.len()
@@ -76,7 +90,9 @@ impl fmt::Display for Report {
         }
         let runs: usize = self.ran.values().sum();
         let (ran, all) = (self.ran(), self.scenarios.len());
-        write!(f, "{ran} of {all} scenarios in {} combinations, {runs} runs: ", self.combinations)?;
+        let (combinations, compared) = (self.combinations, self.compared());
+        write!(f, "{ran} of {all} scenarios in {combinations} combinations, {runs} runs, ")?;
+        write!(f, "{compared} held against each other in both hosts: ")?;
         match self.differing() {
             0 => f.write_str("none differs"),
             1 => f.write_str("1 differs"),

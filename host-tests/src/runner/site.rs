@@ -1,6 +1,6 @@
 //! One Envoy that runs scenarios side by side: a listener for each, upstreams for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +24,10 @@ pub(super) struct Site {
     pub(super) upstreams: Scripted,
     /// Where scenarios take requests, by plugin name, in the first place.
     addresses: BTreeMap<String, SocketAddr>,
-    /// What each listener is. One push at a time may change the file of all.
+    /// What each listener is, or with ECDS what each filter was last offered as. One push at a time may change the file of all.
     listeners: Mutex<BTreeMap<String, Value>>,
+    /// With ECDS, the names of those filters that were refused as they were last offered.
+    refused: Mutex<BTreeSet<String>>,
 }
 
 /// What an Envoy is started for.
@@ -42,15 +44,16 @@ impl Site {
     pub(super) async fn start(plan: &Plan<'_>) -> Result<Self> {
         let serving = plan.clusters.iter().filter(|(_, kind)| **kind == Cluster::Serves);
         let upstreams = Scripted::start(serving.map(|(name, _)| name.as_str())).await?;
+        let clusters = config::clusters(&plan.clusters, upstreams.addresses())?;
         let mut place = PathBuf::new();
         let mut listeners = BTreeMap::new();
         let contents = |folder: &Path| {
             folder.clone_into(&mut place);
             let (all, files) = plan.files(folder);
             listeners = all;
-            (config::bootstrap(folder, &plan.clusters, upstreams.addresses()), files)
+            (config::bootstrap(folder, clusters), files)
         };
-        let running = Running::start_in(plan.binary, u32::try_from(plan.workers)?, contents).await?;
+        let running = Running::start_in(plan.binary, u32::try_from(plan.workers)?, &AT_ONCE, contents).await?;
         let addresses = running.listeners().await?;
         // What Envoy refused would have it refuse the file again with every push.
         listeners.retain(|name, _| addresses.contains_key(name));
@@ -62,6 +65,7 @@ impl Site {
             upstreams,
             addresses,
             listeners: Mutex::new(listeners),
+            refused: Mutex::default(),
         })
     }
 
@@ -103,23 +107,32 @@ impl Site {
         let name = &scenario.plugin.name;
         let filter = config::filter(scenario, module, configuration, form);
         match self.discovery {
-            Discovery::Ecds => {
-                let mut all = self.listeners.lock().await;
-                // Envoy skips a resource that it has already, so there would be nothing to wait for.
-                if all.insert(name.clone(), filter.clone()).as_ref() == Some(&filter) {
-                    return Ok(true);
-                }
-                drop(all);
-                let file = config::filter_file(name);
-                let text = config::resource(name, &filter);
-                let (taken, refused) = (self.counter(scenario, "reload"), self.counter(scenario, "fail"));
-                self.running.offer(&file, &text, &taken, &refused).await
-            }
+            Discovery::Ecds => self.push_filter(scenario, filter).await,
             Discovery::Lds => {
                 let listener = config::listener(scenario, &filter, &self.folder, self.discovery);
                 self.push_listener(name, listener).await
             }
         }
+    }
+
+    /// Replaces the file of one filter.
+    async fn push_filter(&self, scenario: &Scenario, filter: Value) -> Result<bool> {
+        let name = &scenario.plugin.name;
+        let text = config::resource(name, &filter);
+        let before = self.listeners.lock().await.insert(name.clone(), filter.clone());
+        // Envoy skips a resource that it has had, so there would be nothing to wait for.
+        if before == Some(filter) {
+            return Ok(!self.refused.lock().await.contains(name));
+        }
+        let (taken, refused) = (self.counter(scenario, "reload"), self.counter(scenario, "fail"));
+        let accepted = self.running.offer(&config::filter_file(name), &text, &taken, &refused).await?;
+        let mut refused = self.refused.lock().await;
+        if accepted {
+            refused.remove(name)
+        } else {
+            refused.insert(name.clone())
+        };
+        Ok(accepted)
     }
 
     /// Replaces one listener in the file of all.
@@ -135,7 +148,7 @@ impl Site {
         loop {
             let now = self.listener_stats().await?;
             if now.rejected > known.rejected {
-                // Envoy keeps what it had; so does the file, for the next push to be judged by itself.
+                // Envoy keeps what it had. The file will have that again with the next push, which is to be judged by itself.
                 before.map(|before| all.insert(name.to_owned(), before));
                 return Ok(false);
             }
@@ -171,10 +184,11 @@ impl Site {
     /// What a scenario's plugin logged from this size of the log on.
     pub(super) fn log_lines(&self, scenario: &Scenario, from: usize) -> Result<Vec<(Level, String)>> {
         let log = self.running.log()?;
-        let (root, vm) = (&scenario.plugin.root_id, config::vm_id(&scenario.plugin));
-        let prefix = [root.as_str(), vm.as_str()].into_iter().filter(|id| !id.is_empty()).collect::<Vec<_>>().join(" ");
+        let (plugin, vm) = (&scenario.plugin, config::vm_id(&scenario.plugin));
+        let ids = |ids: &[&str]| ids.iter().copied().filter(|id| !id.is_empty()).collect::<Vec<_>>().join(" ");
+        let prefixes = [ids(&[&plugin.root_id, &vm]), ids(&[&plugin.name, &plugin.root_id, &vm])];
         let new = log.get(from..).context("the log has become shorter")?;
-        Ok(new.lines().filter_map(|line| guest_line(line, &prefix)).collect())
+        Ok(new.lines().filter_map(|line| guest_line(line, &prefixes)).collect())
     }
 
     /// A metric by the name that the filter gave it.
@@ -211,16 +225,19 @@ struct ListenerStats {
     rejected: u64,
 }
 
-/// A line that a plugin logged whose root id and VM's id are these: `[…][error][wasm] […] wasm log ROOT VM: text`.
-fn guest_line(line: &str, ids: &str) -> Option<(Level, String)> {
+/// A line that a plugin logged, from its root or from a stream: `[…][error][wasm] […] wasm log ROOT VM: text` or
+/// `… wasm log NAME ROOT VM: text`.
+fn guest_line(line: &str, prefixes: &[String]) -> Option<(Level, String)> {
     let (head, said) = line.split_once(" wasm log ")?;
-    let text = said.strip_prefix(ids)?.strip_prefix(": ")?;
+    let text = prefixes.iter().find_map(|prefix| said.strip_prefix(prefix.as_str())?.strip_prefix(": "))?;
     let level = ["trace", "debug", "info", "warning", "error", "critical"].iter().zip(LEVELS);
     let level = level.into_iter().find(|(name, _)| head.contains(&format!("[{name}][wasm]")))?.1;
     Some((level, text.to_owned()))
 }
 
 const LEVELS: [Level; 6] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
+/// What a pushed listener replaces has no reason to stay.
+const AT_ONCE: [&str; 4] = ["--drain-time-s", "1", "--drain-strategy", "immediate"];
 const TAKE_UP: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
@@ -230,11 +247,20 @@ mod tests {
 
     #[test]
     fn a_line_belongs_to_the_ids_that_it_names() {
-        let line = "[2026-01-01 00:00:00.000][7][error][wasm] [source/x.cc:1] wasm log shop vm: serin: b: c";
-        assert_eq!(Some((Level::Error, "serin: b: c".to_owned())), guest_line(line, "shop vm"));
-        for ids in ["shop", "shop v", "shop vm: serin", "other vm"] {
-            assert_eq!(None, guest_line(line, ids));
+        let check = |said: &str, prefixes: &[&str], text: Option<&str>| {
+            let line = format!("[2026-01-01 00:00:00.000][7][error][wasm] [source/x.cc:1] {said}");
+            let prefixes: Vec<String> = prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
+            let expected = text.map(|text| (Level::Error, text.to_owned()));
+            assert_eq!(expected, guest_line(&line, &prefixes), "{said} {prefixes:?}");
+        };
+        let (root, stream) = ("wasm log shop vm: serin: b: c", "wasm log name shop vm: serin: b: c");
+        let both = ["shop vm", "name shop vm"];
+        check(root, &both, Some("serin: b: c"));
+        check(stream, &both, Some("serin: b: c"));
+        for prefix in ["shop", "shop v", "shop vm: serin", "other vm", "name shop", "name vm"] {
+            check(root, &[prefix], None);
+            check(stream, &[prefix], None);
         }
-        assert_eq!(None, guest_line("[x][7][info][main] starting", "shop vm"));
+        check("starting", &both, None);
     }
 }

@@ -1,16 +1,18 @@
-//! Every field of the rules document occurs in a scenario.
+//! Every field of the rules document occurs in a scenario, and every value of those that have but a few: in a document
+//! without mistakes.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use serin_host::scenario::{Configuration, Scenario, Step};
+use serin_host::scenario::{Configuration, Expectation, Scenario, Step};
 
 use super::scenarios;
 
 const SCHEMA: &str = include_str!("../../../manifests/rules.schema.json");
 
-/// Fields of the schema by path, with `*` for names that documents choose and `[]` for elements.
+/// Fields of the schema by path, with `*` for names that documents choose, `[]` for elements, and `=` before each value of
+/// those that the schema lists.
 fn fields(schema: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     collect(schema, schema, "", &mut found);
@@ -26,6 +28,8 @@ fn collect(root: &Value, schema: &Value, path: &str, found: &mut BTreeSet<String
             collect(root, alternative, path, found);
         }
     }
+    let listed = schema["enum"].as_array().into_iter().flatten().chain(schema.get("const"));
+    found.extend(listed.map(|value| format!("{path}={value}")));
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         collect(root, field, &path, found);
@@ -51,26 +55,30 @@ fn mark(document: &Value, path: &str, fields: &BTreeSet<String>, found: &mut BTr
             }
         }
         Value::Array(items) => items.iter().for_each(|item| mark(item, &format!("{path}.[]"), fields, found)),
-        _ => {}
+        value => {
+            found.insert(format!("{path}={value}"));
+        }
     }
 }
 
+/// Those that a scenario expects no error of.
 fn documents(scenario: &Scenario) -> Vec<Value> {
     let pushed = scenario.steps.iter().filter_map(|step| match step {
-        Step::Push(push) => Some(&push.configuration),
+        Step::Push(push) => Some((&push.configuration, &push.expect)),
         _ => None,
     });
-    let all = std::iter::once(&scenario.configuration).chain(pushed);
+    let all = std::iter::once((&scenario.configuration, &scenario.expect)).chain(pushed);
+    let sound = all.filter(|(_, expect)| **expect == Expectation::taken()).map(|(configuration, _)| configuration);
     let read = |configuration: &Configuration| match configuration {
         Configuration::Mapping(document) => Some(document.clone()),
         Configuration::Text(text) => serde_json::from_str(text).ok(),
         Configuration::None | Configuration::Bytes(_) => None,
     };
-    all.filter_map(read).collect()
+    sound.filter_map(read).collect()
 }
 
 #[test]
-fn every_field_of_the_rules_document_occurs() -> Result<()> {
+fn every_field_and_listed_value_of_the_rules_document_occurs() -> Result<()> {
     let fields = fields(&serde_json::from_str(SCHEMA)?);
     let mut found = BTreeSet::new();
     for document in scenarios()?.iter().flat_map(documents) {
@@ -79,7 +87,7 @@ fn every_field_of_the_rules_document_occurs() -> Result<()> {
     let missing: Vec<&str> = fields.difference(&found).map(|path| path.trim_start_matches('.')).collect();
     assert!(
         missing.is_empty(),
-        "{} of {} fields are in no scenario:\n{}",
+        "{} of {} fields and values are in no scenario:\n{}",
         missing.len(),
         fields.len(),
         missing.join("\n")
@@ -88,11 +96,11 @@ fn every_field_of_the_rules_document_occurs() -> Result<()> {
 }
 
 #[test]
-fn a_field_that_no_document_has_is_found() {
+fn what_no_document_has_is_found() {
     let schema = serde_json::json!({"properties": {"a": {"patternProperties": {"^x$": {"$ref": "#/definitions/B"}}}},
-        "definitions": {"B": {"items": {"properties": {"b": {}, "c": {}}}}}});
+        "definitions": {"B": {"items": {"properties": {"b": {"enum": [1, "1"]}, "c": {}}}}}});
     let fields = fields(&schema);
     let mut found = BTreeSet::new();
     mark(&serde_json::json!({"a": {"x": [{"b": 1}]}}), "", &fields, &mut found);
-    assert_eq!(vec![".a.*.[].c"], fields.difference(&found).collect::<Vec<_>>());
+    assert_eq!(vec![".a.*.[].b=\"1\"", ".a.*.[].c"], fields.difference(&found).collect::<Vec<_>>());
 }

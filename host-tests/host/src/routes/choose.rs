@@ -64,6 +64,10 @@ impl LocalReply {
         details: "upstream_reset_before_response_started{remote_reset}",
     };
 
+    /// The upstream does not answer in time.
+    pub const TIMEOUT: Self =
+        Self { status: 504, body: "upstream request timeout", flags: 0x4, details: "response_timeout" };
+
     /// A route that answers itself.
     fn direct(status: u16) -> Self {
         Self { status, body: "", flags: 0, details: "direct_response" }
@@ -109,7 +113,12 @@ impl Route {
 impl Weighted {
     fn pick(&self, request: &HeaderMap, random: u64) -> String {
         let total: u64 = self.clusters.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let given = self.by_header.as_ref().and_then(|header| request.text(header)?.parse().ok());
+        // Envoy takes a header's number only where the header is there once.
+        let number = |header: &String| match request.all(header).as_slice() {
+            [value] => std::str::from_utf8(value).ok()?.parse().ok(),
+            _ => None,
+        };
+        let given = self.by_header.as_ref().and_then(number);
         let mut left = given.unwrap_or(random) % total.max(1);
         for (cluster, weight) in &self.clusters {
             match left.checked_sub(u64::from(*weight)) {
@@ -234,8 +243,10 @@ mod tests {
         let table = RouteTable::new(&["a", "b", "c"], vec![serde_saphyr::from_str(route).unwrap()]);
         let by_number = |random| table.choose(&request("/"), random).destination;
         assert_eq!(["b", "b", "b", "c", "b"].map(upstream), [0, 1, 2, 3, 4].map(by_number));
-        assert_eq!(upstream("c"), to(&table, &request("/").with("x-slot", "7")));
-        assert_eq!(upstream("b"), to(&table, &request("/").with("x-slot", "no number")));
+        for (slots, cluster) in [(&["7"][..], "c"), (&["no number"], "b"), (&["7", "7"], "b"), (&[], "b")] {
+            let request = slots.iter().fold(request("/"), |request, slot| request.with("x-slot", slot));
+            assert_eq!(upstream(cluster), to(&table, &request), "{slots:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::expected::Expected;
 use super::outcome::{Facts, Outcome};
 use super::step::{Expectation, Step};
 use super::{Form, Scenario};
+use crate::routes::LocalReply;
 
 /// One fact that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,10 @@ impl Scenario {
     /// The first fact of an outcome that is not what the file expects.
     pub fn difference(&self, host: &str, outcome: &Outcome) -> Option<Difference> {
         self.moments(&[(host, outcome)]).find_map(|moment| {
-            let facts = moment.facts.first()?;
+            if moment.is_missing() {
+                return Some(self.tell_missing(&moment, &[host]));
+            }
+            let facts = moment.facts.first()?.as_ref()?;
             let (name, expected) =
                 moment.expectation.0.iter().find(|(name, expected)| !expected.holds(facts.values(name)))?;
             Some(self.tell(&moment, name, Some(expected), &[host]))
@@ -53,7 +57,10 @@ impl Scenario {
     /// from the connection manager and the codecs, and what only one host can see.
     pub fn compare(&self, one: Found<'_>, other: Found<'_>) -> Option<Difference> {
         self.moments(&[one, other]).find_map(|moment| {
-            let [first, second] = moment.facts.as_slice() else { return None };
+            if moment.is_missing() {
+                return Some(self.tell_missing(&moment, &[one.0, other.0]));
+            }
+            let [Some(first), Some(second)] = moment.facts.as_slice() else { return None };
             let names: BTreeSet<&String> = first.0.keys().chain(second.0.keys()).collect();
             let differs = |name: &&&String| {
                 self.is_compared(name, &moment.expectation)
@@ -79,22 +86,23 @@ impl Scenario {
     }
 
     /// The values with what is random or depends on Envoy's version taken out.
-    fn comparable(&self, name: &str, facts: &Facts) -> Vec<String> {
-        let values = facts.values(name).iter().map(|value| String::from_utf8_lossy(value).into_owned());
+    fn comparable(&self, name: &str, facts: &Facts) -> Vec<Vec<u8>> {
+        let values = facts.values(name).iter();
         match name {
-            "request.cookie" => values.map(|line| self.masked(&line)).collect(),
-            "body" => values.map(|body| body.split(CONNECT_ERROR_TAIL).next().unwrap_or_default().to_owned()).collect(),
-            // Bytes that are no text are shown with replacements, but must not be taken for each other.
-            _ => facts.values(name).iter().map(|value| value.escape_ascii().to_string()).collect(),
+            "request.cookie" => values.map(|line| self.masked(line)).collect(),
+            "body" if facts.values("status") == [b"503"] => values.map(|body| without_reason(body).to_vec()).collect(),
+            _ => values.cloned().collect(),
         }
     }
 
-    fn masked(&self, line: &str) -> String {
-        let mask = |pair: &str| match pair.split_once('=') {
-            Some((name, _)) if self.cookies.contains_key(name) => format!("{name}=*"),
-            _ => pair.to_owned(),
+    fn masked(&self, line: &[u8]) -> Vec<u8> {
+        let mask = |pair: &[u8]| match pair.iter().position(|byte| *byte == b'=') {
+            Some(equals) if self.cookies.keys().any(|name| name.as_bytes() == pair[..equals].trim_ascii()) => {
+                [&pair[..=equals], b"*"].concat()
+            }
+            _ => pair.to_vec(),
         };
-        line.split("; ").map(mask).collect::<Vec<_>>().join("; ")
+        line.split(|byte| *byte == b';').map(mask).collect::<Vec<_>>().join(&b';')
     }
 
     /// The steps of one or several outcomes, side by side.
@@ -102,14 +110,13 @@ impl Scenario {
         let start = Moment {
             step: "the first configuration".to_owned(),
             expectation: self.expect.clone(),
-            facts: outcomes.iter().map(|(_, outcome)| outcome.start.clone()).collect(),
+            facts: outcomes.iter().map(|(_, outcome)| Some(outcome.start.clone())).collect(),
         };
         let steps = self.steps.iter().enumerate().flat_map(move |(index, step)| {
-            let times =
-                outcomes.iter().filter_map(|(_, outcome)| Some(outcome.steps.get(index)?.len())).max().unwrap_or(0);
+            let times = step.times();
             (0..times).map(move |time| {
                 let of = |outcome: &Outcome| outcome.steps.get(index)?.get(time).cloned();
-                let facts = outcomes.iter().map(|(_, outcome)| of(outcome).unwrap_or_default()).collect::<Vec<_>>();
+                let facts: Vec<Option<Facts>> = outcomes.iter().map(|(_, outcome)| of(outcome)).collect();
                 let expectation = self.expectation_of(step, &facts);
                 Moment { step: title(index, step, time, times), expectation, facts }
             })
@@ -118,12 +125,12 @@ impl Scenario {
     }
 
     /// What the step expects, and what `cookies` asks of those that are set.
-    fn expectation_of(&self, step: &Step, facts: &[Facts]) -> Expectation {
+    fn expectation_of(&self, step: &Step, facts: &[Option<Facts>]) -> Expectation {
         let mut expectation = step.expectation();
         if matches!(step, Step::Request(_)) {
             for (name, shape) in &self.cookies {
                 let fact = format!("cookies.{name}");
-                if facts.iter().any(|facts| !facts.values(&fact).is_empty()) {
+                if facts.iter().flatten().any(|facts| !facts.values(&fact).is_empty()) {
                     expectation.0.entry(fact).or_insert_with(|| shape.clone());
                 }
             }
@@ -132,13 +139,25 @@ impl Scenario {
     }
 
     fn tell(&self, moment: &Moment, fact: &str, expected: Option<&Expected>, hosts: &[&str]) -> Difference {
-        let found =
-            hosts.iter().zip(&moment.facts).map(|(host, facts)| ((*host).to_owned(), shown(facts.values(fact))));
+        let values = |facts: &Option<Facts>| shown(facts.as_ref().map_or(&[], |facts| facts.values(fact)));
+        let found = hosts.iter().zip(&moment.facts).map(|(host, facts)| ((*host).to_owned(), values(facts)));
         Difference {
             scenario: self.to_string(),
             step: moment.step.clone(),
             fact: fact.to_owned(),
             expected: expected.map(ToString::to_string),
+            found: found.collect(),
+        }
+    }
+
+    fn tell_missing(&self, moment: &Moment, hosts: &[&str]) -> Difference {
+        let came = |facts: &Option<Facts>| if facts.is_some() { "it did" } else { "it did not" }.to_owned();
+        let found = hosts.iter().zip(&moment.facts).map(|(host, facts)| ((*host).to_owned(), came(facts)));
+        Difference {
+            scenario: self.to_string(),
+            step: moment.step.clone(),
+            fact: "whether the step took place".to_owned(),
+            expected: Some("it did".to_owned()),
             found: found.collect(),
         }
     }
@@ -153,7 +172,14 @@ impl Scenario {
 struct Moment {
     step: String,
     expectation: Expectation,
-    facts: Vec<Facts>,
+    /// Of each host; `None` of one that did not come to it.
+    facts: Vec<Option<Facts>>,
+}
+
+impl Moment {
+    fn is_missing(&self) -> bool {
+        self.facts.contains(&None)
+    }
 }
 
 fn title(index: usize, step: &Step, time: usize, times: usize) -> String {
@@ -175,8 +201,13 @@ fn shown(values: &[Vec<u8>]) -> String {
     values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(" | ")
 }
 
-/// Where the words of a refused connection begin that depend on Envoy's version.
-const CONNECT_ERROR_TAIL: &str = " reset reason:";
+/// How Envoy's own answer for an upstream that was not reached begins, before words that depend on its version.
+const CONNECT_ERROR: &[u8] = LocalReply::REFUSED.body.as_bytes();
+
+/// A body without the reason that Envoy gives in an answer of its own.
+fn without_reason(body: &[u8]) -> &[u8] {
+    if body.starts_with(CONNECT_ERROR) { CONNECT_ERROR } else { body }
+}
 
 /// Headers of the connection manager, the router and the codecs.
 const LEFT_OUT: [&str; 23] = [

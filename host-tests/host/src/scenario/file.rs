@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::expected::Expected;
 use super::step::{Expectation, LogExpectation, PushStep, Request, RequestStep, Step, Upstream};
 use super::text::{Bytes, seconds};
-use super::{Configuration, Direction, Form, Host, Http, Plugin, Scenario, Workers, default_table};
+use super::{Configuration, Defaults, Direction, Form, Host, Http, Plugin, Scenario, Workers};
 use crate::routes::{Cluster, Route};
 
 mod expect;
@@ -93,7 +93,7 @@ fn both_hosts() -> Vec<Host> {
 }
 
 impl ScenarioFile {
-    pub(super) fn into_scenario(self, name: &str, now: Duration) -> Result<Scenario> {
+    pub(super) fn into_scenario(self, name: &str, now: Duration, defaults: &Defaults) -> Result<Scenario> {
         let PluginFile { name: plugin, root_id, vm_id, environment, disabled } = self.plugin;
         let name = plugin.unwrap_or_else(|| name.to_owned());
         let root_id = root_id.unwrap_or_else(|| name.clone());
@@ -128,7 +128,7 @@ impl ScenarioFile {
             http,
             hosts: self.hosts,
             strip: self.strip.iter().map(|name| name.to_ascii_lowercase()).collect(),
-            routes: default_table(self.clusters, self.routes),
+            routes: defaults.table(self.clusters, self.routes),
             cookies: self.cookies,
             expect,
             steps: self.steps,

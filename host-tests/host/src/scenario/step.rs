@@ -23,8 +23,8 @@ pub enum Step {
     Push(PushStep),
     /// Time passes.
     Wait(Duration),
-    /// Counters, by their growth since the scenario began, and gauges. A host looks until all are as they must be, for five
-    /// seconds at most; after two seconds where one of them must not be there or be 0.
+    /// Counters and gauges, as they are. A host looks until all are as they must be, for five seconds at most; after two
+    /// seconds where one of them must not be there or be 0.
     Metrics(BTreeMap<String, Expected>),
     /// Lines of the log since the step before this one began. A host looks until all are there, for five seconds at most.
     Log(Vec<LogExpectation>),
@@ -215,6 +215,15 @@ impl RequestStep {
 }
 
 impl Step {
+    /// How often something comes of it.
+    pub(super) fn times(&self) -> usize {
+        match self {
+            Self::Request(step) => step.repeat,
+            Self::Wait(_) => 0,
+            Self::Push(_) | Self::Metrics(_) | Self::Log(_) => 1,
+        }
+    }
+
     /// What has to come of it.
     pub fn expectation(&self) -> Expectation {
         match self {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::routes::LocalReply;
+
 use super::{Answer, Configuration, Exchanged, Expected, Facts, Form, Outcome, Scenario, Sighting, Step, Workers};
 
 const NOW: Duration = Duration::from_secs(1_767_225_600);
@@ -26,7 +28,7 @@ routes:
 - {match: {path: /a, headers: [{name: h, prefix: p, invert: true}]}, respond: 418, filter: {disabled: false}}
 - {match: {prefix: /}, weighted: {v1: 1}, weighted_by: x-slot, remove: [x-slot]}
 cookies: {canary: {matches: ^n}}
-expect: {accepted: false, errors: [why]}
+expect: {accepted: true, errors: [why]}
 steps:
 - request: {method: POST, path: {bytes: "2f ff"}, host: h, scheme: https, headers: [[a, 1], [a, {text: ab, times: 2}]],
     body: [x, y], trailers: {t: u}, source: 10.0.0.1, client: leaves}
@@ -72,7 +74,7 @@ fn what_a_file_leaves_out_is_filled_in() {
     let scenario = read("{about: Little., steps: [{request: {}}]}");
     assert_eq!(("name", None), (scenario.plugin.name.as_str(), scenario.plugin.vm_id.as_deref()));
     assert_eq!((Workers::AtLeast(1), 2, 2), (scenario.workers, scenario.http.len(), scenario.hosts.len()));
-    assert_eq!((2, 2), (scenario.routes.clusters.len(), scenario.routes.routes.len()));
+    assert_eq!((1, 1), (scenario.routes.clusters.len(), scenario.routes.routes.len()));
     assert_eq!(Form::Struct, scenario.form);
     assert_eq!(scenario, read(&scenario.to_yaml().unwrap()));
 }
@@ -90,6 +92,10 @@ fn mistakes_are_named_with_their_place() {
         ("about: a\nsteps:\n- wait: 2 s", &["no duration", "line 3"]),
         ("about: a\nsteps:\n- request: {path: {bytes: fg}}", &["no byte"]),
         ("{about: ' ', steps: []}", &["says nothing"]),
+        ("{about: a, expect: {accepted: false}, steps: [{wait: 1s}]}", &["`steps` must be empty"]),
+        ("{about: a, steps: [{wait: 1s}, {request: {}, repeat: 0}]}", &["step 2", "at least 1"]),
+        ("{about: a, steps: [{request: {}, upstream: {after: 15s}}]}", &["step 1", "less than 15s"]),
+        ("{about: a, steps: [{request: {headers: {X-Forwarded-For: b}}}]}", &["step 1", "`source`"]),
         ("{about: a, http: [3], steps: []}", &["1 and 2, not of 3"]),
         ("{about: a, configuration: [1], steps: []}", &["a mapping or a text"]),
         ("{about: a, configuration: '{now-1y}', steps: []}", &["no time such as"]),
@@ -137,6 +143,9 @@ fn an_outcome_is_held_against_what_is_expected() {
         let difference = scenario.difference("host", &found);
         assert_eq!(fact, difference.as_ref().map(|difference| difference.fact.as_str()), "{expect}: {difference:?}");
     }
+    let short = Outcome { steps: Vec::new(), ..found.clone() };
+    let difference = read("{about: a, steps: [{wait: 1s}, {request: {}}]}").difference("host", &short).unwrap();
+    assert_eq!(("step 2 (GET /)", "whether the step took place"), (difference.step.as_str(), difference.fact.as_str()));
     let refused = Outcome { start: Facts::of_push(false, ["why".to_owned()]), ..found };
     let difference = read("{about: a, steps: []}").difference("host", &refused).unwrap();
     assert_eq!("accepted", difference.fact);
@@ -154,6 +163,24 @@ fn two_outcomes_are_compared_where_nothing_is_left_open() {
     assert_eq!(None, differing("cookies: {canary: {matches: ^n}},", &other));
     let told = differing("", &other).unwrap();
     assert_eq!("name: step 1 (GET /): cookies.canary\n  one    n12\n  other  n34\n", told);
+    let bodies = |status, one: &[u8], other: &[u8]| {
+        let of = |body: &[u8]| {
+            let answer = Answer { status, body: body.to_vec(), ..Answer::default() };
+            outcome(&Exchanged { upstream: None, answer: Some(answer) })
+        };
+        let scenario = read("{about: a, steps: [{request: {}}]}");
+        scenario.compare(("one", &of(one)), ("other", &of(other))).map(|difference| difference.fact)
+    };
+    let (error, reason) = (LocalReply::REFUSED.body.as_bytes(), b" reset reason: remote connection failure".as_slice());
+    let (told, own) = ([error, reason].concat(), [b"own".as_slice(), reason].concat());
+    for (status, one, other, fact) in [
+        (503, told.as_slice(), error, None),
+        (500, &told, error, Some("body")),
+        (503, &own, b"own", Some("body")),
+        (200, b"\xff", b"\xfe", Some("body")),
+    ] {
+        assert_eq!(fact, bodies(status, one, other).as_deref(), "{}", one.escape_ascii());
+    }
     let elsewhere = exchange("v1", &[("set-cookie", "canary=n12")]);
     assert!(differing("", &elsewhere).unwrap().contains("cluster"));
 }

@@ -6,12 +6,13 @@ mod play;
 mod report;
 mod site;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serin_host::Module;
-use serin_host::scenario::{Host, Http, Outcome, Scenario};
+use serin_host::scenario::{Host, Http, Outcome, Scenario, Setting};
+use serin_host::{Delivery, Module, Profile};
 
 pub use config::Discovery;
 pub use report::Report;
@@ -60,6 +61,16 @@ impl Combination<'_> {
         format!("{}, {http}, {discovery}, workers: {}", self.envoy.name, self.workers)
     }
 
+    /// What the wasmtime host has to be like.
+    fn setting(&self) -> Setting {
+        let profile = if self.envoy.name.contains("1.36") { Profile::Envoy1_36 } else { Profile::Envoy1_40 };
+        let delivery = match self.discovery {
+            Discovery::Lds => Delivery::Lds(DRAIN),
+            Discovery::Ecds => Delivery::Ecds,
+        };
+        Setting { http: self.http, workers: self.workers, profile, delivery }
+    }
+
     /// Whether a scenario is for it.
     fn suits(&self, scenario: &Scenario) -> bool {
         let workers = scenario.workers.within(self.workers).is_some();
@@ -67,8 +78,11 @@ impl Combination<'_> {
     }
 }
 
-/// Outcomes in the wasmtime host, by the number of the scenario, the version of HTTP and the number of workers.
-type InWasmtime = BTreeMap<(usize, Http, usize), Outcome>;
+/// How long listeners of the Envoys that are started here drain.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Outcomes in the wasmtime host, by the number of the scenario and by what the host was like.
+type InWasmtime = BTreeMap<(usize, Setting), Outcome>;
 
 /// Runs scenarios.
 ///
@@ -88,7 +102,7 @@ pub async fn run(scenarios: &[Scenario], options: &Options) -> Result<Report> {
                 Err(error) => report.fail(number, scenario, &host, &error),
                 Ok(outcome) => {
                     report.hold(number, scenario, &host, &outcome);
-                    let twin = known.get(&(number, combination.http, combination.workers)).filter(|_| options.wasmtime);
+                    let twin = known.get(&(number, combination.setting())).filter(|_| options.wasmtime);
                     if let Some(twin) = twin {
                         report.compare(number, scenario, ("wasmtime", twin), (&host, &outcome));
                     }
@@ -102,14 +116,12 @@ pub async fn run(scenarios: &[Scenario], options: &Options) -> Result<Report> {
 fn in_wasmtime(scenarios: &[Scenario], options: &Options, report: &mut Report) -> Result<InWasmtime> {
     let mut modules: BTreeMap<&Path, Module> = BTreeMap::new();
     let mut outcomes = InWasmtime::new();
-    for (http, workers) in
-        options.http.iter().flat_map(|http| options.workers.iter().map(move |workers| (*http, *workers)))
-    {
+    for setting in options.settings() {
         if options.wasmtime {
             report.begin_combination();
         }
         for (number, scenario) in scenarios.iter().enumerate() {
-            let fits = scenario.workers.within(workers).is_some() && scenario.http.contains(&http);
+            let fits = scenario.workers.within(setting.workers).is_some() && scenario.http.contains(&setting.http);
             if !fits || !scenario.hosts.contains(&Host::Wasmtime) {
                 continue;
             }
@@ -118,12 +130,12 @@ fn in_wasmtime(scenarios: &[Scenario], options: &Options, report: &mut Report) -
                 Some(module) => module.clone(),
                 None => modules.entry(path).or_insert(Module::open(path)?).clone(),
             };
-            match scenario.run(&module, http, workers) {
+            match scenario.run(&module, setting) {
                 Ok(outcome) => {
                     if options.wasmtime {
                         report.hold(number, scenario, "wasmtime", &outcome);
                     }
-                    outcomes.insert((number, http, workers), outcome);
+                    outcomes.insert((number, setting), outcome);
                 }
                 Err(error) if options.wasmtime => report.fail(number, scenario, "wasmtime", &error),
                 Err(_) => {}
@@ -140,8 +152,19 @@ impl Options {
         path.map(PathBuf::as_path).with_context(|| format!("{scenario} is for the module {name}: name its file"))
     }
 
+    /// What the wasmtime host is to be like: each of the Envoys that are asked for, or the newest one.
+    fn settings(&self) -> BTreeSet<Setting> {
+        let newest = [Envoy { name: String::new(), binary: PathBuf::new() }];
+        let envoys = if self.envoys.is_empty() { &newest[..] } else { &self.envoys };
+        self.combinations_in(envoys).map(|combination| combination.setting()).collect()
+    }
+
     fn combinations(&self) -> impl Iterator<Item = Combination<'_>> {
-        self.envoys.iter().flat_map(move |envoy| {
+        self.combinations_in(&self.envoys)
+    }
+
+    fn combinations_in<'a>(&'a self, envoys: &'a [Envoy]) -> impl Iterator<Item = Combination<'a>> {
+        envoys.iter().flat_map(move |envoy| {
             self.workers.iter().flat_map(move |&workers| {
                 self.discovery.iter().flat_map(move |&discovery| {
                     self.http.iter().map(move |&http| Combination { envoy, http, discovery, workers })

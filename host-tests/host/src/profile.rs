@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An Envoy, or an Envoy as a platform runs it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Profile {
     /// Envoy 1.36, which provides 18 functions of WASI and no `sign`.
     #[default]

@@ -37,7 +37,7 @@ pub use expected::{Expected, Pattern};
 pub use jar::Jar;
 pub use outcome::{Answer, Exchanged, Facts, Outcome, Sighting};
 pub(crate) use replay::{Past, REMEMBERED};
-pub use run::PATIENCE;
+pub use run::{PATIENCE, Setting};
 pub use step::{Client, Expectation, Level, LogExpectation, PushStep, Request, RequestStep, Step, Upstream};
 pub use text::{Body, Bytes, Headers};
 

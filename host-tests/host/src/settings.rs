@@ -19,7 +19,7 @@ pub enum FailurePolicy {
 }
 
 /// How a configuration comes, which decides how long the root before it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
     /// By extension discovery: the root before ends with its last stream.
     Ecds,

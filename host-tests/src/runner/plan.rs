@@ -136,7 +136,8 @@ fn alone(scenarios: &[(usize, &Scenario)], known: &InWasmtime) -> BTreeSet<usize
 mod tests {
     use std::time::Duration;
 
-    use serin_host::scenario::Http;
+    use serin_host::scenario::{Http, Setting};
+    use serin_host::{Delivery, Profile};
 
     use super::*;
 
@@ -152,8 +153,8 @@ mod tests {
             metrics: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Outcome::default()
         };
-        let known =
-            metrics.iter().enumerate().map(|(number, names)| ((number, Http::One, 1), outcome(names))).collect();
+        let setting = Setting { http: Http::One, workers: 1, profile: Profile::default(), delivery: Delivery::Ecds };
+        let known = metrics.iter().enumerate().map(|(number, names)| ((number, setting), outcome(names))).collect();
         let found: Vec<Vec<usize>> = groups(&numbered, &known, most)
             .iter()
             .map(|group| group.scenarios.iter().map(|(number, _)| *number).collect())

@@ -10,23 +10,38 @@ use anyhow::{Result, bail};
 use super::expected::Expected;
 use super::step::{Expectation, Level, LogExpectation, Step};
 use super::{Configuration, Direction, Facts, Form, Http, Jar, Outcome, Scenario, structs};
-use crate::{Lapse, LogLevel, MetricKind, Module, Proxy, ProxyBuilder, Rejected, Stat};
+use crate::{Delivery, Lapse, LogLevel, MetricKind, Module, Profile, Proxy, ProxyBuilder, Rejected, Stat};
 
 /// How long a look at metrics waits for what it expects, and at least where it expects nothing.
 pub const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(2)];
 
+/// The Envoy that this host is to be like while a scenario runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setting {
+    /// What the client speaks.
+    pub http: Http,
+    /// How many workers there are.
+    pub workers: usize,
+    /// Which Envoy it is.
+    pub profile: Profile,
+    /// How configurations come.
+    pub delivery: Delivery,
+}
+
 impl Scenario {
-    /// Runs it in this host, with a client of this version of HTTP and this number of workers.
+    /// Runs it in this host.
     ///
     /// # Errors
-    /// If a VM dies.
-    pub fn run(&self, module: &Module, http: Http, workers: usize) -> Result<Outcome> {
-        let proxy = match self.proxy(module, workers).start(self.configuration.bytes(self.form)) {
+    /// If a VM dies, or if the filter has a lapse: an error in the log while it serves a request is one, unless the scenario
+    /// looks for errors in the log.
+    pub fn run(&self, module: &Module, setting: Setting) -> Result<Outcome> {
+        let proxy = match self.proxy(module, setting).start(self.configuration.bytes(self.form)) {
             Ok(proxy) => proxy,
             Err(Rejected::Refused) => return Ok(Outcome { start: Facts::of_push(false, []), ..Outcome::default() }),
             Err(rejected) => return Err(rejected.into()),
         };
-        let mut run = Run { scenario: self, proxy, http, jars: BTreeMap::new(), lines: 0, lines_of_step: 0 };
+        let mut run =
+            Run { scenario: self, proxy, http: setting.http, jars: BTreeMap::new(), lines: 0, lines_of_step: 0 };
         let start = Facts::of_push(true, run.errors());
         let steps = self.steps.iter().map(|step| run.step(step)).collect::<Result<_>>();
         // Looked at first, for they would end the program when the proxy does.
@@ -39,9 +54,11 @@ impl Scenario {
         Ok(Outcome { start, steps, metrics })
     }
 
-    fn proxy(&self, module: &Module, workers: usize) -> ProxyBuilder {
+    fn proxy(&self, module: &Module, setting: Setting) -> ProxyBuilder {
         let mut builder = ProxyBuilder::new(module)
-            .workers(workers)
+            .profile(setting.profile)
+            .delivery(setting.delivery)
+            .workers(setting.workers)
             .plugin_name(&self.plugin.name)
             .root_id(&self.plugin.root_id)
             .vm_id(self.plugin.vm_id.as_deref().unwrap_or_default())
@@ -77,7 +94,12 @@ impl Run<'_> {
     fn step(&mut self, step: &Step) -> Result<Vec<Facts>> {
         let before = self.proxy.log().len();
         let facts = match step {
-            Step::Request(step) => (0..step.repeat).map(|_| self.request(step)).collect::<Result<_>>()?,
+            Step::Request(step) => {
+                self.lines = before;
+                let facts = (0..step.repeat).map(|_| self.request(step)).collect::<Result<_>>()?;
+                self.refuse_errors()?;
+                facts
+            }
             Step::Push(push) => vec![self.push(&push.configuration, self.scenario.form_of(push.as_text))?],
             Step::Wait(time) => {
                 self.proxy.advance(*time)?;
@@ -88,6 +110,16 @@ impl Run<'_> {
         };
         self.lines_of_step = before;
         Ok(facts)
+    }
+
+    /// A sound filter logs no errors while it serves.
+    fn refuse_errors(&mut self) -> Result<()> {
+        let is_error = |line: &LogExpectation| line.level >= Level::Error;
+        let looks = |step: &Step| matches!(step, Step::Log(lines) if lines.iter().any(is_error));
+        match self.errors().first() {
+            Some(line) if !self.scenario.steps.iter().any(looks) => bail!("the filter logs an error: {line}"),
+            _ => Ok(()),
+        }
     }
 
     fn push(&mut self, configuration: &Configuration, form: Form) -> Result<Facts> {

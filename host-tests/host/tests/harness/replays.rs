@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serin_host::scenario::{Http, Scenario};
-use serin_host::{Death, Fault, Module, Proxy, ProxyBuilder};
+use serin_host::scenario::{Http, Scenario, Setting};
+use serin_host::{Death, Delivery, Fault, Module, Profile, Proxy, ProxyBuilder};
 
 use crate::guest::{guest, on};
 
@@ -11,7 +11,8 @@ use crate::guest::{guest, on};
 #[track_caller]
 fn check(module: &Module, death: &Death) -> Scenario {
     let scenario = Scenario::parse(&death.scenario, "replay", Duration::from_secs(1)).unwrap();
-    let error = scenario.run(module, Http::One, 1).expect_err("it lives");
+    let setting = Setting { http: Http::One, workers: 1, profile: Profile::default(), delivery: Delivery::Ecds };
+    let error = scenario.run(module, setting).expect_err("it lives");
     let again = error.downcast_ref::<Death>().unwrap_or_else(|| panic!("{error:#}"));
     assert_eq!((&again.callback, &again.reason), (&death.callback, &death.reason));
     scenario

@@ -2,6 +2,7 @@
 //! that `ENVOY` names, and what they have to cover. `cargo xtask scenarios` and `cargo xtask test --full` run all of them in all ways.
 
 mod coverage;
+mod defaults;
 mod refusals;
 
 use std::path::{Path, PathBuf};

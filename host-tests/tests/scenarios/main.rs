@@ -38,23 +38,23 @@ fn assert_alike(scenarios: &[Scenario], report: &Report) {
     assert!(report.ran() == scenarios.len() && report.differing() == 0, "\n{report}");
 }
 
+/// One after the other, for what is waited for in Envoy is real time.
 #[tokio::test]
-async fn all_in_the_wasmtime_host() -> Result<()> {
+async fn all_scenarios_in_wasmtime_and_each_once_in_envoy() -> Result<()> {
     let scenarios = scenarios()?;
     assert_alike(&scenarios, &run(&scenarios, &options()?).await?);
-    Ok(())
+    each_once_in_envoy(scenarios).await
 }
 
 /// Every scenario once, and more than one way to run them: each takes the first that suits it from its turn on.
-#[tokio::test]
-async fn each_once_in_envoy() -> Result<()> {
+async fn each_once_in_envoy(all: Vec<Scenario>) -> Result<()> {
     let ways = [
         (Http::One, Discovery::Ecds, 4),
         (Http::Two, Discovery::Lds, 4),
         (Http::Two, Discovery::Ecds, 1),
         (Http::One, Discovery::Lds, 1),
     ];
-    let all = scenarios()?;
+    let binary = path_in("ENVOY")?;
     let mut parts = ways.map(|_| Vec::new());
     for (number, scenario) in all.into_iter().enumerate() {
         let suits = |(http, _, workers): (Http, Discovery, usize)| {
@@ -65,7 +65,8 @@ async fn each_once_in_envoy() -> Result<()> {
     }
     for ((http, discovery, workers), part) in ways.into_iter().zip(parts) {
         let (http, discovery, workers) = (vec![http], vec![discovery], vec![workers]);
-        let envoys = vec![Envoy { name: "Envoy".to_owned(), binary: path_in("ENVOY")? }];
+        // Its path tells its version.
+        let envoys = vec![Envoy { name: binary.display().to_string(), binary: binary.clone() }];
         let report = run(&part, &Options { envoys, http, discovery, workers, ..options()? }).await?;
         assert_alike(&part, &report);
         assert_eq!(part.len(), report.compared(), "\n{report}");

@@ -34,6 +34,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Pair<'_>> {
     if bytes.len() > MAX_BYTES { Vec::new() } else { read(bytes).unwrap_or_default() }
 }
 
+/// The same as a map of a request.
+pub(crate) fn decode_request(bytes: &[u8]) -> HeaderMap {
+    decode(bytes).into_iter().fold(HeaderMap::request(), |map, (name, value)| map.with(name, value))
+}
+
 fn read(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
     let (count, rest) = take_word(bytes)?;
     let mut lengths = rest.get(..count.checked_mul(8)?)?;

@@ -231,6 +231,11 @@ impl Vm {
     }
 }
 
+/// A size as guests get it; their memory holds no more than it can tell.
+fn word(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
 fn new_state(birth: &Birth) -> State {
     State {
         vm: Rc::clone(&birth.name),

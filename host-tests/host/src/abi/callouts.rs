@@ -6,7 +6,6 @@ use wasmtime::Linker;
 
 use super::{Call, ENV, HostCall};
 use crate::callouts::{CallOut, CallOutKind};
-use crate::headers::HeaderMap;
 use crate::pairs;
 use crate::status::{Answer, Status};
 use crate::vm::state::State;
@@ -40,8 +39,7 @@ fn http_call(state: &mut State, cluster: String, pairs: &[u8], body: Vec<u8>, ti
     if timeout > i32::MAX.unsigned_abs() || !state.settings.knows_cluster(&cluster) {
         return Err(Status::BadArgument);
     }
-    let mut headers =
-        pairs::decode(pairs).into_iter().fold(HeaderMap::request(), |map, (name, value)| map.with(name, value));
+    let mut headers = pairs::decode_request(pairs);
     if [":path", ":method", ":authority"].iter().any(|needed| !headers.has(needed)) {
         return Err(Status::BadArgument);
     }

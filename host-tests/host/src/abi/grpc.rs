@@ -6,7 +6,6 @@ use wasmtime::Linker;
 
 use super::{Call, ENV, HostCall};
 use crate::callouts::{CallOut, CallOutKind};
-use crate::headers::HeaderMap;
 use crate::pairs;
 use crate::status::{Answer, Status};
 use crate::vm::state::{AfterCall, State};
@@ -77,8 +76,7 @@ fn start(
 ) -> Result<u32, Status> {
     let cluster = cluster_of(service).filter(|cluster| state.settings.knows_cluster(cluster));
     let cluster = cluster.ok_or(Status::ParseFailure)?;
-    let headers =
-        pairs::decode(metadata).into_iter().fold(HeaderMap::request(), |map, (name, value)| map.with(name, value));
+    let headers = pairs::decode_request(metadata);
     let root = state.root_id();
     let token = state.call_outs.new_token(&kind);
     let due = (timeout > 0).then(|| state.shared.borrow().now + Duration::from_millis(timeout.into()));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Vm;
 use super::replies::grpc_status_of;
 use super::state::Context;
+use super::{Vm, word};
 use crate::callouts::{CallOut, CallOutAnswer, CallOutKind, Delivered};
 use crate::catalog::Callback;
 use crate::death::Death;
@@ -168,8 +168,4 @@ fn of_the_server(message: &str) -> String {
 
 fn count(map: Option<&HeaderMap>) -> u32 {
     word(map.map_or(0, HeaderMap::len))
-}
-
-fn word(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
 }

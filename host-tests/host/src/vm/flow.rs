@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::Vm;
 use super::state::{AfterCall, Context, Reply};
 use super::stream_state::{Message, Side, Stage, StreamState};
+use super::{Vm, word};
 use crate::catalog::Callback;
 use crate::death::Death;
 use crate::headers::HeaderMap;
@@ -237,8 +237,4 @@ fn too_large(side: Side) -> Reply {
         Side::Response => (500, "Internal Server Error", "response_payload_too_large"),
     };
     Reply { status, body: body.into(), details: Cow::Borrowed(details), ..Reply::default() }
-}
-
-fn word(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::state::{Context, Root};
-use super::{Called, Vm};
+use super::{Called, Vm, word};
 use crate::catalog::Callback;
 use crate::death::Death;
 use crate::lapse::Lapse;
@@ -232,8 +232,4 @@ impl Vm {
         }
         self.act()
     }
-}
-
-fn word(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,6 @@
 //! Answers in place of the upstream's: the filter's, the router's, and streams that end before their time.
 
-use serin_host::routes::{Cluster, Route, RouteTable};
+use serin_host::routes::{Cluster, LocalReply, Route, RouteTable};
 use serin_host::{HeaderMap, ProxyBuilder};
 
 use crate::guest::{guest, on, proxy, said};
@@ -56,6 +56,18 @@ fn what_is_answered_or_closed_takes_no_other_answer() {
     assert_eq!(late(&[on("proxy_on_request_headers", REPLY), witness()]), (418, true, false, "H0".to_owned()));
     let close = format!("(drop (call $close (i32.const 0))) {REPLY}");
     assert_eq!(late(&[on("proxy_on_request_headers", &close), witness()]), (0, false, true, String::new()));
+}
+
+#[test]
+fn envoys_answer_for_an_upstream_that_fails_passes_the_filter() {
+    for (reply, status) in [(LocalReply::TIMEOUT, 504), (LocalReply::RESET, 503)] {
+        let proxy = proxy(&[witness()]);
+        let mut stream = proxy.worker(0).get("/").start().unwrap();
+        stream.fail(&reply).unwrap();
+        let exchange = stream.finish().unwrap();
+        assert_eq!((exchange.status, exchange.was_local), (status, false));
+        assert_eq!((exchange.details.as_deref(), said(&proxy, "worker 0").as_str()), (Some(reply.details), "H0"));
+    }
 }
 
 #[test]

@@ -34,10 +34,12 @@ async fn the_access_log_shows_each_decision_where_it_is_asked_for() -> Result<()
     let log = json!({"log_format": {"text_format_source": {"inline_string": format}}});
     let setup =
         Setup::from_env()?.manager(json!({"access_log": [{"name": "envoy.access_loggers.file", "typed_config": log}]}));
-    let mut site = Site::start(&setup, document(&json!({}))?).await?;
-    site.ask("/quiet", &[ASK_FOR_V2]).await?;
     let mut rules = document(&json!({"match": [{"path": {"prefix": "/covered"}}]}))?;
-    rules["access_log"] = json!(true);
+    let asked_for = std::mem::replace(&mut rules["access_log"], json!(false));
+    assert_eq!(asked_for, json!(true), "the manifest asks for it");
+    let mut site = Site::start(&setup, rules.clone()).await?;
+    site.ask("/quiet", &[ASK_FOR_V2]).await?;
+    rules["access_log"] = asked_for;
     site.envoy.push(rules).await?;
     site.ask("/covered/1", &[]).await?;
     site.ask("/covered/2", &[ASK_FOR_V2]).await?;

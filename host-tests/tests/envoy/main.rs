@@ -16,6 +16,7 @@ mod rules;
 mod schedule;
 mod shares;
 mod support;
+mod tracing;
 mod units;
 mod updates;
 mod visitors;

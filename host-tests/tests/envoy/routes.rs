@@ -47,7 +47,7 @@ async fn the_fail_safe_routes_follow_the_cluster_header_and_remove_it() -> Resul
     let seen = headers_of(&site, &[ASK_FOR_V2]).await?;
     assert_eq!(["v2"], *values(&seen, "x-canary-version"));
     assert!(values(&seen, "x-canary-cluster").is_empty(), "{seen}");
-    let line = "GET /headers 200 - cluster=v2 version=v2 reason=-";
+    let line = "GET /headers 200 - cluster=v2 decision=shop/v2/override";
     eventually(true, async || Ok(site.envoy.access_log()?.contains(line))).await
 }
 

@@ -37,6 +37,7 @@ pub use envoy::Envoy;
 pub use folder::{RESOURCE as RULES, ROUTES};
 pub use manifest::{Configuration, Routes};
 pub use message::{Http, Message, Received, send};
+pub use process::Process;
 pub use running::Running;
 pub use scripted::{Answer, Scripted, Seen};
 pub use setup::Setup;

@@ -4,7 +4,6 @@
 //! the kernel closes that pipe for us if need be. A thread of its own holds the pipe, since a child may also ask the
 //! kernel to be ended with the very thread that started it.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -18,7 +17,7 @@ use anyhow::{Context, Result};
 
 /// A running child; dropping it ends the child and waits until it is gone.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     id: u32,
     ended: Arc<OnceLock<ExitStatus>>,
     /// Dropping the sender is the request to end the child.
@@ -27,10 +26,22 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program with arguments; what it prints goes into `log`.
-    pub(crate) fn start(program: &[OsString], log: &File) -> Result<Self> {
+    /// Starts a program with the arguments, the variables and the folder that `program` has; what it prints goes into `log`.
+    ///
+    /// # Errors
+    /// If there is no shell. That the program itself cannot be run shows in `log`, and in that it ends at once.
+    pub fn start(program: &Command, log: &File) -> Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "sh"]).args(program);
+        command.args(["-c", SCRIPT, "sh"]).arg(program.get_program()).args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = program.get_current_dir() {
+            command.current_dir(folder);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone()?);
         // A Ctrl-C in the terminal is for us alone.
         command.process_group(0);
@@ -56,19 +67,19 @@ impl Process {
             drop(pipe);
             shell.wait().ok();
         };
-        let keeper = std::thread::Builder::new().name("envoy keeper".to_owned()).spawn(keep_it)?;
+        let keeper = std::thread::Builder::new().name("keeper".to_owned()).spawn(keep_it)?;
         let id = started.recv().context("the thread that starts a child ended")?.context("cannot run sh")?;
         let id = id.trim().parse().context("the shell between did not tell the child's process id")?;
         Ok(Self { id, ended, keep: Some(keep), keeper: Some(keeper) })
     }
 
     /// The child's process id.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.id
     }
 
     /// How the child ended by itself, if it has.
-    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+    pub fn ended(&self) -> Option<ExitStatus> {
         self.ended.get().copied()
     }
 }
@@ -107,8 +118,9 @@ mod tests {
     use super::*;
 
     fn start(log: &File, words: &[&str]) -> Process {
-        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        Process::start(&words, log).unwrap()
+        let mut program = Command::new(words[0]);
+        program.args(&words[1..]);
+        Process::start(&program, log).unwrap()
     }
 
     fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
@@ -138,6 +150,17 @@ mod tests {
 
     fn id_in(log: &tempfile::NamedTempFile) -> String {
         until(|| std::fs::read_to_string(log.path()).unwrap().strip_suffix('\n').map(str::to_owned))
+    }
+
+    #[test]
+    fn a_child_has_its_variables_and_its_folder() {
+        let (log, folder) = (tempfile::NamedTempFile::new().unwrap(), tempfile::tempdir().unwrap());
+        let mut program = Command::new("sh");
+        program.args(["-c", "echo $COLOUR $HOME; pwd -P"]).env("COLOUR", "yellow").env_remove("HOME");
+        let process = Process::start(program.current_dir(folder.path()), log.as_file()).unwrap();
+        until(|| process.ended());
+        let folder = folder.path().canonicalize().unwrap();
+        assert_eq!(format!("yellow\n{}\n", folder.display()), std::fs::read_to_string(log.path()).unwrap());
     }
 
     fn alive(id: &str) -> bool {

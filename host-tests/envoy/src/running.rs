@@ -1,10 +1,10 @@
 //! A running Envoy with any bootstrap: its files, its statistics, its process.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +27,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// Envoy with so many workers, for [`Running::start_as`].
+    pub fn command(binary: &Path, workers: u32) -> Command {
+        let mut command = Command::new(binary);
+        let workers = workers.to_string();
+        command.args(["--concurrency", &workers, "--log-level", "info", "--file-flush-interval-msec", "100"]);
+        // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
+        command.arg("--disable-hot-restart");
+        command
+    }
+
     /// Starts Envoy from `binary` in a folder of its own, with the bootstrap that is made for that folder and with `files`
     /// in it, and waits until it takes traffic. The bootstrap binds its admin interface to a free port and has a listener
     /// `main` on another one. Envoy may watch the folders of [`RULES`](crate::RULES) and [`ROUTES`](crate::ROUTES).
@@ -40,17 +50,16 @@ impl Running {
         bootstrap: impl FnOnce(&Path) -> Value,
     ) -> Result<Self> {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Self::start_in(binary, workers, &[], |folder| (bootstrap(folder), files)).await
+        Self::start_as(&Self::command(binary, workers), |folder| (bootstrap(folder), files)).await
     }
 
-    /// As [`Running::start`], with files that are made for the folder as well, and with further options of the command line.
+    /// As [`Running::start`], with files that are made for the folder as well. `program` is Envoy with further options and
+    /// variables; it runs in its folder, so its bootstrap can name files relative to that.
     ///
     /// # Errors
     /// As [`Running::start`].
-    pub async fn start_in(
-        binary: &Path,
-        workers: u32,
-        options: &[&str],
+    pub async fn start_as(
+        program: &Command,
         contents: impl FnOnce(&Path) -> (Value, BTreeMap<String, String>),
     ) -> Result<Self> {
         let folder = Folder::new()?;
@@ -59,23 +68,20 @@ impl Running {
             folder.replace(&name, &text)?;
         }
         folder.replace(BOOTSTRAP, &bootstrap.to_string())?;
-        Self::launch(folder, binary, workers, options).await
+        Self::launch(folder, program).await
     }
 
     /// Starts Envoy in a folder that has all its files.
-    pub(crate) async fn launch(folder: Folder, binary: &Path, workers: u32, options: &[&str]) -> Result<Self> {
-        let mut words = vec![OsString::from(binary)];
-        words.extend(["--config-path".into(), folder.path(BOOTSTRAP).into()]);
-        words.extend(["--admin-address-path".into(), folder.path(ADMIN).into()]);
-        words.extend(["--concurrency".into(), workers.to_string().into()]);
-        // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
-        words.extend(
-            ["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "100"].map(Into::into),
-        );
-        words.extend(options.iter().map(OsString::from));
+    pub(crate) async fn launch(folder: Folder, program: &Command) -> Result<Self> {
+        let binary = Path::new(program.get_program());
+        let absolute = std::path::absolute(binary)?;
+        let mut command = Command::new(absolute);
+        command.args(program.get_args()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.arg("--config-path").arg(folder.path(BOOTSTRAP));
+        command.arg("--admin-address-path").arg(folder.path(ADMIN)).current_dir(folder.path(""));
         let log = File::create(folder.path(LOG))?;
         let process =
-            Process::start(&words, &log).with_context(|| format!("cannot start Envoy from {}", binary.display()))?;
+            Process::start(&command, &log).with_context(|| format!("cannot start Envoy from {}", binary.display()))?;
         let admin = folder.until_ready(&process).await?;
         let listener = admin.listener(LISTENER).await?;
         Ok(Self { process, folder, admin, listener })

@@ -1,0 +1,2 @@
+export const version = "v1";
+export const details = "It sings.";

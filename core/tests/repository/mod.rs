@@ -25,7 +25,7 @@ pub(crate) fn documents() -> Vec<(PathBuf, Value)> {
 }
 
 /// The texts and manifests of the repository. A schema is none, though it has a field for everything, nor is a scenario: it may
-/// show what becomes of a mistake, and says by itself which documents are sound.
+/// show what becomes of a mistake, and says by itself which documents are sound; nor is the list of bad documents.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -35,6 +35,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             files.extend(self::files(&path));
         } else if [".md", ".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
             && !name.ends_with(".schema.json")
+            && name != "bad-documents.json"
         {
             let is_scenario =
                 path.parent().is_some_and(|folder| folder.components().any(|part| part.as_os_str() == "scenarios"));
@@ -61,12 +62,17 @@ fn code_blocks(text: &str) -> Vec<String> {
     blocks
 }
 
-/// Every object that has a field `rollouts`, wherever it stands.
+/// Every object that has a field `rollouts`, wherever it stands, also in a text, as Istio's and Envoy's `StringValue` has it.
 fn collect(value: &Value, documents: &mut Vec<Value>) {
     match value {
         Value::Object(object) if object.contains_key("rollouts") => documents.push(value.clone()),
         Value::Object(object) => object.values().for_each(|value| collect(value, documents)),
         Value::Array(list) => list.iter().for_each(|value| collect(value, documents)),
+        Value::String(text) if text.contains("rollouts") => {
+            if let Ok(value @ Value::Object(_)) = serde_saphyr::from_str(text) {
+                collect(&value, documents);
+            }
+        }
         _ => {}
     }
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod budgets;
+mod debian;
 mod demo;
 mod envoy_binary;
 mod progress;

@@ -25,7 +25,7 @@ impl Apt {
 
     /// apt with the machine's sources, and an index of its own below `tools` that is brought up to date now.
     pub(super) fn with_own_index(tools: &Path, step: &Step) -> Result<Self> {
-        let mut options = Vec::new();
+        let mut options = vec!["-o".to_owned(), "Acquire::Languages=none".to_owned()];
         for (option, folder) in [("Dir::State::Lists", "index/lists"), ("Dir::Cache", "index/cache")] {
             let folder = tools.join(folder);
             fs::create_dir_all(folder.join("partial"))?;
@@ -44,9 +44,10 @@ impl Apt {
         packages.iter().map(|(name, version)| file_of(folder, name, version)).collect()
     }
 
-    /// What apt would install for those packages: libraries that this machine lacks, and the packages if it lacks them.
-    pub(crate) fn missing_for(&self, packages: &[&str], step: &Step) -> Result<Packages> {
-        let mut simulate = self.command("apt-get", &["--simulate", "--no-install-recommends", "install"]);
+    /// Those packages, whether this machine has them or not, and what they need that it lacks.
+    pub(crate) fn with_missing(&self, packages: &[&str], step: &Step) -> Result<Packages> {
+        let mut simulate =
+            self.command("apt-get", &["--simulate", "--reinstall", "--no-install-recommends", "install"]);
         Ok(planned(&step.run(simulate.args(packages))?))
     }
 

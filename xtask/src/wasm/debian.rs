@@ -98,8 +98,7 @@ fn packages(apt: &Apt, step: &Step) -> Result<Packages> {
     }
     packages.insert(WASI_LIBC.to_owned(), apt.field(WASI_LIBC, "Version", step)?);
     let library = compiler_library(apt, &version, step)?;
-    packages.extend(apt.missing_for(&[&format!("{library}={version}")], step)?);
-    packages.insert(library, version);
+    packages.extend(apt.with_missing(&[&format!("{library}={version}")], step)?);
     Ok(packages)
 }
 

@@ -84,7 +84,10 @@ impl Debian {
         choose: impl Fn(&Apt, &Step) -> Result<Packages>,
     ) -> Result<Vec<PathBuf>> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let with = |apt: &Apt| apt.download(&choose(apt, step)?, folder, step);
+        let with = |apt: &Apt| {
+            let chosen = choose(apt, step);
+            chosen.and_then(|packages| apt.download(&packages, folder, step)).map_err(|error| apt.explain(error))
+        };
         match with(&self.apt) {
             Err(first) if !self.tried_own_index => {
                 self.tried_own_index = true;

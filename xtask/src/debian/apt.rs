@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::progress::Step;
 
@@ -15,12 +15,14 @@ pub(crate) type Packages = BTreeMap<String, String>;
 /// apt with one of two indexes.
 pub(crate) struct Apt {
     options: Vec<String>,
+    /// Why the index of our own is not complete, if it is not. It may do nonetheless.
+    incomplete: Option<String>,
 }
 
 impl Apt {
     /// apt as this machine has it set up.
     pub(super) fn of_the_machine() -> Self {
-        Self { options: Vec::new() }
+        Self { options: Vec::new(), incomplete: None }
     }
 
     /// apt with the machine's sources, and an index of its own below `tools` that is brought up to date now.
@@ -32,9 +34,18 @@ impl Apt {
             fs::create_dir_all(folder.join("archives/partial"))?;
             options.extend(["-o".to_owned(), format!("{option}={}", folder.display())]);
         }
-        let apt = Self { options };
-        step.run(&mut apt.command("apt-get", &["update"]))?;
+        let mut apt = Self { options, incomplete: None };
+        let update = step.run(&mut apt.command("apt-get", &["-qq", "-o", "APT::Update::Error-Mode=any", "update"]));
+        apt.incomplete = update.err().map(|error| format!("{error:#}"));
         Ok(apt)
+    }
+
+    /// The error with what may be behind it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match &self.incomplete {
+            Some(why) => error.context(format!("the index is not complete: {why}\nthen")),
+            None => error,
+        }
     }
 
     /// Downloads packages into `folder`, and returns the files.
@@ -46,9 +57,9 @@ impl Apt {
 
     /// Those packages, whether this machine has them or not, and what they need that it lacks.
     pub(crate) fn with_missing(&self, packages: &[&str], step: &Step) -> Result<Packages> {
-        let mut simulate =
-            self.command("apt-get", &["--simulate", "--reinstall", "--no-install-recommends", "install"]);
-        Ok(planned(&step.run(simulate.args(packages))?))
+        let mut simulate = self.command("apt-get", &["-qq", "-o", "APT::Get::Show-User-Simulation-Note=no"]);
+        simulate.args(["--simulate", "--reinstall", "--no-install-recommends", "install"]).args(packages);
+        Ok(planned(&step.run(&mut simulate)?))
     }
 
     /// The value of a field of the package's newest version, or of the one in `name=version`.

@@ -10,6 +10,7 @@ mod budgets;
 mod debian;
 mod demo;
 mod envoy_binary;
+mod programs;
 mod progress;
 mod scenarios;
 mod schema;

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
 use crate::progress::Step;
+
+/// How long apt may take for an index of about 10 MB: a network that swallows packets must not stop us.
+const UPDATE_LIMIT: Duration = Duration::from_secs(120);
+/// How long it may take for a set of packages, of which the largest has some 200 MB.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(900);
 
 /// Names of packages with their versions.
 pub(crate) type Packages = BTreeMap<String, String>;
@@ -35,7 +41,8 @@ impl Apt {
             options.extend(["-o".to_owned(), format!("{option}={}", folder.display())]);
         }
         let mut apt = Self { options, incomplete: None };
-        let update = step.run(&mut apt.command("apt-get", &["-qq", "-o", "APT::Update::Error-Mode=any", "update"]));
+        let mut update = apt.command("apt-get", &["-qq", "-o", "APT::Update::Error-Mode=any", "update"]);
+        let update = step.run_within(&mut update, UPDATE_LIMIT);
         apt.incomplete = update.err().map(|error| format!("{error:#}"));
         Ok(apt)
     }
@@ -51,7 +58,7 @@ impl Apt {
     /// Downloads packages into `folder`, and returns the files.
     pub(super) fn download(&self, packages: &Packages, folder: &Path, step: &Step) -> Result<Vec<PathBuf>> {
         let wanted: Vec<String> = packages.iter().map(|(name, version)| format!("{name}={version}")).collect();
-        step.run(self.command("apt-get", &["download"]).args(&wanted).current_dir(folder))?;
+        step.run_within(self.command("apt-get", &["download"]).args(&wanted).current_dir(folder), DOWNLOAD_LIMIT)?;
         packages.iter().map(|(name, version)| file_of(folder, name, version)).collect()
     }
 
@@ -69,7 +76,7 @@ impl Apt {
 
     fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.env("LC_ALL", "C").args(&self.options).args(args);
+        command.env("LC_ALL", "C").args(["-o", "Acquire::Retries=1"]).args(&self.options).args(args);
         command
     }
 }

@@ -7,8 +7,10 @@
 
 mod bench;
 mod budgets;
+mod debian;
 mod demo;
 mod envoy_binary;
+mod programs;
 mod progress;
 mod scenarios;
 mod schema;

@@ -23,7 +23,8 @@ impl Progress {
         Self { draws: std::io::stderr().is_terminal() }
     }
 
-    /// Begins a step. End it with [`Step::done`]; a step that is dropped before that is reported as failed.
+    /// Begins a step. End it with [`Step::done`] or [`Step::missed`]; a step that is dropped before that is reported
+    /// as failed.
     pub(crate) fn step(&self, text: impl Into<String>) -> Step {
         let text = text.into();
         let bar = if self.draws { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
@@ -152,6 +153,16 @@ impl Step {
         let result = result.as_ref();
         let separator = if result.is_empty() { "" } else { ": " };
         self.end(&format!("ok  {}{separator}{result} ({seconds:.1} s)", self.text));
+    }
+
+    /// Ends the step without what it was for, which the command can do without. `why` may have several lines.
+    pub(crate) fn missed(self, why: impl AsRef<str>) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.end(&format!(
+            "MISSED  {} ({seconds:.1} s)\n    {}",
+            self.text,
+            why.as_ref().trim().replace('\n', "\n    ")
+        ));
     }
 
     fn end(&self, line: &str) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::envoy_binary::{self, Envoy};
+use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::scenarios;
 use crate::wasm::{self, toolchain::Toolchain};
@@ -32,16 +33,19 @@ pub(crate) struct Args {
 /// # Errors
 /// At the first check that fails, with its output.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut suite = Suite { progress: Progress::new(), started: Instant::now(), times: Vec::new() };
+    let mut suite =
+        Suite { progress: Progress::new(), started: Instant::now(), times: Vec::new(), skipped: Vec::new() };
     suite.format_and_lints()?;
     let modules = suite.timed("modules", modules)?;
     let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
-    suite.tests(&modules, &envoy)?;
+    let programs = suite.timed("programs", Programs::find)?;
+    suite.skipped.extend(programs.skipped());
+    suite.tests(&modules, &envoy, &programs)?;
     suite.docs()?;
     if args.full {
         let oldest =
             suite.timed("oldest Envoy", |progress| envoy_binary::locate(Some(envoy_binary::OLDEST), progress))?;
-        suite.tests(&modules, &oldest)?;
+        suite.tests(&modules, &oldest, &programs)?;
         suite.scenarios(&modules, [&oldest, &envoy])?;
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
@@ -50,11 +54,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The checks that have run so far, with their times.
+/// The checks that have run so far, with their times, and what they leave out.
 struct Suite {
     progress: Progress,
     started: Instant,
     times: Vec<(String, Duration)>,
+    skipped: Vec<String>,
 }
 
 impl Suite {
@@ -97,11 +102,12 @@ impl Suite {
     }
 
     /// All of them, whichever Envoy it is: a choice of crates would have the libraries built again with other features.
-    fn tests(&mut self, modules: &Modules, envoy: &Envoy) -> Result<()> {
+    fn tests(&mut self, modules: &Modules, envoy: &Envoy, programs: &Programs) -> Result<()> {
         let mut cargo = workspace::cargo();
         cargo.args(["test", "--locked"]).args(NATIVE).env("ENVOY", &envoy.path);
         cargo.env("SERIN_WASM", &modules.serin).env("SERIN_EMPTY", &modules.empty);
         cargo.env("SERIN_COMPILER", &modules.compiler);
+        programs.tell(&mut cargo);
         self.aloud(&format!("tests, with Envoy {}", envoy.version), &mut cargo)
     }
 
@@ -133,7 +139,14 @@ impl Suite {
         for (name, time) in &self.times {
             println!("{:>8.1} s  {name}", time.as_secs_f64());
         }
-        println!("all {} checks passed in {:.0} s", self.times.len(), self.started.elapsed().as_secs_f64());
+        for skipped in &self.skipped {
+            println!("   SKIPPED  {skipped}");
+        }
+        let (count, seconds) = (self.times.len(), self.started.elapsed().as_secs_f64());
+        match self.skipped.len() {
+            0 => println!("all {count} checks passed in {seconds:.0} s"),
+            skipped => println!("{count} checks passed in {seconds:.0} s, and {skipped} parts of them were SKIPPED"),
+        }
     }
 }
 

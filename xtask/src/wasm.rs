@@ -1,6 +1,5 @@
 //! `cargo xtask wasm`: builds the filter crate, cuts it down after linking, and writes `serin.wasm` to the target folder.
 
-mod apt;
 mod debian;
 mod host_calls;
 pub(crate) mod module;

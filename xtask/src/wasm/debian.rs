@@ -4,22 +4,27 @@
 //! for WASI, so cargo builds that from the sources of the very same version. apt checks what it downloads against its
 //! signed index.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::apt::{self, Apt};
 use super::toolchain::remap;
+use crate::debian::{self, Apt, Debian, Packages};
 use crate::progress::Step;
+
+/// The name of the set of packages.
+const SET: &str = "rust";
+/// Packages that have the version of the compiler.
+const OF_THE_COMPILER: [&str; 4] = ["rustc-web", "libstd-rust-web-dev", "rust-web-src", "rust-web-clippy"];
+/// The C library for WASI, which has a version of its own.
+const WASI_LIBC: &str = "wasi-libc";
+/// The oldest compiler that this workspace builds with.
+const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// Flags of clippy in the form that its driver reads from the environment.
 const DENY_WARNINGS: &str = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
-
-/// Folder for what is downloaded and not yet unpacked.
-const DOWNLOADS: &str = "debs";
 
 /// The unpacked packages.
 pub(crate) struct DebianRust {
@@ -30,42 +35,23 @@ pub(crate) struct DebianRust {
 impl DebianRust {
     /// What an earlier run has unpacked below `target`, if it can build this workspace.
     pub(super) fn unpacked(target: &Path) -> Option<Self> {
-        let rust = Self { folder: tools(target).join("rust") };
+        let rust = Self { folder: debian::tools(target).join(SET) };
         let text = rust.version()?;
-        apt::new_enough(text.strip_prefix("rustc ")?).then_some(rust)
+        new_enough(text.strip_prefix("rustc ")?).then_some(rust)
     }
 
-    /// Downloads and unpacks the packages below `target`. What a run has downloaded that was stopped is kept for the next.
+    /// Downloads and unpacks the packages below `target`.
     ///
     /// # Errors
     /// If this is no Debian, or if its packages are too old or not to be had.
     pub(super) fn unpack(target: &Path, step: &Step) -> Result<Self> {
-        for program in ["apt-get", "apt-cache", "dpkg"] {
-            if Command::new(program).arg("--version").output().is_err() {
-                bail!("there is no {program}: this machine is not a Debian");
-            }
-        }
-        let tools = tools(target);
-        let packages = download(&tools, step)?;
-        let partial = tools.join("rust.partial");
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
-        fs::create_dir_all(partial.join("bin"))?;
-        for package in &packages {
-            step.run(Command::new("dpkg").arg("-x").arg(package).arg(&partial))?;
-        }
-        drop_unused_sources(&partial)?;
-        for program in ["rustc", "clippy-driver"] {
-            write_wrapper(&partial, program)?;
-        }
-        let folder = tools.join("rust");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
-        fs::rename(&partial, &folder).with_context(|| format!("cannot write {}", folder.display()))?;
-        fs::remove_dir_all(tools.join(DOWNLOADS))?;
-        Ok(Self { folder })
+        let complete = |folder: &Path| {
+            drop_unused_sources(folder)?;
+            ["rustc", "clippy-driver"]
+                .into_iter()
+                .try_for_each(|program| debian::write_wrapper(folder, program, &format!("usr/bin/{program}"), ""))
+        };
+        Ok(Self { folder: Debian::of_the_machine(target)?.unpack(SET, step, packages, complete)? })
     }
 
     /// What its compiler says of itself.
@@ -100,18 +86,37 @@ impl DebianRust {
     }
 }
 
-fn tools(target: &Path) -> PathBuf {
-    target.join("tools/debian")
+/// Names and versions of everything that has to be unpacked.
+fn packages(apt: &Apt, step: &Step) -> Result<Packages> {
+    let version = apt.field(OF_THE_COMPILER[0], "Version", step)?;
+    if !new_enough(&version) {
+        bail!("the package index knows rustc-web {version}; {RUST_VERSION} or newer is needed");
+    }
+    let mut packages = Packages::new();
+    for name in OF_THE_COMPILER {
+        packages.insert(name.to_owned(), version.clone());
+    }
+    packages.insert(WASI_LIBC.to_owned(), apt.field(WASI_LIBC, "Version", step)?);
+    let library = compiler_library(apt, &version, step)?;
+    packages.extend(apt.with_missing(&[&format!("{library}={version}")], step)?);
+    Ok(packages)
 }
 
-/// Downloads with the machine's package index, or, where that is missing or out of date, with a fresh one of our own.
-fn download(tools: &Path, step: &Step) -> Result<Vec<PathBuf>> {
-    let debs = tools.join(DOWNLOADS);
-    fs::create_dir_all(&debs).with_context(|| format!("cannot create {}", debs.display()))?;
-    Apt::of_the_machine().download(&debs, step).or_else(|first| {
-        let again = || -> Result<Vec<PathBuf>> { Apt::with_own_index(tools, step)?.download(&debs, step) };
-        again().with_context(|| format!("with the machine's package index: {first:#}; with a fresh one"))
-    })
+/// The package that holds the compiler itself, as a library that is named after its version.
+fn compiler_library(apt: &Apt, version: &str, step: &Step) -> Result<String> {
+    let depends = apt.field(&format!("libstd-rust-web-dev={version}"), "Depends", step)?;
+    let mut names = depends.split([',', '|']).filter_map(|dependency| dependency.split_whitespace().next());
+    let library = names.find(|name| name.starts_with("libstd-rust-web-"));
+    library.map(str::to_owned).with_context(|| format!("libstd-rust-web-dev depends on no compiler: {depends}"))
+}
+
+/// Whether rustc of that version, as Debian or rustc itself writes it, can build this workspace.
+fn new_enough(version: &str) -> bool {
+    let minor = |version: &str| {
+        let mut numbers = version.split('.').map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    minor(version) >= minor(RUST_VERSION)
 }
 
 /// Of the compiler's sources only the standard library is needed; the rest is several hundred megabytes.
@@ -129,18 +134,16 @@ fn drop_unused_sources(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A program of the packages needs their libraries. It finds its own place, since the folder is renamed at the end.
-fn write_wrapper(folder: &Path, program: &str) -> Result<()> {
-    let script = format!(
-        "#!/bin/sh\n\
-         root=$(dirname \"$0\")/..\n\
-         for libraries in \"$root\"/usr/lib/*-linux-gnu \"$root\"/lib/*-linux-gnu; do\n\
-         \x20 LD_LIBRARY_PATH=$libraries${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
-         done\n\
-         export LD_LIBRARY_PATH\n\
-         exec \"$root/usr/bin/{program}\" \"$@\"\n"
-    );
-    let path = folder.join("bin").join(program);
-    fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(fs::set_permissions(&path, Permissions::from_mode(0o755))?)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_compiler_is_not_taken() {
+        assert!(new_enough(RUST_VERSION));
+        assert!(new_enough("99.0.0+dfsg1-1~deb12u2"));
+        assert!(new_enough("99.0.0 (0123456789 2099-01-01) (built from a source tarball)\n"));
+        assert!(!new_enough("1.85.0+dfsg3-1~deb12u3"));
+        assert!(!new_enough("unknown"));
+    }
 }

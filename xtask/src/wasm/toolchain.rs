@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::debian::DebianRust;
+use crate::debian;
 use crate::progress::Progress;
 use crate::workspace;
 
@@ -33,7 +34,7 @@ impl Toolchain {
         if is_installed() {
             return Ok(Self::Installed);
         }
-        let _lock = workspace::lock("compiler.lock", progress)?;
+        let _lock = workspace::lock(debian::LOCK, progress)?;
         if let Some(rust) = DebianRust::unpacked(target) {
             return Ok(Self::Debian(rust));
         }

@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result, bail};
 use serin_envoy::Setup;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::demo::report::Report;
 use crate::demo::site::Site;
 use crate::envoy_binary::{self, Envoy};
 use crate::progress::Progress;
+use crate::signals::Signals;
 use crate::wasm;
 
 /// Options of `cargo xtask demo`.
@@ -100,31 +100,4 @@ async fn keep(mut site: Site) -> Error {
     }
     println!("{}", site.how_to_try());
     site.envoy.ended().await
-}
-
-/// The signals that ask for the end. They are listened to from one place, from the start, so that none is missed.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for Ctrl-C and the like");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for the next one and says which it is.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hangup.recv() => "SIGHUP",
-        }
-    }
 }

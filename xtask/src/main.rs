@@ -14,7 +14,10 @@ mod programs;
 mod progress;
 mod scenarios;
 mod schema;
+mod shell;
+mod signals;
 mod test;
+mod trial;
 mod wasm;
 mod workspace;
 
@@ -44,6 +47,8 @@ enum Command {
     Schema(schema::Args),
     /// Run every check: format, lints, unit, property, harness and real-Envoy tests, docs.
     Test(test::Args),
+    /// Run the trial of `manifests/docker-compose` without Docker, until Ctrl-C.
+    Trial(trial::Args),
     /// Build `target/serin.wasm`, and print its size, imports and exports.
     Wasm(wasm::Args),
 }
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Trial(args) => trial::run(&args),
         Command::Wasm(args) => wasm::run(&args),
     };
     match result {

@@ -17,10 +17,18 @@ use crate::debian::{self, Debian};
 use crate::progress::{Progress, Step};
 use crate::workspace;
 
+/// The titles of all programs.
+pub(crate) const ALL: [&str; 3] = [NGINX, PROMETHEUS, CHROMIUM];
+/// What serves the shop.
+pub(crate) const NGINX: &str = "nginx";
+/// What scrapes Envoy.
+pub(crate) const PROMETHEUS: &str = "Prometheus";
+const CHROMIUM: &str = "Chromium with ChromeDriver";
+
 /// What tests start.
 static GROUPS: [Group; 3] = [
     Group {
-        title: "nginx",
+        title: NGINX,
         kinds: &[Kind {
             title: "nginx",
             variable: "NGINX",
@@ -33,10 +41,10 @@ static GROUPS: [Group; 3] = [
         set: "nginx",
         extra: None,
         install: "set NGINX to its path, or install it (Debian, Ubuntu: the package nginx)",
-        tests: "those that serve the web app of manifests/docker-compose",
+        needed_for: "the shop of manifests/docker-compose, and the tests of the trial",
     },
     Group {
-        title: "Prometheus",
+        title: PROMETHEUS,
         kinds: &[Kind {
             title: "Prometheus",
             variable: "PROMETHEUS",
@@ -49,10 +57,10 @@ static GROUPS: [Group; 3] = [
         set: "prometheus",
         extra: None,
         install: "set PROMETHEUS to its path, or install it (Debian, Ubuntu: the package prometheus)",
-        tests: "those that ask the dashboard's queries of a real Prometheus",
+        needed_for: "the trial's Prometheus, and the tests of its dashboard and its alerts",
     },
     Group {
-        title: "Chromium with ChromeDriver",
+        title: CHROMIUM,
         kinds: &[
             Kind {
                 title: "Chromium",
@@ -80,7 +88,7 @@ static GROUPS: [Group; 3] = [
         }),
         install: "set CHROMIUM and CHROMEDRIVER to the paths of both, in versions that begin with the same number, or install \
                   them (Debian: the packages chromium and chromium-driver; Ubuntu: Google's Chrome with its chromedriver)",
-        tests: "those in a browser",
+        needed_for: "the tests in a browser",
     },
 ];
 
@@ -92,16 +100,16 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds the programs, or gets them. One that is not to be had is reported at once, and is no error.
+    /// Finds the programs of these titles, or gets them. One that is not to be had is reported at once, and is no error.
     ///
     /// # Errors
     /// If a variable names something else than it must, or if the target folder cannot be used.
-    pub(crate) fn find(progress: &Progress) -> Result<Self> {
+    pub(crate) fn find(titles: &[&str], progress: &Progress) -> Result<Self> {
         let target = workspace::target()?;
         let mut programs = Self::default();
         let mut absent = Vec::new();
-        let step = progress.step("nginx, Prometheus and Chromium");
-        for group in &GROUPS {
+        let step = progress.step(titles.join(", "));
+        for group in GROUPS.iter().filter(|group| titles.contains(&group.title)) {
             let named = group.named(|variable| std::env::var_os(variable))?;
             match group.within(&folders(), &named).or_else(|| group.unpacked(&target, &named)) {
                 Some(found) => programs.found.extend(found),
@@ -149,9 +157,14 @@ impl Programs {
         }
     }
 
+    /// The program that this variable would name.
+    pub(crate) fn path(&self, variable: &str) -> Option<&Path> {
+        self.found.iter().find(|program| program.kind.variable == variable).map(|program| &*program.path)
+    }
+
     /// What is skipped, a line for each program that is missing.
     pub(crate) fn skipped(&self) -> impl Iterator<Item = String> {
-        self.missing.iter().map(|group| format!("tests: {}, since {} is missing", group.tests, group.title))
+        self.missing.iter().map(|group| format!("{}, since {} is missing", group.needed_for, group.title))
     }
 
     fn shown(&self, absent: impl Iterator<Item = &'static Group>) -> String {
@@ -166,11 +179,11 @@ fn list(programs: &[Program]) -> String {
 
 /// Ends a step whose program is not to be had.
 fn missed(step: Step, group: &Group, why: &str) {
-    let Group { title, install, tests, .. } = group;
+    let Group { title, install, needed_for, .. } = group;
     step.missed(format!(
         "{title} is not on the path, and not to be had from Debian's packages: {}\n\
          To have it, {install}.\n\
-         These tests are skipped: {tests}.",
+         Left out without it: {needed_for}.",
         why.trim()
     ));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::envoy_binary::{self, Envoy};
-use crate::programs::Programs;
+use crate::programs::{self, Programs};
 use crate::progress::Progress;
 use crate::scenarios;
 use crate::wasm::{self, toolchain::Toolchain};
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     suite.format_and_lints()?;
     let modules = suite.timed("modules", modules)?;
     let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
-    let programs = suite.timed("programs", Programs::find)?;
+    let programs = suite.timed("programs", |progress| Programs::find(&programs::ALL, progress))?;
     suite.skipped.extend(programs.skipped());
     suite.tests(&modules, &envoy, &programs)?;
     suite.docs()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -100,6 +100,11 @@ impl Running {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The folder of its files, in which it runs.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path("")
     }
 
     /// The values of the counters and gauges whose full name matches the regular expression `pattern`.
@@ -204,7 +209,7 @@ impl Running {
     }
 
     /// The path of one of its files.
-    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path(name)
     }
 

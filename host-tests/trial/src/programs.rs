@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// Programs that every machine has that runs the tests.
+/// What the trial needs, whatever is tried with it.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    pub(crate) envoy: PathBuf,
-    pub(crate) module: PathBuf,
-    pub(crate) nginx: PathBuf,
+    /// Envoy.
+    pub envoy: PathBuf,
+    /// The filter's module.
+    pub module: PathBuf,
+    /// nginx.
+    pub nginx: PathBuf,
 }
 
 impl Programs {

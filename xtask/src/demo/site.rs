@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use serin_envoy::{Crowd, Envoy, Setup, Upstreams, manifest};
 
+use crate::shell::quoted;
+
 /// The visitors' site.
 pub(crate) const SHOP: &str = "shop.example.com";
 /// A second site, with a rollout of its own in one scene.
@@ -67,7 +69,7 @@ impl Site {
     pub(crate) fn how_to_try(&self) -> String {
         let (url, admin) = (self.envoy.address(), self.envoy.admin_address());
         let file = self.envoy.rules_file();
-        let folder = quoted(&file.parent().unwrap_or(&file).to_string_lossy());
+        let folder = quoted(file.parent().unwrap_or(&file));
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         format!(
             "Envoy goes on until Ctrl-C, with v2 at a weight of 10.\n\
@@ -87,18 +89,3 @@ impl Site {
 
 /// Enough for visitors to reach every worker over many connections.
 const CONNECTIONS: usize = 16;
-
-/// One word of a shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quoted_text_is_one_word_of_a_shell() {
-        assert_eq!(r"'/a b/it'\''s $x'", quoted("/a b/it's $x"));
-    }
-}

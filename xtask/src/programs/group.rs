@@ -24,8 +24,8 @@ pub(super) struct Group {
     pub(super) extra: Option<Extra>,
     /// How to install it.
     pub(super) install: &'static str,
-    /// The tests that do not run without it.
-    pub(super) tests: &'static str,
+    /// What is left out without it.
+    pub(super) needed_for: &'static str,
 }
 
 /// What unpacked programs need beside the packages.

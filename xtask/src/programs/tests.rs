@@ -106,7 +106,7 @@ fn tests_are_told_of_what_was_found_and_people_of_what_was_not() {
     assert_eq!(told, expected.map(|(name, path)| (name.as_ref(), path.map(AsRef::as_ref))));
     assert_eq!(
         programs.skipped().collect::<Vec<_>>(),
-        ["tests: those in a browser, since Chromium with ChromeDriver is missing"]
+        ["the tests in a browser, since Chromium with ChromeDriver is missing"]
     );
 }
 

@@ -100,6 +100,8 @@ impl Trial {
         let mut command = std::process::Command::new("sh");
         command.arg(Path::new(FOLDER).join("visitors.sh"));
         command.args([format!("http://{}", self.address()), visitors.to_string(), pause.as_secs_f64().to_string()]);
+        // Their cookies are gone with the folder, however they end.
+        command.env("TMPDIR", self.folder.path());
         Process::start(&command, &fs::File::create(self.folder.path().join("visitors.log"))?)
     }
 

@@ -1,12 +1,17 @@
 //! The trial of `manifests/docker-compose` without containers: its app in nginx, its Envoy and its Prometheus, all on free
-//! ports of loopback, with their own files and nothing but addresses and the place of the module replaced.
+//! ports of loopback, with their own files and nothing but addresses and the place of the module replaced. And a browser.
 
 mod app;
+mod browser;
+mod cache;
+mod page;
 mod programs;
 mod prometheus;
 mod server;
 mod trial;
 
+pub use browser::{Browser, Chromium, processes_that_name};
+pub use page::{Loaded, Page};
 pub use programs::{Programs, required};
 pub use prometheus::{Prometheus, Sample};
 pub use trial::{KEY, Trial};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serin_trial::{Browser, Trial};
+use serin_trial::{Browser, Chromium, Trial};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::task::JoinSet;
@@ -17,14 +17,8 @@ use super::{become_one_of, page, start, whole};
 async fn every_page_of_a_ramp_has_all_its_parts_from_its_own_version() -> Result<()> {
     let Some((mut trial, chromium)) = start(10).await? else { return Ok(()) };
     let address = page(&trial, "");
-    let mut browsers = Vec::new();
-    for _ in 0..BROWSERS {
-        let browser = chromium.start().await?;
-        browser.disable_cache().await?;
-        // So that there is somebody who changes.
-        become_one_of(&browser, &address, "v1").await?;
-        browsers.push(browser);
-    }
+    let browsers = tokio::try_join!(on_v1(&chromium, &address), on_v1(&chromium, &address))?;
+    let browsers = [browsers.0, browsers.1];
     begin(&mut trial).await?;
     let is_over = Arc::new(AtomicBool::new(false));
     let mut all = JoinSet::new();
@@ -39,8 +33,16 @@ async fn every_page_of_a_ramp_has_all_its_parts_from_its_own_version() -> Result
             changes += changes_of(&visits)?;
         }
     }
-    ensure!(changes >= BROWSERS, "only {changes} visitors have changed");
+    ensure!(changes >= 2, "only {changes} visitors have changed");
     Ok(())
+}
+
+/// A browser whose visitor is on v1, so that there is somebody who changes.
+async fn on_v1(chromium: &Chromium, address: &str) -> Result<Browser> {
+    let browser = chromium.start().await?;
+    browser.disable_cache().await?;
+    become_one_of(&browser, address, "v1").await?;
+    Ok(browser)
 }
 
 /// A page that a visitor has opened.
@@ -87,7 +89,7 @@ fn changes_of(visits: &[Visit]) -> Result<usize> {
 
 /// Begins the trial's schedule, shortened.
 async fn begin(trial: &mut Trial) -> Result<()> {
-    trial.edit("{weight: 10, to: 50, for: 2m}", "{weight: 10, to: 100, for: 12s}").await?;
+    trial.edit("{weight: 10, to: 50, for: 2m}", "{weight: 10, to: 100, for: 10s}").await?;
     trial.edit("{weight: 50, for: 1m}", "{weight: 100, for: 1s}").await?;
     let start = (OffsetDateTime::now_utc() + Duration::from_secs(1)).format(&Rfc3339)?;
     trial.edit("2100-01-01T00:00:00Z", &start).await
@@ -104,6 +106,5 @@ async fn until_over(trial: &Trial) -> Result<()> {
     Ok(())
 }
 
-const BROWSERS: usize = 2;
 /// Style, script, picture, stock and details.
 const PARTS: usize = 5;

@@ -46,7 +46,7 @@ fn around(site: &Path) -> String {
         "daemon off; master_process off; pid pid; error_log stderr warn;\n\
          events {{}}\n\
          http {{\n\
-         types {{ text/html html; text/css css; application/javascript js; application/json json; }}\n\
+         types {{ text/html html; text/css css; image/svg+xml svg; application/javascript js; application/json json; }}\n\
          default_type application/octet-stream; access_log off; {}\
          include {};\n\
          }}\n",

@@ -9,6 +9,7 @@ mod trial;
 
 pub use programs::{Programs, required};
 pub use prometheus::{Prometheus, Sample};
+pub use server::Server;
 pub use trial::{KEY, Trial};
 
 /// The folder of the trial's files.

@@ -13,15 +13,19 @@ use tokio::time::{Instant, sleep};
 
 /// A running server; dropping it ends it.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+pub struct Server {
+    /// Where it takes connections.
+    pub address: SocketAddr,
     _process: Process,
 }
 
 impl Server {
     /// Starts what `command` makes for an address, and waits until it takes connections. What it prints goes into `log`.
     /// Another program may take the port meanwhile; then there is another try.
-    pub(crate) async fn start(log: &Path, command: impl Fn(SocketAddr) -> Result<Command>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it ends at once for another reason, or takes no connection within thirty seconds, with what it printed.
+    pub async fn start(log: &Path, command: impl Fn(SocketAddr) -> Result<Command>) -> Result<Self> {
         let end = Instant::now() + START;
         loop {
             let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;

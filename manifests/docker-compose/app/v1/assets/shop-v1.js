@@ -13,7 +13,8 @@ async function lookInStock() {
 }
 
 async function tellMore() {
-  const { details, version } = await import("./details-v1.js");
+  const failed = { details: "Nobody knows more.", version: "failed to load" };
+  const { details, version } = await import("./details-v1.js").catch(() => failed);
   show("details", details);
   show("from-details", version);
 }

@@ -4,8 +4,7 @@ mod links;
 mod ramp;
 
 use anyhow::{Context, Result, ensure};
-use fantoccini::cookies::Cookie;
-use serin_browser::{Browser, Chromium, Page, processes_that_name};
+use serin_browser::{Browser, Chromium, Cookie, Page, processes_that_name};
 use serin_trial::{Programs, Trial};
 use time::OffsetDateTime;
 

@@ -2,11 +2,14 @@
 //! ports of loopback, with their own files and nothing but addresses and the place of the module replaced.
 
 mod app;
+pub mod dashboard;
 mod programs;
 mod prometheus;
+pub mod promql;
 mod server;
 mod trial;
 
+pub use dashboard::Dashboard;
 pub use programs::{Programs, required};
 pub use prometheus::{Prometheus, Sample};
 pub use trial::{KEY, Trial};

@@ -192,7 +192,7 @@ impl Fields {
         let id = pointer.trim_start_matches('/').replace('/', ".");
         let matching = self.overrides.iter().filter(|one| one.matcher.matches(series, letter));
         // The last one counts.
-        let special = matching.flat_map(|one| &one.properties).filter(|property| property.id == id).last();
+        let special = matching.flat_map(|one| &one.properties).rfind(|property| property.id == id);
         special.map(|property| &property.value).or_else(|| self.defaults.pointer(pointer))
     }
 }

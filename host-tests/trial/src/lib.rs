@@ -3,6 +3,7 @@
 
 mod app;
 pub mod dashboard;
+pub mod picture;
 mod programs;
 mod prometheus;
 pub mod promql;

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use serin_envoy::{Ask, Crowd};
+use serin_trial::picture::{Shown, Span};
 use serin_trial::{Dashboard, FOLDER, Programs, Prometheus, Trial, required};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -57,6 +58,7 @@ async fn everything_that_happens_to_a_roll_out_is_on_the_dashboard() -> Result<(
     assert!(wrong.is_empty(), "{wrong:#?}");
     queries::assert_mistakes_are_found(&watched.dashboard, &watched.prometheus, span).await?;
     watched.assert_every_alert_asks_for_what_is_there().await?;
+    watched.assert_drawn().await?;
     watched.take_the_filter_out().await
 }
 
@@ -166,6 +168,21 @@ impl Watched {
             let [low, high] = [f64::min, f64::max].map(|end| values.iter().copied().reduce(end).unwrap_or(f64::NAN));
             assert!(lowest.contains(&low) && highest.contains(&high), "{title}: {series} is {low} to {high}");
         }
+        Ok(())
+    }
+
+    /// The picture has every panel and every state.
+    async fn assert_drawn(&self) -> Result<()> {
+        let (from, to) = self.span();
+        let shown = Shown::ask(&self.dashboard, &self.prometheus, Span { from, to, step: 1.0, rate: RATE }).await?;
+        let svg = shown.draw()?;
+        let picture = roxmltree::Document::parse(&svg).map_err(anyhow::Error::msg)?;
+        let texts: Vec<_> = picture.descendants().filter_map(|node| node.text()).map(str::trim).collect();
+        let titles = shown.panels.iter().map(|(panel, _)| &*panel.title);
+        for text in titles.chain(["out", "waits", "runs", "shop/v2", "serin refused"]) {
+            assert!(texts.contains(&text), "{text} is not drawn: {texts:?}");
+        }
+        assert!(!svg.contains("NaN") && !svg.contains("no data"), "{svg}");
         Ok(())
     }
 

@@ -35,7 +35,7 @@ async fn main() -> Result<()> {
     let (programs, prometheus) = programs.context("a program is not there")?;
     let mut trial = Trial::start(&programs).await?;
     let prometheus = Prometheus::start(&prometheus, &trial).await?;
-    let _visitors = trial.visitors(60, Duration::from_millis(20))?;
+    let _visitors = trial.visitors(200, Duration::from_millis(20))?;
     // From the beginning on there is enough behind each moment for a rate.
     sleep(Duration::from_secs(RATE.into()) + Duration::from_secs(5)).await;
 

@@ -3,4 +3,5 @@
 mod app;
 mod browser;
 mod compose;
+mod dashboard;
 mod readme;

@@ -45,18 +45,28 @@ static GROUPS: [Group; 3] = [
     },
     Group {
         title: PROMETHEUS,
-        kinds: &[Kind {
-            title: "Prometheus",
-            variable: "PROMETHEUS",
-            names: &["prometheus"],
-            ask: "--version",
-            says: &["prometheus, version "],
-            packed: "usr/bin/prometheus",
-        }],
+        kinds: &[
+            Kind {
+                title: "Prometheus",
+                variable: "PROMETHEUS",
+                names: &["prometheus"],
+                ask: "--version",
+                says: &["prometheus, version "],
+                packed: "usr/bin/prometheus",
+            },
+            Kind {
+                title: "promtool",
+                variable: "PROMTOOL",
+                names: &["promtool"],
+                ask: "--version",
+                says: &["promtool, version "],
+                packed: "usr/bin/promtool",
+            },
+        ],
         packages: &["prometheus"],
         set: "prometheus",
         extra: None,
-        install: "set PROMETHEUS to its path, or install it (Debian, Ubuntu: the package prometheus)",
+        install: "set PROMETHEUS and PROMTOOL to the paths of both, or install them (Debian, Ubuntu: the package prometheus)",
         needed_for: "the trial's Prometheus, and the tests of its dashboard and its alerts",
     },
     Group {

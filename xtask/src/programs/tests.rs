@@ -102,7 +102,8 @@ fn tests_are_told_of_what_was_found_and_people_of_what_was_not() {
     let mut command = Command::new("true");
     programs.tell(&mut command);
     let told: Vec<_> = command.get_envs().collect();
-    let expected = [("CHROMEDRIVER", None), ("CHROMIUM", None), ("NGINX", Some("/opt/nginx")), ("PROMETHEUS", None)];
+    let others = ["PROMETHEUS", "PROMTOOL"].map(|name| (name, None));
+    let expected = [("CHROMEDRIVER", None), ("CHROMIUM", None), ("NGINX", Some("/opt/nginx")), others[0], others[1]];
     assert_eq!(told, expected.map(|(name, path)| (name.as_ref(), path.map(AsRef::as_ref))));
     assert_eq!(
         programs.skipped().collect::<Vec<_>>(),
@@ -111,8 +112,9 @@ fn tests_are_told_of_what_was_found_and_people_of_what_was_not() {
 }
 
 #[test]
-fn prometheus_is_told_by_the_first_line_of_its_answer() {
+fn prometheus_and_its_tool_are_told_by_the_first_lines_of_their_answers() {
     let answer = "prometheus, version 2.42.0+ds (branch: debian/sid)\n  go version: go1.19.8";
-    check("Prometheus", &[(&[("a/prometheus", answer)], &[], Ok(&["a/prometheus"]))]);
-    check("Prometheus", &[(&[("a/prometheus", "promtool, version 2.42.0")], &[], Ok(&[]))]);
+    let (server, tool) = (("a/prometheus", answer), ("b/promtool", "promtool, version 2.42.0+ds"));
+    check("Prometheus", &[(&[server, tool], &[], Ok(&["a/prometheus", "b/promtool"]))]);
+    check("Prometheus", &[(&[server, ("b/promtool", answer)], &[], Ok(&[]))]);
 }

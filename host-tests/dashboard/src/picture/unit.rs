@@ -40,7 +40,12 @@ fn duration(seconds: f64) -> String {
 }
 
 fn plain(value: f64, decimals: Option<u64>) -> String {
-    let worth = || if value.abs() >= 10.0 || (value - value.round()).abs() < 0.005 { 0 } else { 1 };
+    let is_round = |value: f64| (value - value.round()).abs() < 0.005;
+    let worth = || match value.abs() {
+        _ if is_round(value) => 0,
+        size if size < 1.0 && !is_round(value * 10.0) => 2,
+        size => usize::from(size < 10.0),
+    };
     let decimals = decimals.and_then(|decimals| usize::try_from(decimals).ok()).unwrap_or_else(worth);
     format!("{value:.decimals$}")
 }
@@ -56,7 +61,9 @@ mod tests {
             (0.012, "percentunit", None, "1.2 %"),
             (0.012, "percentunit", Some(0), "1 %"),
             (17.64, "reqps", None, "18 req/s"),
-            (0.25, "ms", None, "0.2 ms"),
+            (0.25, "ms", None, "0.25 ms"),
+            (0.1, "reqps", None, "0.1 req/s"),
+            (0.05, "reqps", None, "0.05 req/s"),
             (1_500.0, "ms", None, "1.5 s"),
             (45.0, "s", None, "45 s"),
             (105.0, "s", None, "1.8 min"),

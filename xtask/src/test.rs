@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::envoy_binary::{self, Envoy};
 use crate::programs::{self, Programs};
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, and the demo on both.
     #[arg(long)]
     full: bool,
+    /// Have it an error if a program is missing that tests need, in place of skipping them.
+    #[arg(long)]
+    complete: bool,
 }
 
 /// Runs `cargo xtask test`.
@@ -40,6 +43,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
     let programs = suite.timed("programs", |progress| Programs::find(&programs::ALL, progress))?;
     suite.skipped.extend(programs.skipped());
+    if let (true, Some(skipped)) = (args.complete, suite.skipped.first()) {
+        bail!("`--complete` leaves nothing out, and this would have to be: {skipped}");
+    }
     suite.tests(&modules, &envoy, &programs)?;
     suite.docs()?;
     if args.full {

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use serin_trial::{Prometheus, Trial};
+use anyhow::{Context, Error, Result, anyhow};
+use serin_envoy::Process;
+use serin_trial::{KEY, Prometheus, Trial};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::envoy_binary;
 use crate::programs::{self, Programs};
@@ -38,39 +40,76 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 async fn play(args: &Args, programs: &serin_trial::Programs, prometheus: Option<&Path>) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let trial = Trial::start(programs).await?;
-    let _visitors = trial.visitors(args.visitors, PAUSE)?;
-    let prometheus = match prometheus {
-        Some(binary) => Some(Prometheus::start(binary, &trial).await?),
-        None => None,
+    let started = tokio::select! {
+        started = start(args, programs, prometheus) => started?,
+        _ = signals.next() => return Ok(()),
     };
-    println!("{}", how_to_try(&trial, prometheus.as_ref()));
+    println!("{}", how_to_try(&started));
     tokio::select! {
-        error = trial.envoy().ended() => Err(error),
+        error = started.ended() => Err(error),
         _ = signals.next() => Ok(()),
     }
 }
 
-fn how_to_try(trial: &Trial, prometheus: Option<&Prometheus>) -> String {
-    let rules = trial.envoy().folder();
-    let prometheus = prometheus.map(|prometheus| format!("\n\x20 Prometheus  http://{}/", prometheus.address()));
+/// All that runs.
+struct Started {
+    prometheus: Option<Prometheus>,
+    visitors: Process,
+    trial: Trial,
+}
+
+async fn start(args: &Args, programs: &serin_trial::Programs, prometheus: Option<&Path>) -> Result<Started> {
+    let trial = Trial::start(programs).await?;
+    let visitors = trial.visitors(args.visitors, PAUSE)?;
+    let prometheus = match prometheus {
+        Some(binary) => Some(Prometheus::start(binary, &trial).await?),
+        None => None,
+    };
+    Ok(Started { prometheus, visitors, trial })
+}
+
+impl Started {
+    /// Waits until something ends by itself, and gives back what tells so.
+    async fn ended(&self) -> Error {
+        loop {
+            if let Ok(error) = timeout(POLL, self.trial.ended()).await {
+                return error;
+            }
+            if let Some(status) = self.visitors.ended() {
+                return anyhow!("the visitors have ended ({status})");
+            }
+            if let Some(status) = self.prometheus.as_ref().and_then(Prometheus::ended) {
+                return anyhow!("Prometheus has ended ({status})");
+            }
+        }
+    }
+}
+
+fn how_to_try(Started { trial, prometheus, .. }: &Started) -> String {
+    let prometheus = prometheus.as_ref().map(|one| format!("\n\x20 Prometheus  http://{}/", one.address()));
     format!(
         "The trial goes on until Ctrl-C.\n\
          \x20 shop        http://{site}/\n\
          \x20 Envoy       http://{admin}/{prometheus}\n\
-         Try, in {folder}:\n\
-         \x20 sed 's/weight: 10}}$/weight: 50}}/' serin.yaml > new && mv new serin.yaml   # half of the visitors\n\
-         \x20 sed \"s/start: .*/start: \\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"/\" serin.yaml > new && mv new serin.yaml   # a ramp\n\
-         \x20 touch {broken}   # v2 fails, and its guard takes it out\n\
-         \x20 curl 'http://{admin}/stats/prometheus?filter=wasmcustom'\n\
-         manifests/docker-compose/README.md says what to look for.",
+         Try, beside manifests/docker-compose/README.md, which says what to look for:\n\
+         \x20 cd {folder} && cp serin.yaml first\n\
+         \x20 edit() {{ sed \"$1\" first > new && mv new serin.yaml; }}\n\
+         \x20 edit 's/weight: 10}}$/weight: 50}}/'   # half of the visitors\n\
+         \x20 edit \"s/start: .*/start: \\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"/\"   # a ramp\n\
+         \x20 edit ''   # back to the beginning\n\
+         \x20 touch {broken}   # v2 fails, and its guard takes it out; rm mends it\n\
+         \x20 {variable}={secret} serin token serin.yaml --version v2 --ttl 8h --url http://{site}/   # a link for a tester\n\
+         \x20 curl 'http://{admin}/stats/prometheus?filter=wasmcustom'",
         site = trial.address(),
         admin = trial.envoy().admin_address(),
         prometheus = prometheus.unwrap_or_default(),
-        folder = quoted(&rules),
+        folder = quoted(&trial.envoy().folder()),
         broken = quoted(&trial.folder().join("v2/broken")),
+        variable = KEY.0,
+        secret = KEY.1,
     )
 }
 
+const POLL: Duration = Duration::from_secs(1);
 /// Between two visits.
 const PAUSE: Duration = Duration::from_millis(100);

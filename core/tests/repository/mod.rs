@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// All of them, each with its file, which is named from the root of the repository.
+/// All of them, each with its file, which is named from the root of the repository. They are looked for in Markdown (fenced blocks of
+/// YAML and JSON), in YAML and in JSON; tests read what stands in the sources by themselves.
 pub(crate) fn documents() -> Vec<(PathBuf, Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("core stands in the workspace");
     let mut found = Vec::new();
@@ -16,7 +17,7 @@ pub(crate) fn documents() -> Vec<(PathBuf, Value)> {
         for source in sources.iter().filter(|source| source.contains("rollouts")) {
             let values: Vec<Value> =
                 serde_saphyr::from_multiple(source).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            values.iter().for_each(|value| collect(value, &mut documents));
+            values.iter().for_each(|value| collect(value, &file, &mut documents));
         }
         let name = file.strip_prefix(root).unwrap().to_owned();
         found.extend(documents.into_iter().map(|document| (name.clone(), document)));
@@ -63,16 +64,22 @@ fn code_blocks(text: &str) -> Vec<String> {
 }
 
 /// Every object that has a field `rollouts`, wherever it stands, also in a text, as Istio's and Envoy's `StringValue` has it.
-fn collect(value: &Value, documents: &mut Vec<Value>) {
+fn collect(value: &Value, file: &Path, documents: &mut Vec<Value>) {
     match value {
         Value::Object(object) if object.contains_key("rollouts") => documents.push(value.clone()),
-        Value::Object(object) => object.values().for_each(|value| collect(value, documents)),
-        Value::Array(list) => list.iter().for_each(|value| collect(value, documents)),
-        Value::String(text) if text.contains("rollouts") => {
-            if let Ok(value @ Value::Object(_)) = serde_saphyr::from_str(text) {
-                collect(&value, documents);
-            }
+        Value::Object(object) => object.values().for_each(|value| collect(value, file, documents)),
+        Value::Array(list) => list.iter().for_each(|value| collect(value, file, documents)),
+        Value::String(text) if is_document(text) => {
+            let value = serde_saphyr::from_str::<Value>(text).unwrap_or_default();
+            assert!(value.is_object(), "{}: a document that cannot be read: {text}", file.display());
+            collect(&value, file, documents);
         }
         _ => {}
     }
+}
+
+/// Whether a text is meant for a document, however broken it is: in YAML, or in JSON.
+fn is_document(text: &str) -> bool {
+    let begins = |start| text.lines().any(|line| line.trim_start().starts_with(start));
+    begins("rollouts:") || (begins("{") && text.contains("\"rollouts\""))
 }

@@ -56,7 +56,9 @@ impl Chromium {
             Ok(command)
         };
         let log = home.0.path().join("log");
-        let driver = Server::start(&log, command).await.context("chromedriver does not start")?;
+        let driver = Server::start(&log, "/status", |reply| reply.text().contains("ready"), command)
+            .await
+            .context("chromedriver does not start")?;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://{}", driver.address))

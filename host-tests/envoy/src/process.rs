@@ -31,21 +31,8 @@ impl Process {
     /// # Errors
     /// If there is no shell. That the program itself cannot be run shows in `log`, and in that it ends at once.
     pub fn start(program: &Command, log: &File) -> Result<Self> {
-        let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "sh"]).arg(program.get_program()).args(program.get_args());
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        if let Some(folder) = program.get_current_dir() {
-            command.current_dir(folder);
-        }
+        let mut command = between(program);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone()?);
-        // A Ctrl-C in the terminal is for us alone.
-        command.process_group(0);
-
         let ended = Arc::new(OnceLock::new());
         let (keep, dropped) = mpsc::channel();
         let (tell, started) = mpsc::channel();
@@ -91,6 +78,24 @@ impl Drop for Process {
             keeper.join().ok();
         }
     }
+}
+
+/// The shell between, with the variables and the folder of its child.
+fn between(program: &Command) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", SCRIPT, "sh"]).arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(folder) = program.get_current_dir() {
+        command.current_dir(folder);
+    }
+    // A Ctrl-C in the terminal is for us alone.
+    command.process_group(0);
+    command
 }
 
 /// Runs `"$@"`, ends it when standard input closes, and ends as it did. Once the child has ended, its process id may

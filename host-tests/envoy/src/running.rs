@@ -28,13 +28,16 @@ pub struct Running {
 
 impl Running {
     /// Envoy with so many workers, for [`Running::start_as`].
-    pub fn command(binary: &Path, workers: u32) -> Command {
-        let mut command = Command::new(binary);
+    ///
+    /// # Errors
+    /// If there is no current folder to which a relative path of the binary belongs.
+    pub fn command(binary: &Path, workers: u32) -> Result<Command> {
+        let mut command = Command::new(std::path::absolute(binary)?);
         let workers = workers.to_string();
         command.args(["--concurrency", &workers, "--log-level", "info", "--file-flush-interval-msec", "100"]);
         // Without hot restart there is no shared memory, so Envoys do not meet and leave nothing behind.
         command.arg("--disable-hot-restart");
-        command
+        Ok(command)
     }
 
     /// Starts Envoy from `binary` in a folder of its own, with the bootstrap that is made for that folder and with `files`
@@ -50,7 +53,7 @@ impl Running {
         bootstrap: impl FnOnce(&Path) -> Value,
     ) -> Result<Self> {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Self::start_as(&Self::command(binary, workers), |folder| (bootstrap(folder), files)).await
+        Self::start_as(Self::command(binary, workers)?, |folder| (bootstrap(folder), files)).await
     }
 
     /// As [`Running::start`], with files that are made for the folder as well. `program` is Envoy with further options and
@@ -59,7 +62,7 @@ impl Running {
     /// # Errors
     /// As [`Running::start`].
     pub async fn start_as(
-        program: &Command,
+        program: Command,
         contents: impl FnOnce(&Path) -> (Value, BTreeMap<String, String>),
     ) -> Result<Self> {
         let folder = Folder::new()?;
@@ -72,16 +75,12 @@ impl Running {
     }
 
     /// Starts Envoy in a folder that has all its files.
-    pub(crate) async fn launch(folder: Folder, program: &Command) -> Result<Self> {
-        let binary = Path::new(program.get_program());
-        let absolute = std::path::absolute(binary)?;
-        let mut command = Command::new(absolute);
-        command.args(program.get_args()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.arg("--config-path").arg(folder.path(BOOTSTRAP));
-        command.arg("--admin-address-path").arg(folder.path(ADMIN)).current_dir(folder.path(""));
+    pub(crate) async fn launch(folder: Folder, mut program: Command) -> Result<Self> {
+        program.arg("--config-path").arg(folder.path(BOOTSTRAP));
+        program.arg("--admin-address-path").arg(folder.path(ADMIN)).current_dir(folder.path(""));
         let log = File::create(folder.path(LOG))?;
-        let process =
-            Process::start(&command, &log).with_context(|| format!("cannot start Envoy from {}", binary.display()))?;
+        let process = Process::start(&program, &log)
+            .with_context(|| format!("cannot start Envoy from {}", program.get_program().display()))?;
         let admin = folder.until_ready(&process).await?;
         let listener = admin.listener(LISTENER).await?;
         Ok(Self { process, folder, admin, listener })

@@ -157,7 +157,7 @@ impl Setup {
             folder.replace(ROUTES, routes)?;
         }
 
-        let running = Running::launch(folder, &Running::command(&self.binary, self.workers)).await?;
+        let running = Running::launch(folder, Running::command(&self.binary, self.workers)?).await?;
         // Envoy starts all the same with routes that it refuses, and has none.
         if routes.is_some() && running.sum(r"^http\.main\.rds\.main\.update_rejected$").await? > 0 {
             bail!("Envoy refused the routes; its log ends with\n{}", running.tail());

@@ -53,8 +53,9 @@ impl Site {
             listeners = all;
             (config::bootstrap(folder, clusters), files)
         };
-        let mut envoy = Running::command(plan.binary, u32::try_from(plan.workers)?);
-        let running = Running::start_as(envoy.args(AT_ONCE), contents).await?;
+        let mut envoy = Running::command(plan.binary, u32::try_from(plan.workers)?)?;
+        envoy.args(AT_ONCE);
+        let running = Running::start_as(envoy, contents).await?;
         let addresses = running.listeners().await?;
         // What Envoy refused would have it refuse the file again with every push.
         listeners.retain(|name, _| addresses.contains_key(name));

@@ -24,7 +24,8 @@ pub(crate) async fn start(nginx: &Path, folder: &Path, name: &str) -> Result<Ser
         command.arg("-p").arg(&own).arg("-c").arg(&main).args(["-e", "stderr"]);
         Ok(command)
     };
-    Server::start(&own.join("log"), command).await
+    let version = format!("data-version=\"{name}\"");
+    Server::start(&own.join("log"), "/", |reply| reply.text().contains(&version), command).await
 }
 
 /// The trial's server block with another address and folder than in its container.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -58,7 +58,12 @@ impl Prometheus {
             command.arg(format!("--web.listen-address={address}"));
             Ok(command)
         };
-        Ok(Self { server: Server::start(&folder.join("log"), command).await? })
+        Ok(Self { server: Server::start(&folder.join("log"), "/-/ready", |reply| reply.status == 200, command).await? })
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.server.ended()
     }
 
     /// Where it answers.

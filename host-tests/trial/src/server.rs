@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use serin_envoy::Process;
-use tokio::net::TcpStream;
+use hyper::Request;
+use serin_envoy::{Connection, Process, Reply};
 use tokio::time::{Instant, sleep};
 
 /// A running server; dropping it ends it.
@@ -16,27 +16,33 @@ use tokio::time::{Instant, sleep};
 pub struct Server {
     /// Where it takes connections.
     pub address: SocketAddr,
-    _process: Process,
+    process: Process,
 }
 
 impl Server {
-    /// Starts what `command` makes for an address, and waits until it takes connections. What it prints goes into `log`.
-    /// Another program may take the port meanwhile; then there is another try.
+    /// Starts what `command` makes for an address, and waits until a GET of `path` gives an answer that is `ready`. What it prints
+    /// goes into `log`. Another program may take the port meanwhile, so the answer has to tell whose it is; then there is
+    /// another try.
     ///
     /// # Errors
-    /// If it ends at once for another reason, or takes no connection within thirty seconds, with what it printed.
-    pub async fn start(log: &Path, command: impl Fn(SocketAddr) -> Result<Command>) -> Result<Self> {
+    /// If it ends at once for another reason, or is not ready within thirty seconds, with what it printed.
+    pub async fn start(
+        log: &Path,
+        path: &str,
+        ready: impl Fn(&Reply) -> bool,
+        command: impl Fn(SocketAddr) -> Result<Command>,
+    ) -> Result<Self> {
         let end = Instant::now() + START;
         loop {
             let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
             let process = Process::start(&command(address)?, &File::create(log)?)?;
             while process.ended().is_none() {
-                // The process is asked again, since the one that answers may be another one that took the port.
-                if TcpStream::connect(address).await.is_ok() && process.ended().is_none() {
-                    return Ok(Self { address, _process: process });
+                let answer = Connection::to(address).get(Request::get(path)).await;
+                if answer.is_ok_and(|reply| ready(&reply)) {
+                    return Ok(Self { address, process });
                 }
                 if Instant::now() > end {
-                    bail!("no answer at {address} within {START:?}; it says\n{}", fs::read_to_string(log)?);
+                    bail!("not ready at {address} within {START:?}; it says\n{}", fs::read_to_string(log)?);
                 }
                 sleep(POLL).await;
             }
@@ -45,6 +51,11 @@ impl Server {
                 bail!("a server ended at its start; it says\n{said}");
             }
         }
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.process.ended()
     }
 }
 

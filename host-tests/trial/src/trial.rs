@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use serin_envoy::{Process, Running};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::FOLDER;
 use crate::app;
@@ -24,7 +25,6 @@ pub const KEY: (&str, &str) = ("SERIN_KEY", "known-to-everybody-who-tries-serin"
 pub struct Trial {
     envoy: Running,
     apps: BTreeMap<String, Server>,
-    nginx: PathBuf,
     rules: String,
     folder: TempDir,
 }
@@ -43,15 +43,28 @@ impl Trial {
         }
         let rules = rules(&programs.module)?;
         let bootstrap = bootstrap(&apps)?;
-        let mut envoy = Running::command(&programs.envoy, WORKERS);
+        let mut envoy = Running::command(&programs.envoy, WORKERS)?;
+        envoy.env(KEY.0, KEY.1);
         let files = BTreeMap::from([(RULES.to_owned(), rules.clone())]);
-        let envoy = Running::start_as(envoy.env(KEY.0, KEY.1), |_| (bootstrap, files)).await?;
-        Ok(Self { envoy, apps, nginx: programs.nginx.clone(), rules, folder })
+        let envoy = Running::start_as(envoy, |_| (bootstrap, files)).await?;
+        Ok(Self { envoy, apps, rules, folder })
     }
 
     /// The Envoy of the trial.
     pub fn envoy(&self) -> &Running {
         &self.envoy
+    }
+
+    /// Waits until Envoy or the server of a version ends by itself, and gives back what tells so.
+    pub async fn ended(&self) -> Error {
+        loop {
+            if let Some((version, server)) = self.apps.iter().find(|(_, server)| server.ended().is_some()) {
+                return anyhow!("nginx of {version}, at {}, has ended", server.address);
+            }
+            if let Ok(error) = timeout(POLL, self.envoy.ended()).await {
+                return error;
+            }
+        }
     }
 
     /// Where the site is.
@@ -95,8 +108,10 @@ impl Trial {
     /// The trial's visitors, who come until they are dropped.
     ///
     /// # Errors
-    /// If they cannot be started.
+    /// If they cannot be started, as where there is no curl.
     pub fn visitors(&self, visitors: u32, pause: Duration) -> Result<Process> {
+        let curl = std::process::Command::new("curl").arg("--version").output();
+        curl.context("visitors.sh needs curl, which is not on the path")?;
         let mut command = std::process::Command::new("sh");
         command.arg(Path::new(FOLDER).join("visitors.sh"));
         command.args([format!("http://{}", self.address()), visitors.to_string(), pause.as_secs_f64().to_string()]);
@@ -108,11 +123,6 @@ impl Trial {
     /// A folder for what belongs to the trial and ends with it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// The program that serves the app.
-    pub fn nginx(&self) -> &Path {
-        &self.nginx
     }
 }
 
@@ -164,6 +174,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+const POLL: Duration = Duration::from_millis(500);
 const WORKERS: u32 = 2;
 const RULES: &str = "serin.yaml";
 const MODULE: &str = "/serin/serin.wasm";

@@ -88,10 +88,8 @@ pub(super) fn draw(area: &Area<'_>, panel: &Panel, series: &[Series], span: Span
     for (one, layer) in series.iter().zip(&layers) {
         draw_layer(&mut chart, layer, style.colour(one), span.step)?;
     }
-    for one in series.iter().filter(|_| !stacked) {
-        if bars { draw_bars(&mut chart, &style, one)? } else { draw_line(&mut chart, &style, one)? }
-    }
-    Ok(())
+    let single = if bars { draw_bars } else { draw_line };
+    series.iter().filter(|_| !stacked).try_for_each(|one| single(&mut chart, &style, one))
 }
 
 /// Writes the names below, as many in a row as there is room for, and gives back what is left above.

@@ -50,3 +50,22 @@ async fn a_broken_version_is_taken_out_by_its_guard() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn stable_serves_in_the_place_of_a_version_that_is_gone() -> Result<()> {
+    let Some(programs) = Programs::from_env()? else { return Ok(()) };
+    let mut trial = Trial::start(&programs).await?;
+    trial.edit("v2: {cluster: v2, weight: 10}", "v2: {cluster: v2, weight: 100}").await?;
+    trial.stop("v2")?;
+    let end = Instant::now() + Duration::from_secs(30);
+    let mut served = 0;
+    // Each worker finds out by itself; thirty visitors in a row on connections of their own meet both.
+    while served < 30 {
+        let mut connection = Connection::to(trial.address());
+        let page = Visitor::of("localhost")?.get(&mut connection, "/", &[PAGE]).await?;
+        let found = page.status == 200 && page.text().contains("data-version=\"v1\"");
+        served = if found { served + 1 } else { 0 };
+        ensure!(Instant::now() < end, "still {}: {}", page.status, page.text());
+    }
+    Ok(())
+}

@@ -20,19 +20,7 @@ async fn a_signed_link_lets_a_visitor_in_and_a_forged_one_does_not() -> Result<(
     let signed = token(&rules, "shop", now.plus(HOUR))?;
 
     let mut browser = chromium.start().await?;
-    let forged = [
-        ("the bare name", "v2".to_owned()),
-        ("without its signature", signed.split(".k").next().context("a token")?.to_owned()),
-        ("one character of the tag changed", with_another_tag(&signed)?),
-        ("another version", signed.replacen("v2", "v1", 1)),
-        ("a later expiry", signed.replacen(&expiry(now.plus(HOUR)), &expiry(now.plus(2 * HOUR)), 1)),
-        ("for another rollout", token(&rules, "cart", now.plus(HOUR))?),
-        ("expired", token(&rules, "shop", Time::from_unix_seconds(now.unix_seconds() - 1))?),
-        (
-            "signed with another key",
-            token(&self::rules(&trial, "a key that nobody has told us")?, "shop", now.plus(HOUR))?,
-        ),
-    ];
+    let forged = forged(&trial, &rules, &signed, now)?;
     for (what, token) in &forged {
         assert_ne!(&signed, token, "{what}");
         for address in [&link(token), &plain] {
@@ -56,6 +44,23 @@ async fn a_signed_link_lets_a_visitor_in_and_a_forged_one_does_not() -> Result<(
     assert_eq!("v1", whole(browser.open(&plain).await?)?.version());
     until_ignored(&trial, forged.len()).await?;
     browser.quit().await
+}
+
+/// What is not to let anybody in, by what is wrong with it.
+fn forged(trial: &Trial, rules: &Rules, signed: &str, now: Time) -> Result<[(&'static str, String); 8]> {
+    Ok([
+        ("the bare name", "v2".to_owned()),
+        ("without its signature", signed.split(".k").next().context("a token")?.to_owned()),
+        ("one character of the tag changed", with_another_tag(signed)?),
+        ("another version", signed.replacen("v2", "v1", 1)),
+        ("a later expiry", signed.replacen(&expiry(now.plus(HOUR)), &expiry(now.plus(2 * HOUR)), 1)),
+        ("for another rollout", token(rules, "cart", now.plus(HOUR))?),
+        ("expired", token(rules, "shop", Time::from_unix_seconds(now.unix_seconds() - 1))?),
+        (
+            "signed with another key",
+            token(&self::rules(trial, "a key that nobody has told us")?, "shop", now.plus(HOUR))?,
+        ),
+    ])
 }
 
 /// The trial's rules as whoever has this secret reads them.

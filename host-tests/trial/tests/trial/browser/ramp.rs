@@ -92,7 +92,8 @@ fn changes_of(visits: &[Visit]) -> Result<usize> {
 async fn begin(trial: &mut Trial) -> Result<()> {
     trial.edit("{weight: 10, to: 50, for: 2m}", "{weight: 10, to: 100, for: 10s}").await?;
     trial.edit("{weight: 50, for: 1m}", "{weight: 100, for: 1s}").await?;
-    let start = (OffsetDateTime::now_utc() + Duration::from_secs(1)).format(&Rfc3339)?;
+    // Later than the first pages, which are to be of v1.
+    let start = (OffsetDateTime::now_utc() + Duration::from_secs(5)).format(&Rfc3339)?;
     trial.edit("2100-01-01T00:00:00Z", &start).await
 }
 

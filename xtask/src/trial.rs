@@ -69,10 +69,12 @@ async fn start(args: &Args, programs: &serin_trial::Programs, prometheus: Option
 }
 
 impl Started {
-    /// Waits until something ends by itself, and gives back what tells so.
+    /// Waits until something ends without which there is nothing to see, and gives back what tells so. That a version's server
+    /// ends is only said: somebody may want to see what comes of it.
     async fn ended(&self) -> Error {
+        let mut running = self.trial.servers();
         loop {
-            if let Ok(error) = timeout(POLL, self.trial.ended()).await {
+            if let Ok(error) = timeout(POLL, self.trial.envoy().ended()).await {
                 return error;
             }
             if let Some(status) = self.visitors.ended() {
@@ -81,6 +83,11 @@ impl Started {
             if let Some(status) = self.prometheus.as_ref().and_then(Prometheus::ended) {
                 return anyhow!("Prometheus has ended ({status})");
             }
+            let still = self.trial.servers();
+            for (version, _) in running.iter().filter(|(version, _)| !still.contains_key(*version)) {
+                println!("the server of {version} has ended");
+            }
+            running = still;
         }
     }
 }
@@ -98,12 +105,19 @@ fn how_to_try(Started { trial, prometheus, .. }: &Started) -> String {
          \x20 edit \"s/start: .*/start: \\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"/\"   # a ramp\n\
          \x20 edit ''   # back to the beginning\n\
          \x20 touch {broken}   # v2 fails, and its guard takes it out; rm mends it\n\
-         \x20 {variable}={secret} serin token serin.yaml --version v2 --ttl 8h --url http://{site}/   # a link for a tester\n\
+         \x20 kill {v2}   # v2 is not there, and stable serves in its place\n\
+         And in the repository:\n\
+         \x20 cargo run -q -p serin -- check {rules}\n\
+         \x20 {variable}={secret} cargo run -q -p serin -- token {rules} --version v2 --ttl 8h --url http://{site}/\n\
+         \x20 grep 'serin: ' {log}\n\
          \x20 curl 'http://{admin}/stats/prometheus?filter=wasmcustom'",
         site = trial.address(),
         admin = trial.envoy().admin_address(),
         prometheus = prometheus.unwrap_or_default(),
         folder = quoted(&trial.envoy().folder()),
+        rules = quoted(&trial.envoy().folder().join("serin.yaml")),
+        log = quoted(&trial.envoy().log_file()),
+        v2 = trial.servers().get("v2").copied().unwrap_or_default(),
         broken = quoted(&trial.folder().join("v2/broken")),
         variable = KEY.0,
         secret = KEY.1,

@@ -146,12 +146,17 @@ impl Running {
         self.admin.prometheus(metric).await.with_context(|| self.state())
     }
 
+    /// The file of the log.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path(LOG)
+    }
+
     /// The log so far.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn log(&self) -> Result<String> {
-        fs::read_to_string(self.folder.path(LOG)).context("cannot read Envoy's log")
+        fs::read_to_string(self.log_file()).context("cannot read Envoy's log")
     }
 
     /// Replaces one of its files in one step, so that Envoy never sees half of it.

@@ -53,6 +53,11 @@ impl Server {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How it ended by itself, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.process.ended()

@@ -6,11 +6,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use serin_envoy::{Process, Running};
 use tempfile::TempDir;
-use tokio::time::timeout;
 
 use crate::FOLDER;
 use crate::app;
@@ -55,16 +54,10 @@ impl Trial {
         &self.envoy
     }
 
-    /// Waits until Envoy or the server of a version ends by itself, and gives back what tells so.
-    pub async fn ended(&self) -> Error {
-        loop {
-            if let Some((version, server)) = self.apps.iter().find(|(_, server)| server.ended().is_some()) {
-                return anyhow!("nginx of {version}, at {}, has ended", server.address);
-            }
-            if let Ok(error) = timeout(POLL, self.envoy.ended()).await {
-                return error;
-            }
-        }
+    /// The process ids of the versions' servers that run.
+    pub fn servers(&self) -> BTreeMap<&str, u32> {
+        let running = self.apps.iter().filter(|(_, server)| server.ended().is_none());
+        running.map(|(version, server)| (version.as_str(), server.id())).collect()
     }
 
     /// Where the site is.
@@ -174,7 +167,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-const POLL: Duration = Duration::from_millis(500);
 const WORKERS: u32 = 2;
 const RULES: &str = "serin.yaml";
 const MODULE: &str = "/serin/serin.wasm";

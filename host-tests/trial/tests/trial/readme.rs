@@ -10,16 +10,14 @@ use serin_core::{Rules, Surroundings};
 use serin_trial::{FOLDER, KEY, Programs, Trial};
 
 const README: &str = include_str!("../../../../manifests/docker-compose/README.md");
-/// Where the rules of the repository come from in it.
-const FIRST: &str = "git show HEAD:./serin.yaml";
 
 /// Runs a line of the README that edits, on a copy of the rules, and gives back the document, before and after.
 fn run(line: &str) -> Result<[Value; 2]> {
-    let edit = README.lines().find(|line| line.starts_with("edit() {")).context("nothing says what `edit` does")?;
-    ensure!(edit.contains(FIRST), "`edit` does not begin with `{FIRST}`");
-    let edit = edit.replace(FIRST, "cat first");
+    let (_, edit) = README.split_once("```sh\ncp serin.yaml first.yaml\n").context("nothing says what is edited")?;
+    let edit =
+        edit.lines().next().filter(|line| line.starts_with("edit() {")).context("nothing says what `edit` does")?;
     let folder = tempfile::tempdir()?;
-    let [first, file] = ["first", "serin.yaml"].map(|name| folder.path().join(name));
+    let [first, file] = ["first.yaml", "serin.yaml"].map(|name| folder.path().join(name));
     fs::copy(Path::new(FOLDER).join("serin.yaml"), &first)?;
     let status = Command::new("sh").args(["-ec", &format!("{edit}\n{line}")]).current_dir(folder.path()).status()?;
     ensure!(status.success(), "`{line}` fails");

@@ -70,7 +70,7 @@ fn grafana_finds_the_dashboard_and_it_finds_its_data() -> Result<()> {
     let volumes = grafana["volumes"].as_array().context("Grafana has no volumes")?;
     let here = |inside: &str| {
         let mounted = volumes.iter().filter_map(|volume| volume.as_str()?.split_once(':'));
-        let mut parts = mounted.map(|(from, to)| (from, to.trim_end_matches(":ro")));
+        let mut parts = mounted.map(|(from, to)| (from, to.split_once(':').map_or(to, |(path, _)| path)));
         parts.find_map(|(from, to)| Some(Path::new(FOLDER).join(from).join(Path::new(inside).strip_prefix(to).ok()?)))
     };
     let home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].as_str().context("no home")?;

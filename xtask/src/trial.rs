@@ -94,6 +94,10 @@ impl Started {
 
 fn how_to_try(Started { trial, prometheus, .. }: &Started) -> String {
     let prometheus = prometheus.as_ref().map(|one| format!("\n\x20 Prometheus  http://{}/", one.address()));
+    let stop = trial
+        .servers()
+        .get("v2")
+        .map(|id| format!("\x20 # v2 is not there, and stable serves in its place\n\x20 kill {id}\n"));
     format!(
         "The trial goes on until Ctrl-C.\n\
          \x20 shop        http://{site}/\n\
@@ -101,11 +105,13 @@ fn how_to_try(Started { trial, prometheus, .. }: &Started) -> String {
          Try, beside manifests/docker-compose/README.md, which says what to look for:\n\
          \x20 cd {folder} && cp serin.yaml first\n\
          \x20 edit() {{ sed \"$1\" first > new && mv new serin.yaml; }}\n\
-         \x20 edit 's/weight: 10}}$/weight: 50}}/'   # half of the visitors\n\
-         \x20 edit \"s/start: .*/start: \\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"/\"   # a ramp\n\
-         \x20 edit ''   # back to the beginning\n\
-         \x20 touch {broken}   # v2 fails, and its guard takes it out; rm mends it\n\
-         \x20 kill {v2}   # v2 is not there, and stable serves in its place\n\
+         \x20 # half of the visitors, a ramp, and back to the beginning\n\
+         \x20 edit 's/weight: 10}}$/weight: 50}}/'\n\
+         \x20 edit \"s/start: .*/start: \\\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\\"/\"\n\
+         \x20 edit ''\n\
+         \x20 # v2 fails, and its guard takes it out, until the file is removed\n\
+         \x20 touch {broken}\n\
+         {stop}\
          And in the repository:\n\
          \x20 cargo run -q -p serin -- check {rules}\n\
          \x20 {variable}={secret} cargo run -q -p serin -- token {rules} --version v2 --ttl 8h --url http://{site}/\n\
@@ -114,10 +120,10 @@ fn how_to_try(Started { trial, prometheus, .. }: &Started) -> String {
         site = trial.address(),
         admin = trial.envoy().admin_address(),
         prometheus = prometheus.unwrap_or_default(),
+        stop = stop.unwrap_or_default(),
         folder = quoted(&trial.envoy().folder()),
         rules = quoted(&trial.envoy().folder().join("serin.yaml")),
         log = quoted(&trial.envoy().log_file()),
-        v2 = trial.servers().get("v2").copied().unwrap_or_default(),
         broken = quoted(&trial.folder().join("v2/broken")),
         variable = KEY.0,
         secret = KEY.1,

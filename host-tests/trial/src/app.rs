@@ -24,9 +24,13 @@ pub(crate) async fn start(nginx: &Path, folder: &Path, name: &str) -> Result<Ser
         command.arg("-p").arg(&own).arg("-c").arg(&main).args(["-e", "stderr"]);
         Ok(command)
     };
-    let version = format!("data-version=\"{name}\"");
-    Server::start(&own.join("log"), "/", |reply| reply.text().contains(&version), command).await
+    let own_name = own.display().to_string();
+    fs::write(folder.join(name).join(OWNER), &own_name)?;
+    Server::start(&own.join("log"), &format!("/{OWNER}"), |reply| reply.text() == own_name, command).await
 }
+
+/// A file that tells whose server this is.
+const OWNER: &str = "owner.txt";
 
 /// The trial's server block with another address and folder than in its container.
 fn server_block(block: &str, address: SocketAddr, root: &Path) -> Result<String> {

@@ -58,7 +58,16 @@ impl Prometheus {
             command.arg(format!("--web.listen-address={address}"));
             Ok(command)
         };
-        Ok(Self { server: Server::start(&folder.join("log"), "/-/ready", |reply| reply.status == 200, command).await? })
+        let own = folder.display().to_string();
+        Ok(Self {
+            server: Server::start(
+                &folder.join("log"),
+                "/api/v1/status/flags",
+                |reply| reply.text().contains(&own),
+                command,
+            )
+            .await?,
+        })
     }
 
     /// How it ended by itself, if it has.

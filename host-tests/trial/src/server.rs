@@ -21,8 +21,8 @@ pub struct Server {
 
 impl Server {
     /// Starts what `command` makes for an address, and waits until a GET of `path` gives an answer that is `ready`. What it prints
-    /// goes into `log`. Another program may take the port meanwhile, so the answer has to tell whose it is; then there is
-    /// another try.
+    /// goes into `log`. Another program may take the port meanwhile, and then there is another try: for a server that does not
+    /// end at once then, as nginx does not, the answer has to tell whose it is.
     ///
     /// # Errors
     /// If it ends at once for another reason, or is not ready within thirty seconds, with what it printed.
@@ -38,7 +38,7 @@ impl Server {
             let process = Process::start(&command(address)?, &File::create(log)?)?;
             while process.ended().is_none() {
                 let answer = Connection::to(address).get(Request::get(path)).await;
-                if answer.is_ok_and(|reply| ready(&reply)) {
+                if answer.is_ok_and(|reply| ready(&reply)) && process.ended().is_none() {
                     return Ok(Self { address, process });
                 }
                 if Instant::now() > end {

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use serin_dashboard::Dashboard;
 use serin_dashboard::picture::{Shown, Span};
-use serin_envoy::{Ask, Crowd};
+use serin_envoy::{Ask, Connection, Crowd, Visitor};
 use serin_trial::{FOLDER, Programs, Prometheus, Trial, required};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -107,7 +107,29 @@ impl Watched {
         Ok(())
     }
 
+    /// One failure, and a scrape that has it: of a series that begins with all its failures no rate can be told.
+    async fn fail_once(&self) -> Result<()> {
+        self.trial.set_broken("v2", true)?;
+        let mut connection = Connection::to(self.trial.address());
+        let end = Instant::now() + MOST;
+        while Visitor::of("shop.example.com")?.get(&mut connection, "/api/stock", &[]).await?.status != 500 {
+            ensure!(Instant::now() < end, "v2 does not fail");
+        }
+        self.trial.set_broken("v2", false)?;
+        for series in [
+            r#"envoy_cluster_upstream_rq_xx{envoy_cluster_name="v2",envoy_response_code_class="5"}"#,
+            r#"serin_guard_failures{serin_version="v2"}"#,
+        ] {
+            while self.prometheus.query(series).await?.is_empty() {
+                ensure!(Instant::now() < end, "there is no {series} within {MOST:?}");
+                sleep(POLL).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn break_and_mend(&self) -> Result<()> {
+        self.fail_once().await?;
         self.trial.set_broken("v2", true)?;
         let end = Instant::now() + MOST;
         while self.now("Guard").await?.get("shop/v2") != Some(&2.0) {

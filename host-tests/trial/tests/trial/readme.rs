@@ -13,7 +13,9 @@ const README: &str = include_str!("../../../../manifests/docker-compose/README.m
 
 /// Runs a line of the README that edits, on a copy of the rules, and gives back the document, before and after.
 fn run(line: &str) -> Result<[Value; 2]> {
-    let (_, edit) = README.split_once("```sh\ncp serin.yaml first.yaml\n").context("nothing says what is edited")?;
+    let (_, edit) = README
+        .split_once("```sh\n[ -e first.yaml ] || cp serin.yaml first.yaml\n")
+        .context("nothing says what is edited")?;
     let edit =
         edit.lines().next().filter(|line| line.starts_with("edit() {")).context("nothing says what `edit` does")?;
     let folder = tempfile::tempdir()?;

@@ -16,8 +16,8 @@ async fn main() -> Result<()> {
     let mut trial = Trial::start(&programs).await?;
     let address = format!("http://{}/", trial.address());
     let browser = chromium.start().await?;
-    for (version, before, weight) in [("v1", 10, 0), ("v2", 0, 100)] {
-        trial.edit(&format!("cluster: v2, weight: {before}}}"), &format!("cluster: v2, weight: {weight}}}")).await?;
+    for (version, weight) in [("v1", 0), ("v2", 100)] {
+        trial.set_weight(weight).await?;
         browser.open(&address).await?;
         let page = browser.more().await?;
         anyhow::ensure!(page.version() == version && page.misfits().is_empty(), "not a page of {version}: {page:?}");

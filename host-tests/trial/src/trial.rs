@@ -76,8 +76,22 @@ impl Trial {
     /// If the text is not there once, or if Envoy does not take the file up.
     pub async fn edit(&mut self, text: &str, other: &str) -> Result<()> {
         ensure!(self.rules.matches(text).count() == 1, "`{text}` is not in the rules once:\n{}", self.rules);
+        if text == other {
+            // Envoy does not take up what it has already, and would be waited for.
+            return Ok(());
+        }
         self.rules = self.rules.replace(text, other);
         self.envoy.push(RULES, &self.rules, &format!("{COUNTERS}reload"), &format!("{COUNTERS}fail")).await
+    }
+
+    /// Gives v2 a weight, as [`Trial::edit`] does.
+    ///
+    /// # Errors
+    /// As [`Trial::edit`].
+    pub async fn set_weight(&mut self, weight: u32) -> Result<()> {
+        let version = self.rules.lines().map(str::trim).find(|line| line.starts_with("v2: {"));
+        let version = version.context("the rules have no version v2")?.to_owned();
+        self.edit(&version, &format!("v2: {{cluster: v2, weight: {weight}}}")).await
     }
 
     /// Whether `GET api/stock` of a version fails, as by `touch broken`.

@@ -14,11 +14,11 @@ async fn pages_follow_the_weight_and_assets_their_page() -> Result<()> {
     let Some(programs) = Programs::from_env()? else { return Ok(()) };
     let mut trial = Trial::start(&programs).await?;
     let mut connection = Connection::to(trial.address());
-    trial.edit("v2: {cluster: v2, weight: 10}", "v2: {cluster: v2, weight: 0}").await?;
+    trial.set_weight(0).await?;
     let mut visitor = Visitor::of("localhost")?;
     let page = visitor.get(&mut connection, "/", &[PAGE]).await?;
     assert!(page.text().contains("data-version=\"v1\""), "{}", page.text());
-    trial.edit("v2: {cluster: v2, weight: 0}", "v2: {cluster: v2, weight: 100}").await?;
+    trial.set_weight(100).await?;
     for path in ["/assets/shop-v1.css", "/assets/shop-v1.js", "/assets/details-v1.js", "/api/stock"] {
         let reply = visitor.get(&mut connection, path, &[("sec-fetch-dest", "script")]).await?;
         assert_eq!(200, reply.status, "{path}");
@@ -33,7 +33,7 @@ async fn pages_follow_the_weight_and_assets_their_page() -> Result<()> {
 async fn a_broken_version_is_taken_out_by_its_guard() -> Result<()> {
     let Some(programs) = Programs::from_env()? else { return Ok(()) };
     let mut trial = Trial::start(&programs).await?;
-    trial.edit("v2: {cluster: v2, weight: 10}", "v2: {cluster: v2, weight: 50}").await?;
+    trial.set_weight(50).await?;
     trial.set_broken("v2", true)?;
     let _visitors = trial.visitors(20, Duration::ZERO)?;
     let end = Instant::now() + Duration::from_secs(30);
@@ -55,7 +55,7 @@ async fn a_broken_version_is_taken_out_by_its_guard() -> Result<()> {
 async fn stable_serves_in_the_place_of_a_version_that_is_gone() -> Result<()> {
     let Some(programs) = Programs::from_env()? else { return Ok(()) };
     let mut trial = Trial::start(&programs).await?;
-    trial.edit("v2: {cluster: v2, weight: 10}", "v2: {cluster: v2, weight: 100}").await?;
+    trial.set_weight(100).await?;
     trial.stop("v2")?;
     let end = Instant::now() + Duration::from_secs(30);
     let mut served = 0;

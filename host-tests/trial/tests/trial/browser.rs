@@ -12,14 +12,8 @@ use time::OffsetDateTime;
 async fn start(weight: u32) -> Result<Option<(Trial, Chromium)>> {
     let (Some(programs), Some(chromium)) = (Programs::from_env()?, Chromium::from_env()) else { return Ok(None) };
     let mut trial = Trial::start(&programs).await?;
-    if weight != FIRST_WEIGHT {
-        set_weight(&mut trial, FIRST_WEIGHT, weight).await?;
-    }
+    trial.set_weight(weight).await?;
     Ok(Some((trial, chromium)))
-}
-
-async fn set_weight(trial: &mut Trial, from: u32, to: u32) -> Result<()> {
-    trial.edit(&format!("cluster: v2, weight: {from}}}"), &format!("cluster: v2, weight: {to}}}")).await
 }
 
 /// The address of a page of the app.
@@ -105,10 +99,10 @@ async fn check_open_page(hold: &str, expected: [[&str; 2]; 2], fails: bool) -> R
     }
     let browser = chromium.start().await?;
     browser.open(&page(&trial, "")).await?;
-    for (weights, version, expected) in [((0, 100), "v1", expected[0]), ((100, 0), "v2", expected[1])] {
+    for (weight, version, expected) in [(100, "v1", expected[0]), (0, "v2", expected[1])] {
         let open = whole(browser.reload().await?)?;
         assert_eq!(version, open.version());
-        set_weight(&mut trial, weights.0, weights.1).await?;
+        trial.set_weight(weight).await?;
         browser.more().await?;
         let open = browser.next_look().await?;
         assert_eq!((version, expected), (open.version(), [open.part("details"), open.part("stock")]));
@@ -136,5 +130,4 @@ async fn nothing_is_left_of_a_browser_that_is_dropped() -> Result<()> {
     Ok(())
 }
 
-const FIRST_WEIGHT: u32 = 10;
 const HOLD: &str = "hold: page, at_zero: drain";

@@ -69,7 +69,7 @@ async fn the_last_command_prints_what_it_shows() -> Result<()> {
     let Some(programs) = Programs::from_env()? else { return Ok(()) };
     let mut trial = Trial::start(&programs).await?;
     // So that nobody is the tenth.
-    trial.edit("v2: {cluster: v2, weight: 10}", "v2: {cluster: v2, weight: 0}").await?;
+    trial.set_weight(0).await?;
     let (_, last) = README.rsplit_once("```console\n$ ").context("there is no last command")?;
     let (command, shown) = last.split_once('\n').context("nothing is shown")?;
     ensure!(command.contains("localhost:10000"), "{command}");

@@ -253,3 +253,14 @@ fn no_made_up_image_is_left_in_our_manifests() {
         assert!(text.contains("example.com/s@sha256:1") && !text.contains(&"0".repeat(64)), "{}", path.display());
     }
 }
+
+/// Whoever builds with the Dockerfile gets an image that says the same, and has the file that is looked for.
+#[test]
+fn the_dockerfile_makes_the_same_image() {
+    let text = fs::read_to_string(crate::workspace::root().join("manifests/oci/Dockerfile")).unwrap();
+    for (key, value) in labels(&[]) {
+        assert!(text.contains(&format!("{key}=\"{value}\"")), "{key} is not {value}");
+    }
+    let instructions = text.lines().filter(|line| !line.starts_with([' ', '#', 'L']));
+    assert_eq!(vec!["FROM scratch", "COPY plugin.wasm ./plugin.wasm"], instructions.collect::<Vec<_>>());
+}

@@ -43,7 +43,7 @@ pub(crate) struct Image {
 /// Packs a module. The same module and labels are the same bytes, always.
 ///
 /// # Errors
-/// Never, for what fits into memory.
+/// If a library refuses what it is told to write, which is none of the module's doing.
 pub(crate) fn pack(module: &[u8], labels: &BTreeMap<String, String>) -> Result<Image> {
     let tar = tar(module).context("cannot make a tar file of the module")?;
     let config = Blob::new(json(&configuration(&tar, labels)?)?)?;

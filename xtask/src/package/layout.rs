@@ -11,6 +11,7 @@ use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageIndexBuilder, ImageMa
 use super::image::{self, Blob, Image};
 use super::module;
 
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -75,10 +76,7 @@ pub(crate) fn read(folder: &Path) -> Result<Found> {
     let [descriptor] = &index.manifests()[..] else {
         bail!("its index.json has {} manifests; expected one", index.manifests().len());
     };
-    if !matches!(
-        descriptor.media_type().to_string().as_str(),
-        DOCKER_MANIFEST | "application/vnd.oci.image.manifest.v1+json"
-    ) {
+    if !matches!(descriptor.media_type().to_string().as_str(), OCI_MANIFEST | DOCKER_MANIFEST) {
         bail!(
             "it is {}; expected one image and no index, since a control plane holds the digest of an index against that of \
              an image in it. Build for one platform, without attestations",

@@ -1,4 +1,4 @@
-//! The script that OpenKruise Rollouts runs for each step, out of the ConfigMap that is applied, in a Lua interpreter.
+//! The script that `OpenKruise` Rollouts runs for each step, out of the `ConfigMap` that is applied, in a Lua interpreter.
 
 mod manager;
 
@@ -26,14 +26,14 @@ fn file(name: &str) -> Value {
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The script for a kind of resource, by the key under which OpenKruise looks for it.
+/// The script for a kind of resource, by the key under which `OpenKruise` looks for it.
 fn script(kind: &str) -> String {
     let map = file("configmap.yaml");
     let script = map["data"][format!("lua.traffic.routing.{kind}")].as_str();
     script.unwrap_or_else(|| panic!("no script for {kind}")).to_owned()
 }
 
-/// A WasmPlugin with this document and these annotations.
+/// A `WasmPlugin` with this document and these annotations.
 fn plugin(document: &Value, annotations: &Value) -> Value {
     json!({
         "metadata": {"name": "serin", "annotations": annotations},

@@ -1,4 +1,4 @@
-//! What OpenKruise Rollouts does with a script: `pkg/util/luamanager` and `executeLuaForCanary`, with their ways of turning
+//! What `OpenKruise` Rollouts does with a script: `pkg/util/luamanager` and `executeLuaForCanary`, with their ways of turning
 //! JSON into Lua and back.
 
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ impl Step {
     }
 }
 
-/// Runs a script on what OpenKruise keeps of a resource, and gives what it would write back.
+/// Runs a script on what `OpenKruise` keeps of a resource, and gives what it would write back.
 pub(crate) fn run(script: &str, resource: &Value, step: &Step) -> Result<Value, String> {
     // gopher-lua is Lua 5.1; the base library is always there.
     let lua = Lua::new_with(StdLib::MATH | StdLib::TABLE | StdLib::STRING, LuaOptions::new()).map_err(text)?;

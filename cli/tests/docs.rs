@@ -15,8 +15,18 @@ use serde_json::Value;
 use support::{Folder, SIGNED, SOUND};
 
 /// The READMEs of the manifests: their folders, and how many commands each has at least.
-const MANIFESTS: [(&str, usize); 4] =
-    [("argo-rollouts", 2), ("argo-rollouts/job", 2), ("flagger", 2), ("openkruise", 2)];
+const MANIFESTS: [(&str, usize); 10] = [
+    ("argo-rollouts", 2),
+    ("argo-rollouts/job", 2),
+    ("envoy-gateway", 1),
+    ("envoy-gateway/route-weights", 1),
+    ("flagger", 2),
+    ("istio/gateway", 1),
+    ("istio/presence-route", 1),
+    ("istio/sidecar", 1),
+    ("istio/waypoint", 1),
+    ("openkruise", 2),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

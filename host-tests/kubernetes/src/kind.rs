@@ -3,7 +3,8 @@
 use std::fmt;
 
 use anyhow::{Context, Result};
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::cel::Rules;
@@ -55,16 +56,26 @@ impl Kind {
     pub fn problems(&self, resource: &Value) -> Vec<Problem> {
         let mut resource = resource.clone();
         defaults::fill_in(&mut resource, &self.schema);
-        let of_schema = self
-            .validator
-            .iter_errors(&resource)
-            .map(|error| Problem { place: places::of_pointer(error.instance_path()), message: error.to_string() });
-        let mut problems: Vec<Problem> = of_schema.collect();
+        let mut problems: Vec<Problem> =
+            self.validator.iter_errors(&resource).flat_map(|error| of_schema(&error)).collect();
         lists::check(&resource, &self.schema, "", &mut problems);
         if problems.is_empty() {
             self.rules.check(&resource, &self.schema, &mut problems);
         }
         problems
+    }
+}
+
+/// What is wrong by the schema; an unknown field is its own place.
+fn of_schema(error: &ValidationError<'_>) -> Vec<Problem> {
+    let place = places::of_pointer(error.instance_path());
+    let unknown = |place| Problem { place, message: "unknown field".into() };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unexpected.iter().map(|name| unknown(places::field(&place, name))).collect()
+        }
+        ValidationErrorKind::FalseSchema => vec![unknown(place)],
+        _ => vec![Problem { place, message: error.to_string() }],
     }
 }
 

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 pub use builtin::round_trip;
 pub use crds::{Catalogue, SETS, Set};
 pub use kind::{Kind, Problem};
-pub use markdown::{Block, blocks};
 pub use patch::{Form, PatchLine, lines_of_resource, lines_of_text};
 pub use resources::{Resource, read, resources};
 

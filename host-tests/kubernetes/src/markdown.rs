@@ -4,28 +4,29 @@ use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
 /// Code in a Markdown text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// The language of a fenced block; empty for code within a line.
-    pub language: String,
+    pub(crate) language: String,
     /// The line that the code begins in.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The code.
-    pub text: String,
-    /// What it stands under: the last heading, or the last bold words that began a paragraph after that.
-    pub topic: String,
+    pub(crate) text: String,
+    /// What it stands under: the last heading, or the last bold words that began a paragraph after that, and the last paragraph.
+    pub(crate) topic: String,
 }
 
 /// The fenced blocks of a Markdown text, and the code within its lines.
-pub fn blocks(text: &str) -> Vec<Block> {
+pub(crate) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let (mut topic, mut in_topic, mut in_block, mut begins) = (String::new(), false, false, false);
+    let (mut topic, mut paragraph) = (String::new(), String::new());
+    let (mut in_topic, mut in_block) = (false, false);
     for (event, range) in Parser::new(text).into_offset_iter() {
         let line = 1 + text[..range.start].matches('\n').count();
         let of = |language: &str, line, text: &str| Block {
             language: language.to_owned(),
             line,
             text: text.to_owned(),
-            topic: topic.clone(),
+            topic: format!("{topic}\n{paragraph}"),
         };
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
@@ -40,24 +41,22 @@ pub fn blocks(text: &str) -> Vec<Block> {
             }
             Event::Code(code) => {
                 blocks.push(of("", line, &code));
-                begins = false;
+                paragraph += &code;
             }
             Event::Start(Tag::Heading { .. }) => {
                 topic.clear();
+                paragraph.clear();
                 in_topic = true;
             }
-            Event::Start(Tag::Strong) if begins => {
+            Event::Start(Tag::Strong) if paragraph.is_empty() => {
                 topic.clear();
                 in_topic = true;
             }
             Event::End(TagEnd::Heading(_) | TagEnd::Strong) => in_topic = false,
-            Event::Text(text) => {
-                begins = false;
-                if in_topic {
-                    topic += &text;
-                }
-            }
-            Event::Start(Tag::Paragraph) => begins = true,
+            Event::Text(text) if in_topic => topic += &text,
+            Event::Text(text) => paragraph += &text,
+            Event::SoftBreak => paragraph.push(' '),
+            Event::Start(Tag::Paragraph) => paragraph.clear(),
             _ => {}
         }
     }

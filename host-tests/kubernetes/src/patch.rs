@@ -1,6 +1,7 @@
 //! The `kubectl patch` lines of texts and of resources that run them, and what becomes of a resource by one.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -37,6 +38,8 @@ pub struct PatchLine {
     pub form: Form,
     /// The patch.
     pub patch: Value,
+    /// The file that it stands in, if the line names one.
+    pub patch_file: Option<PathBuf>,
 }
 
 impl fmt::Display for PatchLine {
@@ -47,14 +50,15 @@ impl fmt::Display for PatchLine {
 }
 
 impl PatchLine {
-    /// Whether the line is about a resource: kind, name and namespace are its own.
+    /// Whether the line is about a resource: kind, name and namespace are its own, and it is not the patch itself.
     pub fn is_about(&self, resource: &Resource) -> bool {
         let kind = resource.kind().to_lowercase();
         let (named, group) = self.kind.split_once('.').map_or((&*self.kind, None), |(kind, group)| (kind, Some(group)));
         let plural = kind.strip_suffix('y').map_or(format!("{kind}s"), |start| format!("{start}ies"));
         let is_kind = named == kind || named == plural;
         let is_group = group.is_none_or(|group| group == resource.group());
-        is_kind && is_group && self.name == resource.name() && self.namespace == resource.namespace()
+        let is_patch = self.patch_file.as_ref() == Some(&resource.file);
+        is_kind && is_group && !is_patch && self.name == resource.name() && self.namespace == resource.namespace()
     }
 
     /// The resource after the patch.
@@ -74,7 +78,7 @@ impl PatchLine {
         Ok(patched)
     }
 
-    /// The topic of lines that take a version back.
+    /// Whether the text says of the line that it takes a version back.
     pub fn is_roll_back(&self) -> bool {
         let topic = self.topic.to_lowercase();
         ["back in one line", "roll back", "roll-back", "rollback"].iter().any(|words| topic.contains(words))
@@ -85,12 +89,13 @@ impl PatchLine {
 ///
 /// # Errors
 /// If one of them cannot be understood.
-pub fn lines_of_text(file: &Path, text: &str) -> Result<Vec<PatchLine>> {
+pub fn lines_of_text(root: &Path, file: &Path, text: &str) -> Result<Vec<PatchLine>> {
     let mut lines = Vec::new();
     for block in markdown::blocks(text).iter().filter(|block| block.language != "yaml") {
         for (offset, command) in commands(&block.text) {
             let line = block.line + offset;
-            let found = read(&words(&command)).with_context(|| format!("{}:{line}: {command}", file.display()))?;
+            let found =
+                read(root, &words(&command)).with_context(|| format!("{}:{line}: {command}", file.display()))?;
             let at = |found| PatchLine { file: file.to_owned(), line, topic: block.topic.clone(), ..found };
             lines.extend(found.map(at));
         }
@@ -102,10 +107,10 @@ pub fn lines_of_text(file: &Path, text: &str) -> Result<Vec<PatchLine>> {
 ///
 /// # Errors
 /// If one of them cannot be understood.
-pub fn lines_of_resource(resource: &Resource) -> Result<Vec<PatchLine>> {
+pub fn lines_of_resource(root: &Path, resource: &Resource) -> Result<Vec<PatchLine>> {
     let mut lines = Vec::new();
     for words in run_by(&resource.value) {
-        let found = read(&words).with_context(|| format!("{resource} runs {words:?}"))?;
+        let found = read(root, &words).with_context(|| format!("{resource} runs {words:?}"))?;
         let at = |found| PatchLine { file: resource.file.clone(), line: resource.line, ..found };
         lines.extend(found.map(at));
     }
@@ -158,10 +163,10 @@ fn run_by(value: &Value) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads a `kubectl` command; `None` if it patches nothing.
-fn read(words: &[String]) -> Result<Option<PatchLine>> {
+/// Reads a `kubectl` command; `None` if it patches nothing. It runs in `root`.
+fn read(root: &Path, words: &[String]) -> Result<Option<PatchLine>> {
     let mut rest = words.iter().map(String::as_str);
-    let (mut plain, mut namespace, mut form, mut patch) = (Vec::new(), "", "strategic", None);
+    let (mut plain, mut namespace, mut form, mut patch, mut file) = (Vec::new(), "", "strategic", None, None);
     while let Some(word) = rest.next() {
         let (name, given) = word
             .split_once('=')
@@ -171,7 +176,8 @@ fn read(words: &[String]) -> Result<Option<PatchLine>> {
         match name {
             "-n" | "--namespace" => namespace = value()?,
             "--type" => form = value()?,
-            "-p" | "--patch" => patch = Some(value()?),
+            "-p" | "--patch" => patch = Some(filled_in(value()?)),
+            "--patch-file" => file = Some(value()?),
             _ if name.starts_with('-') => bail!("what does {name} mean?"),
             _ => plain.push(word),
         }
@@ -187,9 +193,24 @@ fn read(words: &[String]) -> Result<Option<PatchLine>> {
         "json" => Form::Json,
         _ => bail!("--type {form} is none that resources of other kinds than Kubernetes' own have"),
     };
-    let patch = serde_json::from_str(&filled_in(patch.context("there is no -p")?)).context("the patch is no JSON")?;
+    let patch = match (patch, file) {
+        (Some(text), None) => serde_json::from_str(&text).context("the patch is no JSON")?,
+        (None, Some(file)) => serde_saphyr::from_str(&fs::read_to_string(root.join(file)).context(file.to_owned())?)?,
+        _ => bail!("one of -p and --patch-file is expected"),
+    };
+    let patch_file = file.map(PathBuf::from);
     let [kind, name, namespace] = [kind, name, namespace].map(str::to_owned);
-    Ok(Some(PatchLine { file: PathBuf::new(), line: 0, topic: String::new(), kind, name, namespace, form, patch }))
+    Ok(Some(PatchLine {
+        file: PathBuf::new(),
+        line: 0,
+        topic: String::new(),
+        kind,
+        name,
+        namespace,
+        form,
+        patch,
+        patch_file,
+    }))
 }
 
 /// A text with a number in the place of each `{{…}}`, which a controller fills in.
@@ -207,7 +228,7 @@ mod tests {
     use super::{Form, filled_in, read, words};
 
     fn check(command: &str, expected: Result<(&str, &str, &str, Form, &str), &str>) {
-        match (read(&words(command)), expected) {
+        match (read("".as_ref(), &words(command)), expected) {
             (Ok(Some(line)), Ok((kind, name, namespace, form, patch))) => {
                 assert_eq!((&*line.kind, &*line.name, &*line.namespace, line.form), (kind, name, namespace, form));
                 assert_eq!(line.patch.to_string(), patch);
@@ -229,7 +250,7 @@ mod tests {
         check(r#"kubectl patch x y --type json -p '[]' | cat"#, Ok(("x", "y", "", Form::Json, "[]")));
         check("kubectl patch x y --type json -p '{'", Err("no JSON"));
         check("kubectl patch x y -p '{}'", Err("--type strategic"));
-        check("kubectl patch x y --type merge", Err("there is no -p"));
+        check("kubectl patch x y --type merge", Err("one of -p and"));
         check("kubectl patch x --type merge -p '{}'", Err("neither kind nor name"));
         check("kubectl patch x y --typ merge -p '{}'", Err("what does --typ mean"));
     }

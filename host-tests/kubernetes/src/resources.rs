@@ -69,12 +69,16 @@ impl fmt::Display for Resource {
 pub fn resources(root: &Path, folder: &str) -> Result<Vec<Resource>> {
     let mut found = Vec::new();
     for file in files(&root.join(folder))? {
+        let is = |ends: &[&str]| file.extension().is_some_and(|end| ends.iter().any(|of| end == *of));
+        let (is_yaml, is_text) = (is(&["yaml", "yml"]), is(&["md"]));
+        if !is_yaml && !is_text {
+            continue;
+        }
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let name = file.strip_prefix(root).unwrap_or(&file);
-        let is = |ends: &[&str]| file.extension().is_some_and(|end| ends.iter().any(|of| end == *of));
-        if is(&["yaml", "yml"]) {
+        if is_yaml {
             found.extend(read(name, 1, &text)?);
-        } else if is(&["md"]) {
+        } else {
             for block in markdown::blocks(&text).iter().filter(|block| block.language == "yaml") {
                 found.extend(read(name, block.line, &block.text)?);
             }

@@ -82,6 +82,7 @@ fn strict(schema: &Value, describes: bool) -> Result<Value> {
     let keeps_unknown = is("x-kubernetes-preserve-unknown-fields") || out.contains_key("additionalProperties");
     if describes && is_object && !keeps_unknown {
         out.insert("additionalProperties".into(), false.into());
+        out.entry("properties").or_insert_with(|| json!({}));
     }
     let out = Value::Object(out);
     Ok(if is("nullable") { json!({"if": {"not": {"type": "null"}}, "then": out}) } else { out })

@@ -85,7 +85,9 @@ fn what_is_not_pinned_is_found() {
     );
     check(
         "EnvoyExtensionPolicy",
-        &format!("{{wasm: [{{failOpen: true, code: {{image: {{url: 'x/serin@sha256:{digest}'}}}}}}, {{code: {{http: {{url: 'https://x'}}}}}}]}}"),
+        &format!(
+            "{{wasm: [{{failOpen: true, code: {{image: {{url: 'x/serin@sha256:{digest}'}}}}}}, {{code: {{http: {{url: 'https://x'}}}}}}]}}"
+        ),
         &["not pinned", "failOpen"],
     );
     check("Deployment", "{template: {spec: {containers: [{image: 'nginx:latest'}]}}}", &[":latest"]);

@@ -7,7 +7,7 @@ use serin_kubernetes::Resource;
 use super::parsed;
 
 /// Moments in the past, now and in the future, for what a schedule may do.
-const MOMENTS: [i64; 3] = [1_500_000_000, 1_800_000_000, 4_000_000_000];
+const MOMENTS: [u64; 3] = [1_500_000_000, 1_800_000_000, 4_000_000_000];
 
 /// The versions besides stable that the rules of a resource give to somebody, and the destinations of a second version in its
 /// routes.

@@ -14,7 +14,7 @@ use crate::resources::Resource;
 /// Reads a resource into the type of its kind and writes it out again; `None` where the kind is none of these.
 ///
 /// # Errors
-/// If it cannot be read, or if something of it is lost on the way, which is how unknown fields go.
+/// If it cannot be read, or if it does not come back as it was: unknown fields are lost, and required ones turn up.
 pub fn round_trip(resource: &Resource) -> Option<Result<()>> {
     let trip = match (resource.api_version(), resource.kind()) {
         ("v1", "ConfigMap") => trip::<ConfigMap>,
@@ -39,18 +39,23 @@ fn trip<T: DeserializeOwned + Serialize>(value: &Value) -> Result<()> {
     kept("", value, &back)
 }
 
-/// Whether all that stands in a value also stands in what came of it.
+/// Whether a value has come back as it was; what is empty may be left out.
 fn kept(place: &str, value: &Value, back: &Value) -> Result<()> {
     match (value, back) {
-        (Value::Object(fields), Value::Object(back)) => fields.iter().try_for_each(|(name, value)| {
-            let place = places::field(place, name);
-            let is_empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-            match back.get(name) {
-                Some(back) => kept(&place, value, back),
-                None if is_empty => Ok(()),
-                None => bail!("{place}: no such field is known"),
+        (Value::Object(fields), Value::Object(back)) => {
+            if let Some(name) = back.keys().find(|name| !fields.contains_key(*name)) {
+                bail!("{}: required", places::field(place, name));
             }
-        }),
+            fields.iter().try_for_each(|(name, value)| {
+                let place = places::field(place, name);
+                let is_empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+                match back.get(name) {
+                    Some(back) => kept(&place, value, back),
+                    None if is_empty => Ok(()),
+                    None => bail!("{place}: unknown field"),
+                }
+            })
+        }
         (Value::Array(items), Value::Array(back)) if items.len() == back.len() => {
             let mut pairs = items.iter().zip(back).enumerate();
             pairs.try_for_each(|(index, (value, back))| kept(&places::item(place, index), value, back))

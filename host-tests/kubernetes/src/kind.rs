@@ -46,7 +46,7 @@ impl Kind {
             .should_ignore_unknown_formats(false)
             .with_format("byte", is_base64)
             .build(&strict)
-            .map_err(|error| error.to_owned())
+            .map_err(ValidationError::to_owned)
             .context("the schema cannot be used")?;
         Ok(Self { rules: Rules::of(schema)?, schema: schema.clone(), validator })
     }

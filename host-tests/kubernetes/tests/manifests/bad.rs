@@ -1,9 +1,9 @@
 //! Resources with one mistake each, which every release finds that has their kind.
 
 use serde_json::{Value, json};
-use serin_kubernetes::{Catalogue, Resource, SETS, read};
+use serin_kubernetes::{Catalogue, Resource, SETS, read, round_trip};
 
-use crate::catalogue;
+use crate::{catalogue, valid};
 
 const ROUTES: &str = "
 apiVersion: gateway.networking.k8s.io/v1
@@ -99,7 +99,7 @@ fn mistakes_against_the_schema_are_found() {
     check(PLUGIN, json!({"spec": {"priority": "high"}}), "spec.priority", "not of type");
     check(PLUGIN, json!({"spec": {"failStrategy": "OPEN"}}), "spec.failStrategy", "is not one of");
     check(PLUGIN, json!({"spec": {"failStrat": "FAIL_OPEN"}}), "spec.failStrat", "unknown field");
-    check(PLUGIN, json!({"spec": {"sha256": "00"}}), "spec.sha256", "");
+    check(PLUGIN, json!({"spec": {"sha256": "00"}}), "spec.sha256", "does not match");
     check(PLUGIN, json!({"spec": {"pluginConfig": "{}"}}), "spec.pluginConfig", "not of type");
     check(
         PLUGIN,
@@ -195,4 +195,46 @@ fn mistakes_against_rules_are_found() {
         "spec.metrics[0].overrides[0].tagOverrides.version",
         "value must be set when operation is UPSERT",
     );
+}
+
+#[test]
+fn mistakes_in_kinds_of_kubernetes_itself_are_found() {
+    let check = |start: &str, body: &str, expected: Option<&str>| {
+        let found = round_trip(&resource(&format!("{start}, metadata: {{name: x}}, {body}}}"))).unwrap();
+        match (found, expected) {
+            (Ok(()), None) => {}
+            (Err(error), Some(part)) => assert!(format!("{error:#}").contains(part), "{body}: {error:#}"),
+            (found, _) => panic!("{body} gives {found:?}"),
+        }
+    };
+    let service = "{apiVersion: v1, kind: Service";
+    check(service, "spec: {selector: {app: reviews}, ports: [{port: 9080, targetPort: http}]}", None);
+    check(service, "spec: {selectors: {app: reviews}}", Some("spec.selectors: unknown field"));
+    check(service, "spec: {ports: [{port: many}]}", Some("invalid type"));
+    check(service, "spec: {ports: [{name: http}]}", Some("spec.ports[0].port: required"));
+    let deployment = "{apiVersion: apps/v1, kind: Deployment";
+    let image = "{name: x, image: x, livenesProbe: {periodSeconds: 1}}";
+    let template = format!("{{spec: {{containers: [{image}]}}}}");
+    check(
+        deployment,
+        &format!("spec: {{selector: {{}}, template: {template}}}"),
+        Some("spec.template.spec.containers[0].livenesProbe: unknown field"),
+    );
+    let role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole";
+    check(role, "rules: [{apiGroups: [x], resources: [pods], verbs: [get]}]", None);
+    check(role, "rules: [{apiGroups: [x], resources: pods, verbs: [get]}]", Some("invalid type"));
+}
+
+#[test]
+fn a_kind_that_nobody_defines_is_not_passed_over() {
+    let Some(mut catalogue) = catalogue() else { return };
+    let unknown = resource("{apiVersion: example.com/v1, kind: Canary, metadata: {name: x}}");
+    assert!(valid::problems(&mut catalogue, &unknown)[0].contains("neither defined"));
+    let extension = resource(EXTENSION);
+    let lacking: Vec<&str> = SETS
+        .iter()
+        .filter(|set| set.has_group(extension.group()) && catalogue.kind(set, &extension).unwrap().is_none())
+        .map(|set| set.name)
+        .collect();
+    assert_eq!(lacking, ["Istio 1.29.6"]);
 }

@@ -17,7 +17,8 @@ fn every_line_fits_its_resources() {
     let Some(mut catalogue) = catalogue() else { return };
     let all = resources(&root(), "manifests").unwrap();
     let lines = lines(&all);
-    let wrong: Vec<String> = lines.iter().flat_map(|line| mistakes(&mut catalogue, line, &all)).collect();
+    let of_line = |(at, line)| mistakes(&mut catalogue, line, &lines[..at], &all);
+    let wrong: Vec<String> = lines.iter().enumerate().flat_map(of_line).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -26,15 +27,9 @@ fn every_folder_with_a_filter_takes_it_back_in_one_line() {
     let all = resources(&root(), "manifests").unwrap();
     let mut back = lines(&all);
     back.retain(PatchLine::is_roll_back);
-    let filters: Vec<&Resource> =
-        all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty()).collect();
-    let folders: BTreeSet<&Path> = filters.iter().map(|filter| filter.file.parent().unwrap()).collect();
-    for folder in folders {
-        let is_above = |line: &PatchLine| folder.starts_with(line.file.parent().unwrap());
-        let is_there = |filter: &Resource| filter.file.starts_with(folder);
-        let mut fitting =
-            back.iter().filter(|line| is_above(line) && filters.iter().any(|one| is_there(one) && line.is_about(one)));
-        assert!(fitting.next().is_some(), "no README takes the filter of {} back in one line", folder.display());
+    for filter in all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty()) {
+        let is_near = |line: &PatchLine| filter.file.starts_with(line.file.parent().unwrap());
+        assert!(back.iter().any(is_near), "no README beside or above {filter} takes a version back in one line");
     }
 }
 
@@ -48,15 +43,17 @@ fn lines(all: &[Resource]) -> Vec<PatchLine> {
     of_texts.chain(all.iter().flat_map(|resource| lines_of_resource(&root(), resource).unwrap())).collect()
 }
 
-/// What is wrong with a line.
-fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, all: &[Resource]) -> Vec<String> {
+/// What is wrong with a line, which may need those before it in its file.
+fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, before: &[PatchLine], all: &[Resource]) -> Vec<String> {
     let about = about(line, all);
     if about.is_empty() {
         return vec![format!("{line}: there is no such resource in the folder")];
     }
     let mut wrong = Vec::new();
     for resource in about {
-        match line.apply(resource) {
+        let steps = before.iter().filter(|step| step.file == line.file && step.is_about(resource));
+        let later = steps.fold(resource.clone(), |resource, step| step.apply(&resource).unwrap_or(resource));
+        match line.apply(resource).or_else(|_| line.apply(&later)) {
             Ok(patched) => {
                 let mut found = valid::problems(catalogue, &patched);
                 found.extend(mistakes_of_rules(&patched));
@@ -133,7 +130,7 @@ fn check(catalogue: &mut Catalogue, heading: &str, line: &str, expected: Option<
     let text = format!("# Serin\n\n**{heading}.** So it is done:\n\n```sh\n{line}\n```\n");
     let lines = lines_of_text(&root(), "manifests/x/README.md".as_ref(), &text).unwrap();
     assert_eq!(lines.len(), 1, "{line}");
-    let found = mistakes(catalogue, &lines[0], &resources);
+    let found = mistakes(catalogue, &lines[0], &[], &resources);
     match expected {
         None => assert_eq!(found, Vec::<String>::new()),
         Some(part) => assert!(!found.is_empty() && found[0].contains(part), "{line} has {found:?}"),

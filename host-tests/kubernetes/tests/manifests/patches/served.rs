@@ -9,7 +9,7 @@ use super::parsed;
 /// Moments in the past, now and in the future, for what a schedule may do.
 const MOMENTS: [u64; 3] = [1_500_000_000, 1_800_000_000, 4_000_000_000];
 
-/// The versions besides stable that the rules of a resource give to somebody, and the destinations of a second version in its
+/// The versions besides stable that the rules of a resource give to somebody, and the destinations of a canary in its
 /// routes.
 pub(super) fn versions(resource: &Resource, documents: &[&Value]) -> Vec<String> {
     let mut served: Vec<String> = documents.iter().flat_map(|document| by_rules(document)).collect();
@@ -38,13 +38,13 @@ fn by_rules(document: &Value) -> Vec<String> {
     served
 }
 
-/// Backends of a Service and subsets whose names end in `v2`, with a weight.
+/// Services and subsets with a weight that are a canary's by their names.
 fn by_routes(value: &Value, served: &mut Vec<String>) {
     let backends = value["backendRefs"].as_array().into_iter().flatten().map(|backend| (&backend["name"], backend));
     let routes = value["route"].as_array().into_iter().flatten().map(|route| (&route["destination"]["subset"], route));
     for (name, target) in backends.chain(routes) {
         let name = name.as_str().unwrap_or_default();
-        if name.ends_with("v2") && target["weight"] != 0 {
+        if (name.ends_with("v2") || name.ends_with("canary")) && target["weight"] != 0 {
             served.push(name.to_owned());
         }
     }

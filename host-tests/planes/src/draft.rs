@@ -47,7 +47,7 @@ impl Draft {
     /// A route table, and the part of a connection manager that finds it.
     pub(crate) fn routes(&mut self, stat_prefix: &str, mut table: Value) -> Value {
         let name = table["name"].as_str().unwrap_or_default().to_owned();
-        let file = format!("routes/{}.json", self.files.len());
+        let file = format!("routes/{}.json", name.replace(['|', '/'], "-"));
         table["@type"] = json!("type.googleapis.com/envoy.config.route.v3.RouteConfiguration");
         let counters = format!("http.{stat_prefix}.rds.{name}.");
         self.file(&file, &[table], &counters, ("config_reload", "update_rejected"));
@@ -56,7 +56,7 @@ impl Draft {
 
     /// A filter, and the entry of a connection manager that finds it.
     pub(crate) fn extension(&mut self, name: &str, typed_config: &Value) -> Value {
-        let file = format!("extensions/{}.json", self.files.len());
+        let file = format!("extensions/{}.json", name.replace('/', "-"));
         let kind = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
         let resource = json!({"@type": kind, "name": name, "typed_config": typed_config});
         let counters = format!("extension_config_discovery.http_filter.{name}.");
@@ -129,10 +129,10 @@ impl Locality {
 }
 
 /// The HTTP connection manager with these fields, as the only filter of a chain.
-pub(crate) fn chain(manager: Value) -> Value {
+pub(crate) fn chain(manager: &Value) -> Value {
     let kind = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     let mut typed = json!({ "@type": kind });
-    set(&mut typed, &manager);
+    set(&mut typed, manager);
     json!({"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]})
 }
 

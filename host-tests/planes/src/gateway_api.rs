@@ -1,7 +1,5 @@
 //! What the manifests use of Gateway API, and the order of its routes.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -155,9 +153,7 @@ impl Match {
 impl Modifier {
     /// The headers as an Envoy route adds them.
     pub(crate) fn to_envoy(&self) -> Value {
-        let set = |header: &Header| {
-            json!({"header": {"key": header.name, "value": header.value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
-        };
+        let set = |header: &Header| json!({"header": {"key": header.name, "value": header.value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"});
         self.set.iter().map(set).collect()
     }
 }
@@ -172,6 +168,3 @@ pub(crate) fn hosts<'a>(listener: &'a Listener, route: &'a HttpRoute) -> Vec<&'a
         (Some(host), false) => route.hostnames.iter().map(String::as_str).filter(|name| *name == host).collect(),
     }
 }
-
-/// Routes of virtual hosts, by host.
-pub(crate) type ByHost = BTreeMap<String, Vec<Value>>;

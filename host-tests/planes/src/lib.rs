@@ -5,16 +5,20 @@
 //! but resources come from files, and upstreams on loopback stand for pods.
 
 mod draft;
+pub mod envoy_gateway;
 mod gateway_api;
 pub mod istio;
+mod merge;
 mod plane;
 mod resources;
 mod services;
+mod store;
 
 pub use draft::Configuration;
 pub use plane::Plane;
 pub use resources::Resources;
 pub use services::{Labels, Pod, labels, pods};
+pub use store::Store;
 
 /// The folder of the manifests.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests");

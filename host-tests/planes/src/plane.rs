@@ -71,7 +71,12 @@ impl Plane {
     /// Waits until listeners and clusters that came anew are in use.
     async fn settle(&self) -> Result<()> {
         let end = Instant::now() + SETTLE;
-        while self.running.sum(r"^(listener_manager\.total_listeners|cluster_manager)\.?_?warming.*$").await? > 0 {
+        while self
+            .running
+            .sum(r"^(listener_manager\.total_listeners_warming|cluster_manager\.warming_clusters)$")
+            .await?
+            > 0
+        {
             ensure!(Instant::now() < end, "still warming after {SETTLE:?}; its log:\n{}", self.running.log()?);
             sleep(POLL).await;
         }

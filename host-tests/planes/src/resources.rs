@@ -29,12 +29,21 @@ impl Resources {
     /// If a file cannot be read, is no YAML, or holds something that is no resource of a known kind.
     pub fn read(files: &[&str]) -> Result<Self> {
         let mut all = Self::default();
+        all.add(files)?;
+        Ok(all)
+    }
+
+    /// Applies the resources of these files in `manifests` as well.
+    ///
+    /// # Errors
+    /// As [`Resources::read`].
+    pub fn add(&mut self, files: &[&str]) -> Result<()> {
         for file in files {
             let path = Path::new(FOLDER).join(file);
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            all.apply(&text).with_context(|| format!("manifests/{file}"))?;
+            self.apply(&text).with_context(|| format!("manifests/{file}"))?;
         }
-        Ok(all)
+        Ok(())
     }
 
     /// As `kubectl apply` does: what is there already is replaced.
@@ -58,7 +67,9 @@ impl Resources {
     /// If one of them has a field that is not known here, and so would not be rendered.
     pub(crate) fn all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<Resource<T>>> {
         let of_kind = self.0.iter().filter(|resource| Head::of(resource).is_ok_and(|head| head.full_kind() == kind));
-        of_kind.map(|resource| typed(resource).with_context(|| format!("{kind} {}", resource["metadata"]["name"]))).collect()
+        of_kind
+            .map(|resource| typed(resource).with_context(|| format!("{kind} {}", resource["metadata"]["name"])))
+            .collect()
     }
 
     /// Changes one resource, found by its kind in any case and by its name.
@@ -129,10 +140,9 @@ fn typed<T: DeserializeOwned>(resource: &Value) -> Result<Resource<T>> {
 }
 
 /// The kinds that are rendered, and those that say nothing to a proxy.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 16] = [
     "v1/Namespace",
     "v1/ConfigMap",
-    "v1/Secret",
     "v1/Service",
     "apps/v1/Deployment",
     "extensions.istio.io/v1alpha1/WasmPlugin",
@@ -141,7 +151,7 @@ const KNOWN: [&str; 17] = [
     "networking.istio.io/v1/VirtualService",
     "networking.istio.io/v1/DestinationRule",
     "networking.istio.io/v1alpha3/EnvoyFilter",
-    "telemetry.istio.io/v1/Telemetry",
+    "gateway.envoyproxy.io/v1alpha1/ClientTrafficPolicy",
     "gateway.networking.k8s.io/v1/GatewayClass",
     "gateway.networking.k8s.io/v1/Gateway",
     "gateway.networking.k8s.io/v1/HTTPRoute",

@@ -29,10 +29,12 @@ pub struct Pod {
     address: SocketAddr,
 }
 
-/// One pod of `reviews` for each upstream, whose name is its version.
-pub fn pods(upstreams: &Upstreams) -> Vec<Pod> {
-    let pod = |(version, address)| Pod { labels: labels([("app", "reviews"), ("version", version)]), address };
-    upstreams.addresses().map(pod).collect()
+/// One pod of `reviews` for each upstream, whose name is its version, but for those versions that have no pod.
+pub fn pods(upstreams: &Upstreams, gone: &[&str]) -> Vec<Pod> {
+    let there = upstreams.addresses().filter(|(version, _)| !gone.contains(version));
+    there
+        .map(|(version, address)| Pod { labels: labels([("app", "reviews"), ("version", version)]), address })
+        .collect()
 }
 
 /// A Service with its pods.

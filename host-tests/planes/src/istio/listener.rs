@@ -1,13 +1,21 @@
 //! Listeners: the one by which the requests come that the filter is there for.
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::envoy_filter::Patches;
 use super::routes::Hosts;
 use super::{PORT, Place, Proxy};
 use crate::draft::{Draft, chain, free_port, router, set};
 
 /// The listener with these filters before Istio's own, and these routes.
-pub(super) fn listener(proxy: &Proxy, hosts: Hosts, filters: Vec<Value>, draft: &mut Draft) -> Value {
+pub(super) fn listener(
+    proxy: &Proxy,
+    mut hosts: Hosts,
+    filters: Vec<Value>,
+    patches: &Patches,
+    draft: &mut Draft,
+) -> Result<Value> {
     let (name, direction) = match proxy.place {
         Place::Gateway => ("0.0.0.0_80".to_owned(), "OUTBOUND"),
         Place::Outbound => (format!("0.0.0.0_{PORT}"), "OUTBOUND"),
@@ -18,6 +26,7 @@ pub(super) fn listener(proxy: &Proxy, hosts: Hosts, filters: Vec<Value>, draft: 
         Place::Gateway | Place::Outbound => format!("outbound_{name}"),
         Place::Inbound | Place::Waypoint => format!("inbound_0.0.0.0_{PORT}"),
     };
+    patches.patch_hosts(&mut hosts.all)?;
     let mut manager = json!({
         "stat_prefix": stat_prefix,
         "server_name": "istio-envoy",
@@ -26,7 +35,7 @@ pub(super) fn listener(proxy: &Proxy, hosts: Hosts, filters: Vec<Value>, draft: 
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "stream_idle_timeout": "0s",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "http_filters": filters.into_iter().chain(of_istio()).chain([router()]).collect::<Vec<_>>(),
+        "http_filters": in_order(proxy.place, filters),
     });
     let table = json!({
         "name": hosts.table,
@@ -39,12 +48,22 @@ pub(super) fn listener(proxy: &Proxy, hosts: Hosts, filters: Vec<Value>, draft: 
         Place::Inbound | Place::Waypoint => json!({"route_config": table}),
     };
     set(&mut manager, &routes);
-    json!({
+    patches.patch_manager(&mut manager)?;
+    Ok(json!({
         "name": name,
         "address": free_port(),
         "traffic_direction": direction,
-        "filter_chains": [chain(manager)],
-    })
+        "filter_chains": [chain(&manager)],
+    }))
+}
+
+/// Plugins come before Istio's own filters, but in a waypoint behind them.
+fn in_order(place: Place, plugins: Vec<Value>) -> Vec<Value> {
+    let mut all: Vec<Value> = of_istio().into();
+    let at = if place == Place::Waypoint { all.len() } else { 0 };
+    all.splice(at..at, plugins);
+    all.push(router());
+    all
 }
 
 /// The filters of Istio that are in every Envoy, in their order.

@@ -1,6 +1,7 @@
 //! What istiod and istio-agent make of resources, for one proxy.
 
 mod clusters;
+mod envoy_filter;
 mod listener;
 mod plugin;
 mod resources;
@@ -76,8 +77,9 @@ pub fn render(resources: &Resources, proxy: &Proxy, pods: &[Pod], module: &Modul
     let services = Service::all(resources)?;
     let filters = plugin::filters(resources, proxy, module, &mut draft)?;
     clusters::add(resources, proxy, &services, pods, &mut draft)?;
+    let patches = envoy_filter::Patches::of(resources, proxy)?;
     let hosts = routes::hosts(resources, proxy, &services)?;
-    let listener = listener::listener(proxy, hosts, filters, &mut draft);
+    let listener = listener::listener(proxy, hosts, filters, &patches, &mut draft)?;
     draft.listener(listener);
     Ok(draft.finish(&json!({})))
 }

@@ -10,12 +10,7 @@ use crate::resources::{Resource, Resources};
 use crate::services::selected;
 
 /// The entries of the chain for all plugins that are meant for this listener.
-pub(super) fn filters(
-    resources: &Resources,
-    proxy: &Proxy,
-    module: &Module,
-    draft: &mut Draft,
-) -> Result<Vec<Value>> {
+pub(super) fn filters(resources: &Resources, proxy: &Proxy, module: &Module, draft: &mut Draft) -> Result<Vec<Value>> {
     let mut all: Vec<Resource<TrafficExtension>> = resources.all("extensions.istio.io/v1alpha1/TrafficExtension")?;
     for plugin in resources.all("extensions.istio.io/v1alpha1/WasmPlugin")? {
         all.push(translate(plugin)?);
@@ -108,7 +103,8 @@ fn config(wasm: &Wasm, name: &str) -> Value {
 fn json_of_struct(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{}:{}", Value::from(name.as_str()), json_of_struct(value));
+            let field =
+                |(name, value): (&String, &Value)| format!("{}:{}", Value::from(name.as_str()), json_of_struct(value));
             format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(json_of_struct).collect::<Vec<_>>().join(", ")),

@@ -65,7 +65,8 @@ fn of_gateway(resources: &Resources, proxy: &Proxy, lookup: &Lookup) -> Result<H
         ensure!(selected(&gateway.spec.infrastructure.labels, &proxy.labels), "the gateway's pods lack a label");
         for route in http_routes(resources)? {
             let parent = |parent: &gateway_api::Reference| {
-                parent.name == gateway.name && parent.namespace.as_ref().unwrap_or(&route.namespace) == &gateway.namespace
+                parent.name == gateway.name
+                    && parent.namespace.as_ref().unwrap_or(&route.namespace) == &gateway.namespace
             };
             if gateway.spec.gateway_class_name == "istio" && route.spec.parent_refs.iter().any(parent) {
                 let routes = lookup.of_http_route(&route)?;
@@ -153,9 +154,9 @@ impl Lookup<'_> {
             let targets = route.iter().map(target).collect::<Result<Vec<_>>>()?;
             let everything = [Match::default()];
             let matches = if r#match.is_empty() { &everything } else { &r#match[..] };
-            routes.extend(matches.iter().map(|found| {
-                json!({"name": name, "match": found.to_envoy(), "route": action(&targets)})
-            }));
+            routes.extend(
+                matches.iter().map(|found| json!({"name": name, "match": found.to_envoy(), "route": action(&targets)})),
+            );
         }
         Ok(routes)
     }
@@ -191,8 +192,13 @@ impl Lookup<'_> {
 
 /// One destination is a cluster; of several, those with a weight of 0 are left out.
 fn action(targets: &[Target]) -> Value {
+    let retry_policy = json!({
+        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+        "num_retries": 2,
+        "host_selection_retry_max_attempts": 5,
+    });
     if let [target] = targets {
-        return json!({ "cluster": target.cluster });
+        return json!({"cluster": target.cluster, "timeout": "0s", "retry_policy": retry_policy});
     }
     let weighted = targets.iter().filter(|target| target.weight > 0).map(|target| {
         let mut weighted = json!({"name": target.cluster, "weight": target.weight});
@@ -201,5 +207,6 @@ fn action(targets: &[Target]) -> Value {
         }
         weighted
     });
-    json!({"weighted_clusters": {"clusters": weighted.collect::<Vec<_>>()}})
+    let weighted = json!({"clusters": weighted.collect::<Vec<_>>()});
+    json!({"weighted_clusters": weighted, "timeout": "0s", "retry_policy": retry_policy})
 }

@@ -1,0 +1,14 @@
+//! The shipped manifests in a real Envoy, with what Istio and Envoy Gateway make of them.
+//!
+//! One program for all of them: to link it takes longer than to run most.
+
+mod connections;
+mod envoy_gateway;
+mod failures;
+mod istio;
+mod native;
+mod people;
+mod readme;
+mod route_weights;
+mod shared_vm;
+mod site;

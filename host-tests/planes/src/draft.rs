@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 /// What one Envoy runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
+    /// Options of Envoy's command line.
+    pub(crate) options: Vec<&'static str>,
     pub(crate) bootstrap: Value,
     pub(crate) files: BTreeMap<String, File>,
 }
@@ -93,8 +95,8 @@ impl Draft {
         self.clusters.push(cluster);
     }
 
-    /// The whole, with further fields of the bootstrap.
-    pub(crate) fn finish(mut self, fields: &Value) -> Configuration {
+    /// The whole, with options and further fields of the bootstrap.
+    pub(crate) fn finish(mut self, options: &[&'static str], fields: &Value) -> Configuration {
         let (listeners, clusters) = (std::mem::take(&mut self.listeners), std::mem::take(&mut self.clusters));
         let counters = ("update_success", "update_rejected");
         self.file(LISTENERS, &listeners, "listener_manager.lds.", counters);
@@ -105,7 +107,7 @@ impl Draft {
             "dynamic_resources": {"cds_config": source(CLUSTERS), "lds_config": source(LISTENERS)},
         });
         set(&mut bootstrap, fields);
-        Configuration { bootstrap, files: self.files }
+        Configuration { options: options.into(), bootstrap, files: self.files }
     }
 
     fn file(&mut self, name: &str, resources: &[Value], counters: &str, (taken, refused): (&str, &str)) {

@@ -24,7 +24,7 @@ impl Plane {
     /// As [`Running::start`]; also if Envoy refuses a part of the configuration.
     pub async fn start(binary: &Path, variables: &[(&str, &str)], configuration: Configuration) -> Result<Self> {
         let mut command = Running::command(binary, WORKERS)?;
-        command.envs(variables.iter().copied());
+        command.args(&configuration.options).envs(variables.iter().copied());
         let files = configuration.files.iter().map(|(name, file)| (name.clone(), file.text.clone())).collect();
         let running = Running::start_as(command, |_| (configuration.bootstrap.clone(), files)).await?;
         let plane = Self { running, sent: configuration };

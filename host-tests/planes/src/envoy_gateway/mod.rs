@@ -66,7 +66,7 @@ pub fn render(resources: &Resources, pods: &[Pod], module: &Module) -> Result<Co
     let filters = plan.filters(&table, &mut draft);
     let listener = listener::listener(resources, &gateway, proxy.as_ref(), table, filters, &mut draft)?;
     draft.listener(listener);
-    Ok(draft.finish(&bootstrap(proxy.as_ref())?))
+    Ok(draft.finish(&OPTIONS, &bootstrap(proxy.as_ref())?))
 }
 
 /// The `EnvoyProxy` of the Gateway.
@@ -85,3 +85,6 @@ fn bootstrap(proxy: Option<&EnvoyProxy>) -> Result<Value> {
     }
     Ok(bootstrap)
 }
+
+/// What Envoy Gateway starts its proxies with.
+const OPTIONS: [&str; 4] = ["--drain-time-s", "60", "--drain-strategy", "immediate"];

@@ -81,8 +81,11 @@ pub fn render(resources: &Resources, proxy: &Proxy, pods: &[Pod], module: &Modul
     let hosts = routes::hosts(resources, proxy, &services)?;
     let listener = listener::listener(proxy, hosts, filters, &patches, &mut draft)?;
     draft.listener(listener);
-    Ok(draft.finish(&json!({})))
+    Ok(draft.finish(&OPTIONS, &json!({})))
 }
 
 /// The port of every Service here.
 const PORT: u16 = 9080;
+
+/// What istio-agent starts Envoy with.
+const OPTIONS: [&str; 4] = ["--drain-time-s", "45", "--drain-strategy", "immediate"];

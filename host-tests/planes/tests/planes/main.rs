@@ -6,6 +6,7 @@ mod connections;
 mod envoy_gateway;
 mod failures;
 mod istio;
+mod keys;
 mod native;
 mod people;
 mod readme;

@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use serin_envoy::{Connection, Reply, Upstreams, Visitor};
 use serin_planes::istio::{self, Proxy};
 use serin_planes::{Configuration, Plane, Resources, Store, envoy_gateway, pods};
+
+use tokio::time::{Instant, sleep};
 
 use crate::people::People;
 use crate::readme;
@@ -29,7 +32,10 @@ pub(crate) const CALLERS: Entry = Entry { host: "reviews", path: "/", by_id: tru
 /// Who makes Envoy's configuration.
 pub(crate) enum Control {
     Istio(Proxy, istio::Module),
+    /// With the module in this store, and so many retries.
     EnvoyGateway(Store, u32),
+    /// Envoy Gateway has no module.
+    EnvoyGatewayWithoutModule,
 }
 
 impl Control {
@@ -50,6 +56,7 @@ impl Control {
             Self::EnvoyGateway(store, retries) => {
                 envoy_gateway::render(resources, &pods, &envoy_gateway::Module::from_store(store, *retries))
             }
+            Self::EnvoyGatewayWithoutModule => envoy_gateway::render(resources, &pods, &envoy_gateway::Module::Missing),
         }
     }
 }
@@ -95,20 +102,8 @@ impl Site {
         self.send().await
     }
 
-    /// Changes the rules document: a field that is there already, or a new one of an object.
     pub(crate) fn set_rules(&mut self, pointer: &str, value: Value) -> Result<()> {
-        let mut error = None;
-        for (kind, place) in PLUGINS {
-            let done = self.resources.edit(kind, "serin", |resource| {
-                let rules = resource.pointer_mut(place).context("there are no rules")?;
-                set(rules, pointer, value.clone())
-            });
-            match done {
-                Ok(()) => return Ok(()),
-                Err(found) => error = Some(found),
-            }
-        }
-        Err(error.context("there is no plugin")?)
+        set_rules(&mut self.resources, pointer, &value)
     }
 
     /// Does what a README says on a line that is alike, and sends it.
@@ -136,6 +131,19 @@ impl Site {
         People::new(count, entry)?.visit(self.address()).await
     }
 
+    /// Waits until counters and gauges add up to this.
+    pub(crate) async fn until(&self, pattern: &str, wanted: u64) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let found = self.plane.running().sum(pattern).await?;
+            if found == wanted {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "{pattern} is still {found} after {LIMIT:?}, not {wanted}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The mistakes that the filter has found.
     pub(crate) fn mistakes(&self) -> Result<Vec<String>> {
         let log = self.plane.running().log()?;
@@ -148,6 +156,40 @@ pub(crate) fn resources(files: &[&str]) -> Result<Resources> {
     let mut resources = Resources::read(&["app.yaml"])?;
     resources.add(files)?;
     Ok(resources)
+}
+
+/// Changes the rules document of the plugin `serin`, whatever its kind.
+pub(crate) fn set_rules(resources: &mut Resources, pointer: &str, value: &Value) -> Result<()> {
+    let change = |(kind, place): (&str, &str)| {
+        resources.edit(kind, "serin", |resource| {
+            let rules = resource.pointer_mut(place).context("there are no rules")?;
+            set(rules, pointer, value.clone())
+        })
+    };
+    let outcomes = PLUGINS.map(change);
+    ensure!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+    Ok(())
+}
+
+/// Waits until something is there.
+pub(crate) async fn wait_for<T>(ask: impl Fn() -> Result<Option<T>>) -> Result<T> {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = ask()? {
+            return Ok(found);
+        }
+        ensure!(Instant::now() < end, "it is not there after {LIMIT:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until_true(mut ask: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + LIMIT;
+    while !ask().await? {
+        ensure!(Instant::now() < end, "not within {LIMIT:?}");
+    }
+    Ok(())
 }
 
 /// Sets a field, which may be new in its object; `null` takes it away.
@@ -185,6 +227,8 @@ pub(crate) fn module() -> Result<PathBuf> {
     let path = variable("SERIN_WASM")?;
     path.canonicalize().with_context(|| format!("there is no module at {}", path.display()))
 }
+
+const LIMIT: Duration = Duration::from_secs(15);
 
 fn variable(name: &str) -> Result<PathBuf> {
     let found = std::env::var_os(name).filter(|path| !path.is_empty());

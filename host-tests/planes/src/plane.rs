@@ -30,7 +30,7 @@ impl Plane {
         let plane = Self { running, sent: configuration };
         for (name, file) in &plane.sent.files {
             let refused = plane.running.sum(&format!("^{}$", file.refused)).await?;
-            ensure!(refused == 0, "Envoy refused {name} {}; its log:\n{}", file.text, plane.running.log()?);
+            ensure!(refused == 0, "Envoy refused {name}: {}\n{}", file.text, plane.complaints()?);
         }
         Ok(plane)
     }
@@ -41,7 +41,7 @@ impl Plane {
     /// If Envoy refuses a part of it, or if it needs a restart.
     pub async fn send(&mut self, configuration: Configuration) -> Result<()> {
         if let Some(name) = self.offer(configuration).await? {
-            bail!("Envoy refused {name}; its log:\n{}", self.running.log()?);
+            bail!("Envoy refused {name}\n{}", self.complaints()?);
         }
         Ok(())
     }
@@ -77,10 +77,17 @@ impl Plane {
             .await?
             > 0
         {
-            ensure!(Instant::now() < end, "still warming after {SETTLE:?}; its log:\n{}", self.running.log()?);
+            ensure!(Instant::now() < end, "still warming after {SETTLE:?}\n{}", self.complaints()?);
             sleep(POLL).await;
         }
         Ok(())
+    }
+
+    /// What Envoy does not like, in its log.
+    fn complaints(&self) -> Result<String> {
+        let log = self.running.log()?;
+        let lines = log.lines().filter(|line| !line.contains("][info]"));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 
     /// Where it takes requests.

@@ -84,6 +84,11 @@ impl Resources {
         change(found).with_context(|| format!("{kind} {name}"))
     }
 
+    /// As `kubectl delete` does.
+    pub fn delete(&mut self, kind: &str, name: &str) {
+        self.0.retain(|resource| (&resource["kind"], &resource["metadata"]["name"]) != (&kind.into(), &name.into()));
+    }
+
     /// As `kubectl patch --type merge` or `--type json` does.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What Envoy Gateway makes of resources, for the proxies of one Gateway.
 
+mod backends;
 mod listener;
 mod policy;
 mod resources;
@@ -54,7 +55,7 @@ pub fn render(resources: &Resources, pods: &[Pod], module: &Module) -> Result<Co
     let proxy = proxy(resources, &gateway)?;
     let mut draft = Draft::default();
     let plan = policy::Plan::of(resources, &gateway, module)?;
-    let backends = routes::Backends { services: Service::all(resources)?, pods };
+    let backends = backends::Backends { services: Service::all(resources)?, pods };
     let table = routes::table(
         resources,
         &gateway,

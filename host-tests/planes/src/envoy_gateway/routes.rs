@@ -1,21 +1,15 @@
-//! Routes and clusters: those of every `HTTPRoute` of the Gateway, in the order of Gateway API.
+//! Routes: those of every `HTTPRoute` of the Gateway, in the order of Gateway API.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use super::backends::Backends;
 use super::policy::Plan;
-use crate::draft::{Draft, Locality, set};
-use crate::gateway_api::{self, Backend, Gateway, HttpRoute, Rule};
+use crate::draft::{Draft, set};
+use crate::gateway_api::{self, Gateway, HttpRoute, Rule};
 use crate::resources::{Resource, Resources};
-use crate::services::{Labels, Pod, Service};
-
-/// What stands behind the routes.
-pub(super) struct Backends<'a> {
-    pub(super) services: Vec<Service>,
-    pub(super) pods: &'a [Pod],
-}
 
 /// The route table of a listener. Its clusters go into the draft.
 pub(super) fn table(
@@ -50,7 +44,7 @@ pub(super) fn table(
     }
     ensure!(!by_host.is_empty(), "the Gateway has no routes");
     let host = |(host, mut routes): (String, Vec<(_, Value)>)| {
-        routes.sort_by(|(one, _), (other, _)| std::cmp::Ord::cmp(one, other));
+        routes.sort_by_key(|(rank, _)| *rank);
         let routes: Vec<Value> = routes.into_iter().map(|(_, route)| route).collect();
         json!({"name": format!("{name}/{}", host.replace('.', "_")), "domains": [host], "routes": routes})
     };
@@ -77,77 +71,6 @@ fn of_rule(
     };
     let resource = json!([{"kind": "HTTPRoute", "name": route.name, "namespace": route.namespace}]);
     fields["metadata"] = json!({"filter_metadata": {"envoy-gateway": {"resources": resource}}});
-    set(&mut fields, &action(route, rule, place, backends, draft)?);
+    set(&mut fields, &backends.action(route, rule, place, draft)?);
     Ok(fields)
-}
-
-/// Where a rule leads to. A backend of weight 0 is not there, and the others keep their numbers.
-fn action(
-    route: &Resource<HttpRoute>,
-    rule: &Rule,
-    place: &str,
-    backends: &Backends,
-    draft: &mut Draft,
-) -> Result<Value> {
-    let some = rule.backend_refs.iter().enumerate().filter(|(_, backend)| backend.weight > 0);
-    let found = some.map(|(number, backend)| Ok((backend, backends.locality(route, backend, place, number)?)));
-    let found = found.collect::<Result<Vec<_>>>()?;
-    if found.is_empty() {
-        return Ok(json!({"direct_response": {"status": 500}}));
-    }
-    if found.iter().all(|(_, locality)| locality.addresses.is_empty()) {
-        return Ok(json!({"direct_response": {"status": 503}}));
-    }
-    ensure!(found.iter().all(|(_, locality)| !locality.addresses.is_empty()), "some backends have no pods");
-    let upgrades = json!([{"upgrade_type": "websocket"}]);
-    if found.iter().all(|(backend, _)| backend.filters.is_empty()) {
-        let localities: Vec<Locality> = found.into_iter().map(|(_, locality)| locality).collect();
-        draft.cluster(place, &localities, &cluster_fields());
-        return Ok(json!({"route": {"cluster": place, "upgrade_configs": upgrades}}));
-    }
-    let mut weighted = Vec::new();
-    for (backend, locality) in found {
-        let name = locality.fields["locality"]["region"].as_str().context("a place has a region")?.to_owned();
-        let mut entry = json!({"name": name, "weight": backend.weight});
-        for filter in &backend.filters {
-            entry["response_headers_to_add"] = filter.response_header_modifier.to_envoy();
-        }
-        weighted.push(entry);
-        draft.cluster(&name, &[locality], &cluster_fields());
-    }
-    let code = "INTERNAL_SERVER_ERROR";
-    let action = json!({"weighted_clusters": {"clusters": weighted}, "cluster_not_found_response_code": code, "upgrade_configs": upgrades});
-    Ok(json!({ "route": action }))
-}
-
-impl Backends<'_> {
-    fn locality(&self, route: &Resource<HttpRoute>, backend: &Backend, place: &str, number: usize) -> Result<Locality> {
-        let Backend { name, port, weight, .. } = backend;
-        let service = self
-            .services
-            .iter()
-            .find(|service| (&service.name, &service.namespace, service.port) == (name, &route.namespace, *port));
-        let service = service.with_context(|| format!("there is no Service {name}:{port}"))?;
-        let resource =
-            json!([{"kind": "Service", "name": name, "namespace": route.namespace, "sectionName": port.to_string()}]);
-        let fields = json!({
-            "load_balancing_weight": weight,
-            "locality": {"region": format!("{place}/backend/{number}")},
-            "metadata": {"filter_metadata": {"envoy-gateway": {"resources": resource}}},
-        });
-        Ok(Locality { addresses: service.addresses(self.pods, &Labels::new()), fields })
-    }
-}
-
-fn cluster_fields() -> Value {
-    let kind = "type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest";
-    let weighted = json!({"locality_weighted_lb_config": {}});
-    let typed = json!({"@type": kind, "locality_lb_config": weighted});
-    let policy = json!({"typed_extension_config": {"name": "envoy.load_balancing_policies.least_request", "typed_config": typed}});
-    json!({
-        "load_balancing_policy": {"policies": [policy]},
-        "common_lb_config": {},
-        "ignore_health_on_host_removal": true,
-        "circuit_breakers": {"thresholds": [{"max_retries": 1024}]},
-    })
 }

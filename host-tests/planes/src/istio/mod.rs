@@ -2,6 +2,7 @@
 
 mod clusters;
 mod envoy_filter;
+mod gateway;
 mod listener;
 mod plugin;
 mod resources;

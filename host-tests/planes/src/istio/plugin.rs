@@ -67,7 +67,7 @@ fn filter(plugin: &Resource<TrafficExtension>, module: &Module, draft: &mut Draf
             config["vm_config"]["code"] = json!({"local": {"filename": path}});
             json!({"@type": WASM, "config": config})
         }
-        Module::Missing if wasm.fail_strategy == FailStrategy::FailOpen => {
+        Module::Missing if wasm.fail_strategy == FailStrategy::Open => {
             json!({"@type": RBAC, "rules_stat_prefix": "wasm-default-allow"})
         }
         Module::Missing => json!({"@type": RBAC, "rules": {}, "rules_stat_prefix": "wasm-default-deny"}),
@@ -77,9 +77,9 @@ fn filter(plugin: &Resource<TrafficExtension>, module: &Module, draft: &mut Draf
 
 fn config(wasm: &Wasm, name: &str) -> Value {
     let policy = match wasm.fail_strategy {
-        FailStrategy::FailClose => "FAIL_CLOSED",
-        FailStrategy::FailOpen => "FAIL_OPEN",
-        FailStrategy::FailReload => "FAIL_RELOAD",
+        FailStrategy::Close => "FAIL_CLOSED",
+        FailStrategy::Open => "FAIL_OPEN",
+        FailStrategy::Reload => "FAIL_RELOAD",
     };
     let mut config = json!({
         "name": name,

@@ -77,12 +77,14 @@ pub(crate) enum PullPolicy {
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum FailStrategy {
     #[default]
-    FailClose,
-    FailOpen,
-    FailReload,
+    #[serde(rename = "FAIL_CLOSE")]
+    Close,
+    #[serde(rename = "FAIL_OPEN")]
+    Open,
+    #[serde(rename = "FAIL_RELOAD")]
+    Reload,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -195,7 +197,7 @@ pub(crate) struct Subset {
 }
 
 impl Match {
-    /// The `match` of Envoy's route, in the semantics of a VirtualService.
+    /// The `match` of Envoy's route, in the semantics of a `VirtualService`.
     pub(crate) fn to_envoy(&self) -> Value {
         let mut found = match &self.uri {
             None => json!({"prefix": "/"}),

@@ -1,13 +1,13 @@
-//! Routes: what a VirtualService or an `HTTPRoute` says, in the virtual hosts of a proxy.
+//! Routes: what a `VirtualService` or an `HTTPRoute` says, in the virtual hosts of a proxy.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::resources::{Destination, Gateway, Http, Match, Server, VirtualService, Weighted};
-use super::{PORT, Place, Proxy, clusters};
+use super::resources::{Destination, Http, Match, VirtualService, Weighted};
+use super::{PORT, Place, Proxy, clusters, gateway};
 use crate::gateway_api::{self, Backend, HttpRoute, Modifier};
 use crate::resources::{Resource, Resources};
-use crate::services::{Service, selected};
+use crate::services::Service;
 
 /// The virtual hosts of a listener, and the name of their route table.
 pub(super) struct Hosts {
@@ -23,7 +23,7 @@ struct Target {
 }
 
 /// Finds the clusters of one proxy.
-struct Lookup<'a> {
+pub(super) struct Lookup<'a> {
     place: Place,
     services: &'a [Service],
 }
@@ -32,7 +32,7 @@ struct Lookup<'a> {
 pub(super) fn hosts(resources: &Resources, proxy: &Proxy, services: &[Service]) -> Result<Hosts> {
     let lookup = Lookup { place: proxy.place, services };
     match proxy.place {
-        Place::Gateway => of_gateway(resources, proxy, &lookup),
+        Place::Gateway => gateway::hosts(resources, proxy, &lookup),
         Place::Outbound => of_sidecar(resources, &lookup),
         Place::Waypoint => of_waypoint(resources, &lookup),
         Place::Inbound => {
@@ -41,45 +41,6 @@ pub(super) fn hosts(resources: &Resources, proxy: &Proxy, services: &[Service]) 
             Ok(Hosts { table, all: vec![host] })
         }
     }
-}
-
-fn of_gateway(resources: &Resources, proxy: &Proxy, lookup: &Lookup) -> Result<Hosts> {
-    let mut all = Vec::new();
-    for gateway in resources.all::<Gateway>("networking.istio.io/v1/Gateway")? {
-        if !selected(&proxy.labels, &gateway.spec.selector) {
-            continue;
-        }
-        let name = format!("{}/{}", gateway.namespace, gateway.name);
-        for Server { port, hosts } in &gateway.spec.servers {
-            ensure!((port.number, port.protocol.as_str()) == (80, "HTTP"), "only port 80 is rendered");
-            for service in virtual_services(resources)? {
-                let common: Vec<_> = service.spec.hosts.iter().filter(|host| hosts.contains(host)).collect();
-                if service.spec.gateways.contains(&name) {
-                    let routes = lookup.of_virtual_service(&service.spec)?;
-                    all.extend(common.into_iter().map(|domain| vhost(domain, routes.clone())));
-                }
-            }
-        }
-    }
-    for gateway in resources.all::<gateway_api::Gateway>("gateway.networking.k8s.io/v1/Gateway")? {
-        ensure!(selected(&gateway.spec.infrastructure.labels, &proxy.labels), "the gateway's pods lack a label");
-        for route in http_routes(resources)? {
-            let parent = |parent: &gateway_api::Reference| {
-                parent.name == gateway.name
-                    && parent.namespace.as_ref().unwrap_or(&route.namespace) == &gateway.namespace
-            };
-            if gateway.spec.gateway_class_name == "istio" && route.spec.parent_refs.iter().any(parent) {
-                let routes = lookup.of_http_route(&route)?;
-                for listener in &gateway.spec.listeners {
-                    ensure!((listener.port, listener.protocol.as_str()) == (80, "HTTP"), "only port 80 is rendered");
-                    let hosts = gateway_api::hosts(listener, &route.spec);
-                    all.extend(hosts.into_iter().map(|domain| vhost(domain, routes.clone())));
-                }
-            }
-        }
-    }
-    ensure!(!all.is_empty(), "the gateway has no routes");
-    Ok(Hosts { table: "http.80".to_owned(), all })
 }
 
 fn of_sidecar(resources: &Resources, lookup: &Lookup) -> Result<Hosts> {
@@ -103,19 +64,15 @@ fn of_waypoint(resources: &Resources, lookup: &Lookup) -> Result<Hosts> {
     Ok(Hosts { table: clusters::name(lookup.place, service, ""), all })
 }
 
-fn virtual_services(resources: &Resources) -> Result<Vec<Resource<VirtualService>>> {
+pub(super) fn virtual_services(resources: &Resources) -> Result<Vec<Resource<VirtualService>>> {
     resources.all("networking.istio.io/v1/VirtualService")
 }
 
-fn http_routes(resources: &Resources) -> Result<Vec<Resource<HttpRoute>>> {
+pub(super) fn http_routes(resources: &Resources) -> Result<Vec<Resource<HttpRoute>>> {
     resources.all("gateway.networking.k8s.io/v1/HTTPRoute")
 }
 
-fn vhost(domain: &str, routes: Vec<Value>) -> Value {
-    host(format!("{domain}:80"), &[domain.to_owned()], routes)
-}
-
-fn host(name: String, domains: &[String], routes: Vec<Value>) -> Value {
+pub(super) fn host(name: String, domains: &[String], routes: Vec<Value>) -> Value {
     json!({"name": name, "domains": domains, "routes": routes, "include_request_attempt_count": true})
 }
 
@@ -138,18 +95,20 @@ impl Lookup<'_> {
                     && parent.port.is_none_or(|port| port == service.port)
             };
             if found.spec.parent_refs.iter().any(parent) {
-                routes.extend(self.of_http_route(&found)?);
+                routes.extend(self.of_http_route(&found));
             }
         }
         Ok(routes)
     }
 
-    fn of_virtual_service(&self, spec: &VirtualService) -> Result<Vec<Value>> {
+    pub(super) fn of_virtual_service(&self, spec: &VirtualService) -> Result<Vec<Value>> {
         let mut routes = Vec::new();
         for Http { name, r#match, route } in &spec.http {
             let target = |Weighted { destination, weight }: &Weighted| {
                 let Destination { host, port, subset } = destination;
-                Ok(Target { cluster: self.cluster(host, port.number, subset)?, weight: *weight, set: None })
+                let cluster = self.cluster(host, port.number, subset);
+                let cluster = cluster.with_context(|| format!("there is no Service {host}:{}", port.number))?;
+                Ok(Target { cluster, weight: *weight, set: None })
             };
             let targets = route.iter().map(target).collect::<Result<Vec<_>>>()?;
             let everything = [Match::default()];
@@ -162,31 +121,31 @@ impl Lookup<'_> {
     }
 
     /// In the order of Gateway API.
-    fn of_http_route(&self, route: &Resource<HttpRoute>) -> Result<Vec<Value>> {
+    pub(super) fn of_http_route(&self, route: &Resource<HttpRoute>) -> Vec<Value> {
         let mut all = Vec::new();
         for (number, rule) in route.spec.rules.iter().enumerate() {
             let name = rule.name.clone().unwrap_or_else(|| format!("{}.{}.{number}", route.namespace, route.name));
-            // A weight of 0 is gone before anything else.
             let target = |backend: &Backend| {
                 let host = format!("{}.{}.svc.cluster.local", backend.name, route.namespace);
+                let cluster = self.cluster(&host, backend.port, "").unwrap_or_else(|| "UnknownService".to_owned());
                 let set = backend.filters.first().map(|filter| filter.response_header_modifier.clone());
-                Ok(Target { cluster: self.cluster(&host, backend.port, "")?, weight: backend.weight, set })
+                Target { cluster, weight: backend.weight, set }
             };
+            // A weight of 0 is gone before anything else.
             let targets = rule.backend_refs.iter().filter(|backend| backend.weight > 0).map(target);
-            let targets = targets.collect::<Result<Vec<_>>>()?;
-            let mut action = action(&targets);
+            let mut action = action(&targets.collect::<Vec<_>>());
             action["cluster_not_found_response_code"] = json!("INTERNAL_SERVER_ERROR");
             for found in &rule.matches {
                 all.push((found.rank(), json!({"name": name, "match": found.to_envoy(), "route": action})));
             }
         }
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(all.into_iter().map(|(_, route)| route).collect())
+        all.sort_by_key(|(rank, _)| *rank);
+        all.into_iter().map(|(_, route)| route).collect()
     }
 
-    fn cluster(&self, host: &str, port: u16, subset: &str) -> Result<String> {
+    fn cluster(&self, host: &str, port: u16, subset: &str) -> Option<String> {
         let found = self.services.iter().find(|service| service.host() == host && service.port == port);
-        Ok(clusters::name(self.place, found.with_context(|| format!("there is no Service {host}:{port}"))?, subset))
+        found.map(|service| clusters::name(self.place, service, subset))
     }
 }
 

@@ -110,7 +110,7 @@ async fn keys_come_out_of_the_environment() -> Result<()> {
     crate::keys::journey(&mut site).await
 }
 
-/// The access log of the EnvoyProxy, and the labels of its bootstrap.
+/// The access log of the `EnvoyProxy`, and the labels of its bootstrap.
 #[tokio::test]
 async fn log_and_metrics_show_the_decision() -> Result<()> {
     let files = [GATEWAY, ROUTE, "envoy-gateway/policy-on-gateway.yaml"];
@@ -130,13 +130,11 @@ async fn log_and_metrics_show_the_decision() -> Result<()> {
     Ok(())
 }
 
-/// Envoy Gateway answers itself for a rule that has no ready pod. The guard finds out, and stable serves.
-#[tokio::test]
-async fn a_version_without_pods_is_taken_out_by_the_guard() -> Result<()> {
-    let files = [GATEWAY, ROUTE, "envoy-gateway/policy-on-gateway.yaml"];
-    let mut site = Site::start(Control::envoy_gateway().await?, &files).await?;
+/// Envoy Gateway answers itself for a rule that has no ready pod, or no Service. The guard finds out, and stable serves.
+async fn check_guard(policy: &str, status: &str, take: impl Fn(&mut Site)) -> Result<()> {
+    let mut site = Site::start(Control::envoy_gateway().await?, &[GATEWAY, ROUTE, policy]).await?;
     site.set_rules(WEIGHT, json!(50))?;
-    site.gone = vec!["v2"];
+    take(&mut site);
     site.send().await?;
     let mut people = People::new(100, VISITORS)?;
     let mut seen = BTreeSet::new();
@@ -146,6 +144,36 @@ async fn a_version_without_pods_is_taken_out_by_the_guard() -> Result<()> {
         Ok(count(&answers, "v1") == answers.len())
     })
     .await?;
-    assert_eq!(BTreeSet::from(["503 ".to_owned(), "v1".to_owned()]), seen);
+    assert_eq!(BTreeSet::from([format!("{status} "), "v1".to_owned()]), seen);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_without_pods_is_taken_out_by_the_guard() -> Result<()> {
+    check_guard("envoy-gateway/policy-on-gateway.yaml", "503", |site| site.gone = vec!["v2"]).await
+}
+
+#[tokio::test]
+async fn a_version_without_a_service_is_taken_out_by_the_guard() -> Result<()> {
+    let take = |site: &mut Site| site.resources.delete("Service", "reviews-v2");
+    check_guard("envoy-gateway/policy-on-route.yaml", "500", take).await
+}
+
+/// Two weighted backends of a rule without filters are one cluster, whose places have the weights.
+#[tokio::test]
+async fn weights_without_filters_are_those_of_places() -> Result<()> {
+    let mut resources = crate::site::resources(&[GATEWAY])?;
+    resources.apply(&OTHER.replace(
+        "name: reviews-v1, port: 9080}",
+        "name: reviews-v1, port: 9080, weight: 3}, {name: reviews-v2, port: 9080}",
+    ))?;
+    let mut site = Site::with(Control::envoy_gateway().await?, resources).await?;
+    let ratings = crate::site::Entry { path: "/ratings", ..VISITORS };
+    assert_share(&site.draw(PEOPLE, ratings).await?, 0.25);
+    site.resources.edit("HTTPRoute", "ratings", |route| {
+        crate::site::set(route, "/spec/rules/1/backendRefs/1/weight", json!(0))
+    })?;
+    site.send().await?;
+    assert_eq!(PEOPLE, count(&site.draw(PEOPLE, ratings).await?, "v1"));
     Ok(())
 }

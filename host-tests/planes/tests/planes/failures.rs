@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use serin_planes::istio::{Module, Place, Proxy};
 
 use crate::people::{People, assert_share, count};
-use crate::site::{CALLERS, Control, Entry, Site, VISITORS, WEIGHT, resources, set, until_true};
+use crate::site::{CALLERS, Control, Entry, Site, VISITORS, WEIGHT, resources, set, set_rules, until_true};
 
 const PEOPLE: usize = 60;
 const ISTIO: [&str; 2] = ["istio/gateway/wasm-plugin.yaml", "istio/gateway/http-route.yaml"];
@@ -55,8 +55,11 @@ async fn a_module_that_envoy_gateway_cannot_fetch_means_stable() -> Result<()> {
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
     assert_eq!("v1", site.ask(VISITORS, &FORGED).await?.text(), "the Gateway takes the header away");
 
-    let site = Site::start(Control::EnvoyGatewayWithoutModule, &ENVOY_GATEWAY[1..]).await;
-    assert!(site.is_err(), "there is no Gateway");
+    // Without the Gateway's ClientTrafficPolicy nobody does.
+    let mut open = resources(&ENVOY_GATEWAY)?;
+    open.delete("ClientTrafficPolicy", "shop");
+    let site = Site::with(Control::EnvoyGatewayWithoutModule, open).await?;
+    assert_eq!("v2", site.ask(VISITORS, &FORGED).await?.text());
     Ok(())
 }
 
@@ -67,7 +70,7 @@ async fn a_module_that_the_proxy_cannot_fetch_means_stable() -> Result<()> {
     let Control::EnvoyGateway(store, _) = control else { anyhow::bail!("there is a store") };
     store.set_down(true);
     // Not ten retries with their pauses.
-    let mut site = Site::start(Control::EnvoyGateway(store, 0), &ENVOY_GATEWAY).await?;
+    let site = Site::start(Control::EnvoyGateway(store, 0), &ENVOY_GATEWAY).await?;
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
     assert_eq!("v1", site.ask(VISITORS, &FORGED).await?.text());
     assert_eq!("v1", site.ask(VISITORS, &[("x-canary", "v2")]).await?.text());
@@ -78,9 +81,9 @@ async fn a_module_that_the_proxy_cannot_fetch_means_stable() -> Result<()> {
 async fn check_cold(control: impl AsyncFn() -> Result<Control>, files: &[&str], entry: Entry) -> Result<()> {
     let kinds: [(&str, Value); 2] = [(WEIGHT, json!("many")), ("/rollout", json!({}))];
     for (pointer, mistake) in kinds {
-        let mut bad = Resources::new(control().await?, resources(files)?);
-        bad.set(pointer, mistake)?;
-        let mut site = bad.start().await?;
+        let mut bad = resources(files)?;
+        set_rules(&mut bad, pointer, &mistake)?;
+        let mut site = Site::with(control().await?, bad).await?;
         assert_eq!(PEOPLE, count(&site.draw(PEOPLE, entry).await?, "v1"), "{pointer}");
         assert_eq!("v1", site.ask(entry, &[("x-canary", "v2")]).await?.text(), "{pointer}");
         assert_eq!("v1", site.ask(entry, &FORGED).await?.text(), "{pointer}");
@@ -93,26 +96,6 @@ async fn check_cold(control: impl AsyncFn() -> Result<Control>, files: &[&str], 
         assert_share(&site.draw(200, entry).await?, 0.5);
     }
     Ok(())
-}
-
-/// A site that is not started yet.
-struct Resources {
-    control: Control,
-    resources: serin_planes::Resources,
-}
-
-impl Resources {
-    fn new(control: Control, resources: serin_planes::Resources) -> Self {
-        Self { control, resources }
-    }
-
-    fn set(&mut self, pointer: &str, value: Value) -> Result<()> {
-        crate::site::set_rules(&mut self.resources, pointer, &value)
-    }
-
-    async fn start(self) -> Result<Site> {
-        Site::with(self.control, self.resources).await
-    }
 }
 
 #[tokio::test]
@@ -150,22 +133,65 @@ async fn a_mistake_outside_of_the_rollouts_changes_nothing() -> Result<()> {
     Ok(())
 }
 
-/// A subset that is gone: Envoy answers 503 to the first visitors, and then stable serves in its place.
-#[tokio::test]
-async fn a_subset_that_is_gone_is_replaced_by_stable() -> Result<()> {
-    let files = ["istio/gateway/wasm-plugin.yaml", "istio/gateway/virtual-service.yaml"];
-    let mut site = Site::start(Control::istio(Proxy::gateway())?, &files).await?;
+/// Nothing behind a version: Envoy answers 503 to its first visitors, and then stable serves in its place.
+async fn check_gone(proxy: Proxy, files: &[&str], entry: Entry, take: impl Fn(&mut Site) -> Result<()>) -> Result<()> {
+    let mut site = Site::start(Control::istio(proxy)?, files).await?;
     site.rules(WEIGHT, json!(50)).await?;
-    site.resources.edit("DestinationRule", "reviews", |rule| {
-        let subsets = rule.pointer_mut("/spec/subsets").and_then(Value::as_array_mut);
-        subsets.context("there are subsets")?.truncate(1);
-        Ok(())
-    })?;
+    take(&mut site)?;
     site.send().await?;
-    let mut people = People::new(100, VISITORS)?;
+    let mut people = People::new(100, entry)?;
     let first = people.visit(site.address()).await?;
     let failed = first.iter().filter(|answer| answer.starts_with("503")).count();
     assert_eq!(first.len(), failed + count(&first, "v1"), "{first:?}");
     assert!(failed > 0, "{first:?}");
+    until_true(async || Ok(count(&people.visit(site.address()).await?, "v1") == 100)).await
+}
+
+#[tokio::test]
+async fn a_subset_that_is_gone_is_replaced_by_stable() -> Result<()> {
+    let files = ["istio/gateway/wasm-plugin.yaml", "istio/gateway/virtual-service.yaml"];
+    let take = |site: &mut Site| {
+        site.resources.edit("DestinationRule", "reviews", |rule| {
+            let subsets = rule.pointer_mut("/spec/subsets").and_then(Value::as_array_mut);
+            subsets.context("there are subsets")?.truncate(1);
+            Ok(())
+        })
+    };
+    check_gone(Proxy::gateway(), &files, VISITORS, take).await
+}
+
+#[tokio::test]
+async fn a_subset_without_pods_is_replaced_by_stable() -> Result<()> {
+    let files = ["istio/sidecar/wasm-plugin.yaml", "istio/sidecar/virtual-service.yaml"];
+    let take = |site: &mut Site| {
+        site.gone = vec!["v2"];
+        Ok(())
+    };
+    check_gone(Proxy::sidecar(Place::Outbound, "productpage"), &files, CALLERS, take).await
+}
+
+#[tokio::test]
+async fn a_service_without_pods_is_replaced_by_stable() -> Result<()> {
+    let take = |site: &mut Site| {
+        site.gone = vec!["v2"];
+        Ok(())
+    };
+    check_gone(Proxy::gateway(), &ISTIO, VISITORS, take).await
+}
+
+/// An `HTTPRoute` of Istio whose Service is gone answers with 500, until a guard takes the version out.
+#[tokio::test]
+async fn a_service_that_is_gone_needs_a_guard() -> Result<()> {
+    let mut site = Site::start(Control::istio(Proxy::gateway())?, &ISTIO).await?;
+    site.rules(WEIGHT, json!(50)).await?;
+    site.resources.delete("Service", "reviews-v2");
+    site.send().await?;
+    let mut people = People::new(100, VISITORS)?;
+    for _ in 0..2 {
+        let answers = people.visit(site.address()).await?;
+        let failed = answers.iter().filter(|answer| answer.starts_with("500")).count();
+        assert!((20..80).contains(&failed), "{answers:?}");
+    }
+    site.rules("/rollouts/reviews/guard", json!({"max_percent": 20, "for": "1m"})).await?;
     until_true(async || Ok(count(&people.visit(site.address()).await?, "v1") == 100)).await
 }

@@ -153,3 +153,19 @@ async fn the_inbound_side_of_a_sidecar_is_left_alone() -> Result<()> {
     assert_eq!(1, site.ask(entry, &[]).await?.values("set-cookie").len());
     site.until(r"^wasmcustom\.serin_decisions\..*", 2).await
 }
+
+/// Behind a gateway that decides: what came in counts, and what is not listed is decided here.
+#[tokio::test]
+async fn a_sidecar_follows_what_an_earlier_hop_has_decided() -> Result<()> {
+    let files = ["istio/sidecar/traffic-extension.yaml", "istio/sidecar/http-route.yaml"];
+    let mut site = Site::start(Control::istio(Proxy::sidecar(Place::Outbound, "productpage"))?, &files).await?;
+    site.rules("/rollouts/reviews/inherit", json!(true)).await?;
+    let mut people = People::new(PEOPLE, CALLERS)?;
+    for version in ["v1", "v2"] {
+        let answers = people.visit_with(site.address(), &[("x-canary-version", version)]).await?;
+        assert_eq!(PEOPLE, count(&answers, version));
+    }
+    assert_share(&people.visit_with(site.address(), &[("x-canary-version", "v9")]).await?, 0.1);
+    assert_share(&people.visit(site.address()).await?, 0.1);
+    Ok(())
+}

@@ -42,8 +42,11 @@ impl Patches {
             let routes = self.0.iter().filter(|patch| patch.apply_to == ApplyTo::HttpRoute);
             for patch in routes.filter(|patch| patch.patch.operation == operation) {
                 let found = &patch.r#match.route_configuration;
-                let wanted = &found.as_ref().context("a route is found by its configuration")?.vhost.name;
-                for host in hosts.iter_mut().filter(|host| host["name"] == wanted.as_str()) {
+                let wanted = &found.as_ref().context("a route is found by its configuration")?.vhost.domain_name;
+                let fits = |host: &&mut Value| {
+                    host["domains"].as_array().is_some_and(|all| all.contains(&wanted.as_str().into()))
+                };
+                for host in hosts.iter_mut().filter(fits) {
                     let routes = host["routes"].as_array_mut().context("routes are a list")?;
                     match operation {
                         Operation::Merge => routes.iter_mut().try_for_each(|route| merge(route, &patch.patch.value))?,
@@ -116,7 +119,13 @@ struct FilterChain {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RouteConfiguration {
-    vhost: Named,
+    vhost: Vhost,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Vhost {
+    domain_name: String,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ mod envoy_gateway;
 mod failures;
 mod istio;
 mod keys;
+mod metrics;
 mod native;
 mod people;
 mod readme;

@@ -15,7 +15,7 @@ spec:
   workloadSelector: {labels: {istio: ingressgateway}}
   configPatches:
   - applyTo: HTTP_ROUTE
-    match: {context: GATEWAY, routeConfiguration: {vhost: {name: "shop.example.com:80"}}}
+    match: {context: GATEWAY, routeConfiguration: {vhost: {domainName: shop.example.com}}}
     patch: {operation: MERGE, value: {route: {weighted_clusters: {header_name: x-canary-slot}}}}
 "#;
 

@@ -43,10 +43,14 @@ pub(super) fn table(
         }
     }
     ensure!(!by_host.is_empty(), "the Gateway has no routes");
+    let section = gateway.spec.listeners[0].name.as_str();
+    let resource =
+        json!([{"kind": "Gateway", "name": gateway.name, "namespace": gateway.namespace, "sectionName": section}]);
+    let metadata = json!({"filter_metadata": {"envoy-gateway": {"resources": resource}}});
     let host = |(host, mut routes): (String, Vec<(_, Value)>)| {
         routes.sort_by_key(|(rank, _)| *rank);
         let routes: Vec<Value> = routes.into_iter().map(|(_, route)| route).collect();
-        json!({"name": format!("{name}/{}", host.replace('.', "_")), "domains": [host], "routes": routes})
+        json!({"name": format!("{name}/{}", host.replace('.', "_")), "domains": [host], "routes": routes, "metadata": metadata})
     };
     let hosts: Vec<Value> = by_host.into_iter().map(host).collect();
     Ok(json!({"name": name, "virtual_hosts": hosts, "ignore_port_in_host_matching": true}))

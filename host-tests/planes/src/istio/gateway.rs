@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Proxy;
 use super::resources::{Gateway, Server};
-use super::routes::{Hosts, Lookup, host, http_routes, virtual_services};
+use super::routes::{Hosts, Lookup, http_routes, outbound_host, virtual_services};
 use crate::gateway_api::{self, Reference};
 use crate::resources::Resources;
 use crate::services::selected;
@@ -20,7 +20,7 @@ pub(super) fn hosts(resources: &Resources, proxy: &Proxy, lookup: &Lookup) -> Re
     of_http_routes(resources, proxy, lookup, &mut by_host)?;
     ensure!(!by_host.is_empty(), "the gateway has no routes");
     let whole = |(domain, routes): (String, Vec<Value>)| {
-        host(format!("{domain}:80"), std::slice::from_ref(&domain), catch_all_last(routes))
+        outbound_host(format!("{domain}:80"), std::slice::from_ref(&domain), catch_all_last(routes))
     };
     Ok(Hosts { table: "http.80".to_owned(), all: by_host.into_iter().map(whole).collect() })
 }

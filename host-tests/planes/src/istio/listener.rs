@@ -23,13 +23,12 @@ pub(super) fn listener(
         Place::Waypoint => ("main_internal".to_owned(), "INBOUND"),
     };
     let stat_prefix = match proxy.place {
-        Place::Gateway | Place::Outbound => format!("outbound_{name}"),
-        Place::Inbound | Place::Waypoint => format!("inbound_0.0.0.0_{PORT}"),
+        Place::Gateway | Place::Outbound => format!("outbound_{name};"),
+        Place::Inbound | Place::Waypoint => format!("inbound_0.0.0.0_{PORT};"),
     };
     patches.patch_hosts(&mut hosts.all)?;
     let mut manager = json!({
         "stat_prefix": stat_prefix,
-        "server_name": "istio-envoy",
         "use_remote_address": proxy.place == Place::Gateway,
         "normalize_path": true,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
@@ -37,15 +36,16 @@ pub(super) fn listener(
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "http_filters": in_order(proxy.place, filters),
     });
-    let table = json!({
-        "name": hosts.table,
-        "virtual_hosts": hosts.all,
-        "validate_clusters": false,
-        "ignore_port_in_host_matching": true,
-    });
+    if proxy.place == Place::Gateway {
+        manager["server_name"] = json!("istio-envoy");
+    }
+    let mut table = json!({"name": hosts.table, "virtual_hosts": hosts.all, "validate_clusters": false});
     let routes = match proxy.place {
-        Place::Gateway | Place::Outbound => json!({"rds": draft.routes(&stat_prefix, table)}),
         Place::Inbound | Place::Waypoint => json!({"route_config": table}),
+        Place::Gateway | Place::Outbound => {
+            table["ignore_port_in_host_matching"] = json!(true);
+            json!({"rds": draft.routes(&stat_prefix, table)})
+        }
     };
     set(&mut manager, &routes);
     patches.patch_manager(&mut manager)?;

@@ -83,10 +83,12 @@ fn config(wasm: &Wasm, name: &str) -> Value {
     };
     let mut config = json!({
         "name": name,
-        "root_id": wasm.plugin_name,
         "failure_policy": policy,
         "vm_config": {"runtime": "envoy.wasm.runtime.v8"},
     });
+    if !wasm.plugin_name.is_empty() {
+        config["root_id"] = json!(wasm.plugin_name);
+    }
     if wasm.plugin_config.as_object().is_some_and(|fields| !fields.is_empty()) {
         let text = json_of_struct(&wasm.plugin_config);
         config["configuration"] = json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});

@@ -150,7 +150,7 @@ pub(crate) struct Http {
     pub(crate) route: Vec<Weighted>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Match {
     pub(crate) uri: Option<Text>,
@@ -211,7 +211,6 @@ impl Match {
         if !self.headers.is_empty() {
             found["headers"] = self.headers.iter().map(header).collect();
         }
-        found["case_sensitive"] = json!(true);
         found
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::resources::{Destination, Http, Match, VirtualService, Weighted};
+use super::resources::{Destination, Http, VirtualService, Weighted};
 use super::{PORT, Place, Proxy, clusters, gateway};
 use crate::gateway_api::{self, Backend, HttpRoute, Modifier};
 use crate::resources::{Resource, Resources};
@@ -51,8 +51,10 @@ fn of_sidecar(resources: &Resources, lookup: &Lookup) -> Result<Hosts> {
             routes.push(fallback(&clusters::name(lookup.place, service, "")));
         }
         let (name, namespace) = (&service.name, &service.namespace);
-        let domains = [service.host(), name.clone(), format!("{name}.{namespace}.svc"), format!("{name}.{namespace}")];
-        all.push(host(format!("{}:{PORT}", service.host()), &domains, routes));
+        let host = service.host();
+        let domains =
+            [format!("{host}."), host, name.clone(), format!("{name}.{namespace}.svc"), format!("{name}.{namespace}")];
+        all.push(outbound_host(format!("{}:{PORT}", service.host()), &domains, routes));
     }
     Ok(Hosts { table: PORT.to_string(), all })
 }
@@ -72,8 +74,15 @@ pub(super) fn http_routes(resources: &Resources) -> Result<Vec<Resource<HttpRout
     resources.all("gateway.networking.k8s.io/v1/HTTPRoute")
 }
 
-pub(super) fn host(name: String, domains: &[String], routes: Vec<Value>) -> Value {
-    json!({"name": name, "domains": domains, "routes": routes, "include_request_attempt_count": true})
+/// A virtual host of requests that go out, as those of gateways do.
+pub(super) fn outbound_host(name: String, domains: &[String], routes: Vec<Value>) -> Value {
+    let mut host = host(name, domains, routes);
+    host["include_request_attempt_count"] = json!(true);
+    host
+}
+
+fn host(name: String, domains: &[String], routes: Vec<Value>) -> Value {
+    json!({"name": name, "domains": domains, "routes": routes})
 }
 
 fn fallback(cluster: &str) -> Value {
@@ -111,11 +120,10 @@ impl Lookup<'_> {
                 Ok(Target { cluster, weight: *weight, set: None })
             };
             let targets = route.iter().map(target).collect::<Result<Vec<_>>>()?;
-            let everything = [Match::default()];
-            let matches = if r#match.is_empty() { &everything } else { &r#match[..] };
-            routes.extend(
-                matches.iter().map(|found| json!({"name": name, "match": found.to_envoy(), "route": action(&targets)})),
-            );
+            if r#match.is_empty() {
+                routes.push(json!({"name": name, "match": {"prefix": "/"}, "route": action(&targets)}));
+            }
+            routes.extend(r#match.iter().map(|found| matched(name, found.to_envoy(), &action(&targets))));
         }
         Ok(routes)
     }
@@ -136,7 +144,7 @@ impl Lookup<'_> {
             let mut action = action(&targets.collect::<Vec<_>>());
             action["cluster_not_found_response_code"] = json!("INTERNAL_SERVER_ERROR");
             for found in &rule.matches {
-                all.push((found.rank(), json!({"name": name, "match": found.to_envoy(), "route": action})));
+                all.push((found.rank(), matched(&name, found.to_envoy(), &action)));
             }
         }
         all.sort_by_key(|(rank, _)| *rank);
@@ -149,15 +157,25 @@ impl Lookup<'_> {
     }
 }
 
+fn matched(name: &str, mut found: Value, action: &Value) -> Value {
+    found["case_sensitive"] = json!(true);
+    json!({"name": name, "match": found, "route": action})
+}
+
 /// One destination is a cluster; of several, those with a weight of 0 are left out.
 fn action(targets: &[Target]) -> Value {
+    let kind = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
+    let others = json!({"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {"@type": kind}});
     let retry_policy = json!({
         "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
         "num_retries": 2,
+        "retry_host_predicate": [others],
         "host_selection_retry_max_attempts": 5,
     });
+    let mut action = json!({"timeout": "0s", "max_grpc_timeout": "0s", "retry_policy": retry_policy});
     if let [target] = targets {
-        return json!({"cluster": target.cluster, "timeout": "0s", "retry_policy": retry_policy});
+        action["cluster"] = json!(target.cluster);
+        return action;
     }
     let weighted = targets.iter().filter(|target| target.weight > 0).map(|target| {
         let mut weighted = json!({"name": target.cluster, "weight": target.weight});
@@ -166,6 +184,6 @@ fn action(targets: &[Target]) -> Value {
         }
         weighted
     });
-    let weighted = json!({"clusters": weighted.collect::<Vec<_>>()});
-    json!({"weighted_clusters": weighted, "timeout": "0s", "retry_policy": retry_policy})
+    action["weighted_clusters"] = json!({"clusters": weighted.collect::<Vec<_>>()});
+    action
 }

@@ -30,7 +30,7 @@ async fn in_istio_the_next_request_follows_the_new_rules() -> Result<()> {
         }
         assert_eq!((expected.to_owned(), false), on(&mut connection).await?);
     }
-    let opened = site.plane.running().sum(r"^http\.outbound_0\.0\.0\.0_80\.downstream_cx_total$").await?;
+    let opened = site.plane.running().sum(r"^http\.outbound_0\.0\.0\.0_80;\.downstream_cx_total$").await?;
     assert_eq!(1, opened, "all over the one connection");
     Ok(())
 }

@@ -70,11 +70,21 @@ async fn a_module_that_the_proxy_cannot_fetch_means_stable() -> Result<()> {
     let Control::EnvoyGateway(store, _) = control else { anyhow::bail!("there is a store") };
     store.set_down(true);
     // Not ten retries with their pauses.
-    let site = Site::start(Control::EnvoyGateway(store, 0), &ENVOY_GATEWAY).await?;
+    let mut site = Site::start(Control::EnvoyGateway(store, 0), &ENVOY_GATEWAY).await?;
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
     assert_eq!("v1", site.ask(VISITORS, &FORGED).await?.text());
     assert_eq!("v1", site.ask(VISITORS, &[("x-canary", "v2")]).await?.text());
-    Ok(())
+
+    // For ten seconds Envoy remembers that it could not be had, whatever changes.
+    let Control::EnvoyGateway(store, _) = &site.control else { anyhow::bail!("there is a store") };
+    store.set_down(false);
+    let mut weight = 50;
+    until_true(async || {
+        weight += 1;
+        site.rules(WEIGHT, json!(weight)).await?;
+        Ok(site.ask(VISITORS, &[("x-canary", "v2")]).await?.text() == "v2")
+    })
+    .await
 }
 
 /// A proxy that starts with rules that are no good has none: stable, until good ones come.

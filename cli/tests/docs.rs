@@ -1,27 +1,47 @@
 //! What the documentation shows is what the command prints.
 //!
 //! A block of YAML that begins with `# NAME.yaml` is a file, without mistakes and warnings, and a block `console` is run with `sh`
-//! in a folder of those files. What stands behind a command there is its output; one behind which nothing stands has to end well.
+//! in a folder of those files, or, of the READMEs of the manifests, in the root of the repository. What stands behind a command
+//! there is its output; one behind which nothing stands has to end well.
 //! With `SERIN_BLESS=1` the text is written anew.
 
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use support::{Folder, SIGNED, SOUND};
 
+/// The READMEs of the manifests: their folders, and how many commands each has at least.
+const MANIFESTS: [(&str, usize); 10] = [
+    ("argo-rollouts", 2),
+    ("argo-rollouts/job", 2),
+    ("envoy-gateway", 1),
+    ("envoy-gateway/route-weights", 1),
+    ("flagger", 2),
+    ("istio/gateway", 1),
+    ("istio/presence-route", 1),
+    ("istio/sidecar", 1),
+    ("istio/waypoint", 1),
+    ("openkruise", 2),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs a text of the repository, which has so many commands or more.
 #[track_caller]
-fn check(name: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+fn check(name: &str, document: Document, commands: usize) {
+    let file = root().join(name);
     let text = std::fs::read_to_string(&file).unwrap();
-    let run = Document::default().run(&text);
+    let run = document.run(&text);
     if std::env::var_os("SERIN_BLESS").is_some() {
         std::fs::write(&file, &run.text).unwrap();
     }
-    assert!(run.commands > 5, "{} commands in {name}", run.commands);
+    assert!(run.commands >= commands, "{} commands in {name}", run.commands);
     let lines = text.lines().zip(run.text.lines()).enumerate();
     let different = lines.filter(|(_, (shown, printed))| shown != printed).map(|(at, both)| (at + 1, both)).next();
     assert_eq!(different, None, "{name} shows another line than the command prints; SERIN_BLESS=1 writes it anew");
@@ -30,18 +50,26 @@ fn check(name: &str) {
 
 #[test]
 fn the_command() {
-    check("command.md");
+    check("docs/command.md", Document::default(), 6);
 }
 
 #[test]
 fn the_tutorial() {
-    check("tutorial.md");
+    check("docs/tutorial.md", Document::default(), 6);
+}
+
+#[test]
+fn the_manifests() {
+    for (folder, commands) in MANIFESTS {
+        let document = Document { prefix: format!("cd {}\n", root().display()), ..Document::default() };
+        check(&format!("manifests/{folder}/README.md"), document, commands);
+    }
 }
 
 /// It shows the beginnings of results, of files of this repository.
 #[test]
 fn the_readme() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let text = std::fs::read_to_string(root.join("README.md")).unwrap();
     let folder = Folder::with(&[]);
     let shown = text.split("\n$ ").filter(|rest| rest.starts_with("serin "));
@@ -58,7 +86,7 @@ fn the_readme() {
 /// What scripts can rely on is described: every field of every result.
 #[test]
 fn every_field_of_a_result() {
-    let described = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/command.md")).unwrap();
+    let described = std::fs::read_to_string(root().join("docs/command.md")).unwrap();
     let mistaken = SOUND.replace("weight", "wieght");
     let folder = Folder::with(&[("rules.yaml", SOUND), ("bad.yaml", &mistaken), ("signed.yaml", SIGNED)]);
     let answered = format!("{SOUND}  answer: x-answer\naccess_log: true\n")
@@ -102,7 +130,7 @@ fn every_field_of_a_result() {
 /// Whoever meets a warning, or wants to be without it, can look it up.
 #[test]
 fn every_kind_of_warning() {
-    let described = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/command.md")).unwrap();
+    let described = std::fs::read_to_string(root().join("docs/command.md")).unwrap();
     let folder = Folder::with(&[("rules.yaml", SOUND)]);
     let listed = folder.serin(&["check", "rules.yaml", "--allow", "nonsense"]).ends_with(2).err;
     let listed = listed.split_once("possible values: ").unwrap().1.split_once(']').unwrap().0;
@@ -131,7 +159,8 @@ fn collect(value: &Value, fields: &mut BTreeSet<String>) {
 struct Document {
     text: String,
     commands: usize,
-    exports: String,
+    /// What comes before every command: where it is run, and what an earlier one has exported.
+    prefix: String,
 }
 
 impl Document {
@@ -139,7 +168,9 @@ impl Document {
     fn run(mut self, text: &str) -> Self {
         let folder = Folder::with(&[]);
         let names = write_files(text, &folder);
-        folder.serin(&[&["check", "--strict"][..], &names].concat()).ends_with(0);
+        if !names.is_empty() {
+            folder.serin(&[&["check", "--strict"][..], &names].concat()).ends_with(0);
+        }
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             self.line(line);
@@ -178,11 +209,11 @@ impl Document {
             return String::new();
         }
         if command.starts_with("export ") {
-            self.exports += &format!("{command}\n");
+            self.prefix += &format!("{command}\n");
             return String::new();
         }
         self.commands += 1;
-        let run = folder.sh(&format!("{}{command}", self.exports));
+        let run = folder.sh(&format!("{}{command}", self.prefix));
         assert!(run.code == Some(0) || (wanted && run.code == Some(1)), "{command} ended with {run:?}");
         let printed = run.out;
         // A cookie has the day on which it was written.

@@ -10,6 +10,7 @@ mod budgets;
 mod debian;
 mod demo;
 mod envoy_binary;
+mod package;
 mod programs;
 mod progress;
 mod scenarios;
@@ -41,6 +42,8 @@ enum Command {
     Budgets(budgets::Args),
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
+    /// Write the module as an OCI image, with the digests that pin it, and the manifests with these filled in.
+    Package(package::Args),
     /// Run scenarios in the wasmtime host and in real Envoys, and show where these differ.
     Scenarios(scenarios::Args),
     /// Write the JSON Schema of the rules document, `manifests/rules.schema.json`.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Budgets(args) => budgets::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Package(args) => package::run(&args),
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),

@@ -1,5 +1,7 @@
 //! What the manifests use of Gateway API, and the order of its routes.
 
+use std::cmp::Reverse;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -128,6 +130,9 @@ pub(crate) struct Modifier {
     pub(crate) set: Vec<Header>,
 }
 
+/// What sorts routes.
+pub(crate) type Rank = Reverse<(PathType, usize, usize)>;
+
 impl Match {
     /// The `match` of Envoy's route.
     pub(crate) fn to_envoy(&self) -> Value {
@@ -145,8 +150,8 @@ impl Match {
     }
 
     /// What comes first is looked at first: exact paths, long paths, many headers.
-    pub(crate) fn rank(&self) -> std::cmp::Reverse<(PathType, usize, usize)> {
-        std::cmp::Reverse((self.path.r#type, self.path.value.len(), self.headers.len()))
+    pub(crate) fn rank(&self) -> Rank {
+        Reverse((self.path.r#type, self.path.value.len(), self.headers.len()))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::backends::Backends;
 use super::policy::Plan;
 use crate::draft::{Draft, set};
-use crate::gateway_api::{self, Gateway, HttpRoute, Rule};
+use crate::gateway_api::{self, Gateway, HttpRoute, Rank, Rule};
 use crate::resources::{Resource, Resources};
 
 /// The route table of a listener. Its clusters go into the draft.
@@ -20,7 +20,7 @@ pub(super) fn table(
     backends: &Backends,
     draft: &mut Draft,
 ) -> Result<Value> {
-    let mut by_host: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut by_host: BTreeMap<String, Vec<(Rank, Value)>> = BTreeMap::new();
     for route in resources.all::<HttpRoute>("gateway.networking.k8s.io/v1/HTTPRoute")? {
         let to_us = route.spec.parent_refs.iter().any(|parent| {
             parent.name == gateway.name && parent.namespace.as_ref().unwrap_or(&route.namespace) == &gateway.namespace
@@ -45,15 +45,19 @@ pub(super) fn table(
     ensure!(!by_host.is_empty(), "the Gateway has no routes");
     let section = gateway.spec.listeners[0].name.as_str();
     let resource =
-        json!([{"kind": "Gateway", "name": gateway.name, "namespace": gateway.namespace, "sectionName": section}]);
-    let metadata = json!({"filter_metadata": {"envoy-gateway": {"resources": resource}}});
-    let host = |(host, mut routes): (String, Vec<(_, Value)>)| {
-        routes.sort_by_key(|(rank, _)| *rank);
-        let routes: Vec<Value> = routes.into_iter().map(|(_, route)| route).collect();
-        json!({"name": format!("{name}/{}", host.replace('.', "_")), "domains": [host], "routes": routes, "metadata": metadata})
-    };
-    let hosts: Vec<Value> = by_host.into_iter().map(host).collect();
+        json!({"kind": "Gateway", "name": gateway.name, "namespace": gateway.namespace, "sectionName": section});
+    let hosts = by_host.into_iter().map(|(host, routes)| virtual_host(name, &host, routes, &resource));
+    let hosts: Vec<Value> = hosts.collect();
     Ok(json!({"name": name, "virtual_hosts": hosts, "ignore_port_in_host_matching": true}))
+}
+
+/// A virtual host with its routes, in the order of Gateway API.
+fn virtual_host(table: &str, host: &str, mut routes: Vec<(Rank, Value)>, gateway: &Value) -> Value {
+    routes.sort_by_key(|(rank, _)| *rank);
+    let routes: Vec<Value> = routes.into_iter().map(|(_, route)| route).collect();
+    let metadata = json!({"filter_metadata": {"envoy-gateway": {"resources": [gateway]}}});
+    let name = format!("{table}/{}", host.replace('.', "_"));
+    json!({"name": name, "domains": [host], "routes": routes, "metadata": metadata})
 }
 
 /// Everything of a rule's routes but names and matches.

@@ -16,16 +16,7 @@ pub(super) fn listener(
     patches: &Patches,
     draft: &mut Draft,
 ) -> Result<Value> {
-    let (name, direction) = match proxy.place {
-        Place::Gateway => ("0.0.0.0_80".to_owned(), "OUTBOUND"),
-        Place::Outbound => (format!("0.0.0.0_{PORT}"), "OUTBOUND"),
-        Place::Inbound => ("virtualInbound".to_owned(), "INBOUND"),
-        Place::Waypoint => ("main_internal".to_owned(), "INBOUND"),
-    };
-    let stat_prefix = match proxy.place {
-        Place::Gateway | Place::Outbound => format!("outbound_{name};"),
-        Place::Inbound | Place::Waypoint => format!("inbound_0.0.0.0_{PORT};"),
-    };
+    let (name, direction, stat_prefix) = names(proxy.place);
     patches.patch_hosts(&mut hosts.all)?;
     let mut manager = json!({
         "stat_prefix": stat_prefix,
@@ -55,6 +46,17 @@ pub(super) fn listener(
         "traffic_direction": direction,
         "filter_chains": [chain(&manager)],
     }))
+}
+
+/// The name, the direction, and what statistics begin with.
+fn names(place: Place) -> (String, &'static str, String) {
+    let inbound = format!("inbound_0.0.0.0_{PORT};");
+    match place {
+        Place::Gateway => ("0.0.0.0_80".to_owned(), "OUTBOUND", "outbound_0.0.0.0_80;".to_owned()),
+        Place::Outbound => (format!("0.0.0.0_{PORT}"), "OUTBOUND", format!("outbound_0.0.0.0_{PORT};")),
+        Place::Inbound => ("virtualInbound".to_owned(), "INBOUND", inbound),
+        Place::Waypoint => ("main_internal".to_owned(), "INBOUND", inbound),
+    }
 }
 
 /// Plugins come before Istio's own filters, but in a waypoint behind them.

@@ -1,0 +1,33 @@
+//! The resources of `manifests/` and `docs/`: valid in every release that they are for, pinned, and open to the patches of the texts.
+
+mod bad;
+mod patches;
+mod pins;
+mod schemas;
+mod valid;
+
+use std::path::Path;
+
+use serin_kubernetes::{Catalogue, Resource, resources, root};
+
+/// All resources of manifests and texts.
+fn all() -> Vec<Resource> {
+    let root = root();
+    ["manifests", "docs"].iter().flat_map(|folder| resources(&root, folder).unwrap()).collect()
+}
+
+/// The definitions, which stand beside the repository; `None` where they do not.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn catalogue() -> Option<Catalogue> {
+    let folder = root().join("../shared/crds");
+    let catalogue = Catalogue::open(&folder);
+    if catalogue.is_none() {
+        eprintln!("skipped: no definitions of kinds at {}", folder.display());
+    }
+    catalogue
+}
+
+/// Whether a file is one of the manifests, and not a text about them.
+fn is_manifest(file: &Path) -> bool {
+    file.starts_with("manifests") && file.extension().is_some_and(|end| end != "md")
+}

@@ -1,0 +1,181 @@
+//! The `kubectl patch` lines: each fits what it is about, and those that take a version back do.
+
+mod served;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serin_core::{Rules, Surroundings};
+use serin_kubernetes::{Catalogue, PatchLine, Resource, lines_of_resource, lines_of_text, read, resources, root};
+
+use crate::{catalogue, is_manifest, valid};
+
+#[test]
+fn every_line_fits_its_resources() {
+    let Some(mut catalogue) = catalogue() else { return };
+    let all = resources(&root(), "manifests").unwrap();
+    let lines = lines(&all);
+    let of_line = |(at, line)| mistakes(&mut catalogue, line, &lines[..at], &all);
+    let wrong: Vec<String> = lines.iter().enumerate().flat_map(of_line).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_folder_with_a_filter_takes_it_back_in_one_line() {
+    let all = resources(&root(), "manifests").unwrap();
+    let mut back = lines(&all);
+    back.retain(PatchLine::is_roll_back);
+    for filter in all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty()) {
+        let is_near = |line: &PatchLine| filter.file.starts_with(line.file.parent().unwrap());
+        assert!(back.iter().any(is_near), "no README beside or above {filter} takes a version back in one line");
+    }
+}
+
+/// The lines of all texts of manifests, and those that resources run.
+fn lines(all: &[Resource]) -> Vec<PatchLine> {
+    let folders = all.iter().flat_map(|resource| resource.file.ancestors().skip(1));
+    let texts: BTreeSet<PathBuf> = folders.map(|folder| folder.join("README.md")).collect();
+    let texts = texts.into_iter().filter(|file| file.starts_with("manifests"));
+    let of_texts = texts.filter_map(|file| Some((fs::read_to_string(root().join(&file)).ok()?, file)));
+    let of_texts = of_texts.flat_map(|(text, file)| lines_of_text(&root(), &file, &text).unwrap());
+    of_texts.chain(all.iter().flat_map(|resource| lines_of_resource(&root(), resource).unwrap())).collect()
+}
+
+/// What is wrong with a line, which may need those before it in its file.
+fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, before: &[PatchLine], all: &[Resource]) -> Vec<String> {
+    let about = about(line, all);
+    if about.is_empty() {
+        return vec![format!("{line}: there is no such resource in the folder")];
+    }
+    let mut wrong = Vec::new();
+    for resource in about {
+        let steps = before.iter().filter(|step| step.file == line.file && step.is_about(resource));
+        let later = steps.fold(resource.clone(), |resource, step| step.apply(&resource).unwrap_or(resource));
+        match line.apply(resource).or_else(|_| line.apply(&later)) {
+            Ok(patched) => {
+                let mut found = valid::problems(catalogue, &patched);
+                found.extend(mistakes_of_rules(&patched));
+                if line.is_roll_back() {
+                    let served = served::versions(&patched, &documents(&patched.value));
+                    found.extend(served.into_iter().map(|version| format!("somebody still gets {version}")));
+                }
+                wrong.extend(found.into_iter().map(|problem| format!("{line}: {problem}")));
+            }
+            Err(error) => wrong.push(format!("{line}: {resource}: {error:#}")),
+        }
+    }
+    wrong
+}
+
+/// The manifests that a line is about: those in its own folder, or else those below it, or else those for the same platform.
+fn about<'a>(line: &PatchLine, all: &'a [Resource]) -> Vec<&'a Resource> {
+    let folder = line.file.parent().unwrap();
+    let that = |is_in: &dyn Fn(&Path) -> bool| -> Vec<&'a Resource> {
+        let manifests = all.iter().filter(|resource| is_manifest(&resource.file) && line.is_about(resource));
+        manifests.filter(|resource| is_in(resource.file.parent().unwrap())).collect()
+    };
+    let ways: [&dyn Fn(&Path) -> bool; 3] = [&|of| of == folder, &|of| of.starts_with(folder), &|of| {
+        of.components().take(2).eq(folder.components().take(2))
+    }];
+    ways.into_iter().map(that).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// Mistakes in the rules documents of a resource.
+fn mistakes_of_rules(resource: &Resource) -> Vec<String> {
+    let parsed = documents(&resource.value).into_iter().map(parsed);
+    parsed.flat_map(|parsed| parsed.errors).map(|error| error.to_string()).collect()
+}
+
+/// The rules documents in a resource.
+fn documents(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Object(fields) if fields.contains_key("rollouts") => vec![value],
+        Value::Object(fields) => fields.values().flat_map(documents).collect(),
+        Value::Array(items) => items.iter().flat_map(documents).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What becomes of a document, where every secret that it asks for is there.
+fn parsed(document: &Value) -> serin_core::Parsed {
+    let env = |_: &str| Some("c2VyaW4tc2VyaW4tc2VyaW4tc2VyaW4tc2VyaW4tc2U=".to_owned());
+    Rules::parse(document.to_string().as_bytes(), &Surroundings { last_good: None, env: &env })
+}
+
+const PLUGIN: &str = "
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: serin, namespace: istio-ingress}
+spec:
+  url: oci://registry.example.com/serin@sha256:00
+  pluginConfig:
+    rollouts:
+      reviews:
+        stable: v1
+        versions: {v1: {}, v2: {weight: 10}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: reviews, namespace: shop}
+spec:
+  rules:
+  - backendRefs: [{name: reviews-v1, port: 9080, weight: 90}, {name: reviews-v2, port: 9080, weight: 10}]
+";
+
+/// A line under a heading: what is wrong with it has this part, or nothing is.
+fn check(catalogue: &mut Catalogue, heading: &str, line: &str, expected: Option<&str>) {
+    let resources = read("manifests/x/plugin.yaml".as_ref(), 1, PLUGIN).unwrap();
+    let text = format!("# Serin\n\n**{heading}.** So it is done:\n\n```sh\n{line}\n```\n");
+    let lines = lines_of_text(&root(), "manifests/x/README.md".as_ref(), &text).unwrap();
+    assert_eq!(lines.len(), 1, "{line}");
+    let found = mistakes(catalogue, &lines[0], &[], &resources);
+    match expected {
+        None => assert_eq!(found, Vec::<String>::new()),
+        Some(part) => assert!(!found.is_empty() && found[0].contains(part), "{line} has {found:?}"),
+    }
+}
+
+#[test]
+fn lines_that_do_not_fit_are_found() {
+    let Some(mut catalogue) = catalogue() else { return };
+    let mut check = |heading, line: &str, expected| check(&mut catalogue, heading, line, expected);
+    let plugin = |namespace: &str, versions: &str| {
+        let patch = format!(r#"{{"spec":{{"pluginConfig":{{"rollouts":{{"reviews":{{"versions":{versions}}}}}}}}}}}"#);
+        format!("kubectl -n {namespace} patch wasmplugin serin --type merge \\\n  -p '{patch}'")
+    };
+    check("More", &plugin("istio-ingress", r#"{"v2":{"weight":50}}"#), None);
+    check("More", &plugin("istio-ingress", r#"{"v2":{"weight":10}}"#), Some("changes nothing"));
+    check("More", &plugin("shop", r#"{"v2":{"weight":50}}"#), Some("there is no such resource"));
+    check("More", &plugin("istio-ingress", r#"{"v2":{"weight":500}}"#), Some("versions"));
+    check(
+        "More",
+        "kubectl -n istio-ingress patch wasmplugin serin --type merge -p '{\"spec\":{\"on\":true}}'",
+        Some("spec.on: unknown field"),
+    );
+    let json = |path: &str| {
+        format!(
+            "kubectl -n istio-ingress patch wasmplugin serin --type json -p '[{{\"op\":\"replace\",\"path\":\"{path}\",\"value\":50}}]'"
+        )
+    };
+    check("More", &json("/spec/pluginConfig/rollouts/reviews/versions/v2/weight"), None);
+    check("More", &json("/spec/pluginConfig/rollouts/reviews/versions/v3/weight"), Some("v3"));
+    check("Back in one line", &plugin("istio-ingress", r#"{"v2":{"off":true}}"#), None);
+    check("Back in one line", &plugin("istio-ingress", r#"{"v2":{"weight":0}}"#), None);
+    check("Back in one line", &plugin("istio-ingress", r#"{"v2":{"weight":1}}"#), Some("still gets v2"));
+    check(
+        "Back in one line",
+        &plugin("istio-ingress", r#"{"v2":{"weight":null},"v3":{"weight":5}}"#),
+        Some("still gets v3"),
+    );
+    let route = |of: &str, value: &str| {
+        format!(
+            "kubectl -n shop patch httproute reviews --type json -p '[{{\"op\":\"replace\",\"path\":\"/spec/rules/0/backendRefs/1/{of}\",\"value\":{value}}}]'"
+        )
+    };
+    check("To roll back", &route("weight", "0"), None);
+    check("To roll back", &route("weight", "1"), Some("still gets reviews-v2"));
+    check("To roll back", &route("name", "\"reviews-v1\""), None);
+    check("More", &route("weight", "\"1\""), Some("not of type"));
+}

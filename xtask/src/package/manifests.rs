@@ -1,0 +1,90 @@
+//! Copies of the manifests, with the image that they are to run in place of the made-up one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The made-up image of the manifests.
+pub(crate) const REPOSITORY: &str = "registry.example.com/serin";
+
+/// Copies every folder of `manifests` with the made-up image in it to `to`, and fills in `image`. Returns the files that it was in.
+///
+/// What people read stays behind: it is about the files in the repository.
+///
+/// # Errors
+/// If one of the files is there already, if a file has the made-up name in another form, or if there is nothing to fill in.
+pub(crate) fn fill_in(manifests: &Path, to: &Path, image: &str) -> Result<Vec<PathBuf>> {
+    let mut copies = Vec::new();
+    for folder in entries(manifests)?.into_iter().filter(|path| path.is_dir()) {
+        let folder = self::copies(&folder, manifests, image)?;
+        if folder.iter().any(|copy| copy.filled) {
+            copies.extend(folder);
+        }
+    }
+    // Only then is anything written.
+    if let Some(there) = copies.iter().map(|copy| to.join(&copy.path)).find(|path| path.exists()) {
+        bail!("{} is there already, maybe with changes of yours; expected a new folder", there.display());
+    }
+    let mut filled = Vec::new();
+    for copy in copies {
+        let path = to.join(&copy.path);
+        write(&path, &copy.bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        filled.extend(copy.filled.then_some(copy.path));
+    }
+    if filled.is_empty() {
+        bail!("no file below {} has {}", manifests.display(), placeholder());
+    }
+    Ok(filled)
+}
+
+struct Copy {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    filled: bool,
+}
+
+fn copies(folder: &Path, manifests: &Path, image: &str) -> Result<Vec<Copy>> {
+    let mut copies = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            copies.extend(self::copies(&path, manifests, image)?);
+        } else if path.extension().is_none_or(|extension| extension != "md") {
+            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = filled(&bytes, image).with_context(|| path.display().to_string())?;
+            let filled = text.is_some();
+            let bytes = text.map_or(bytes, String::into_bytes);
+            copies.push(Copy { path: path.strip_prefix(manifests)?.to_path_buf(), bytes, filled });
+        }
+    }
+    Ok(copies)
+}
+
+/// The text with the image in it, if there was a place for it.
+fn filled(bytes: &[u8], image: &str) -> Result<Option<String>> {
+    let Ok(text) = str::from_utf8(bytes) else { return Ok(None) };
+    let placeholder = placeholder();
+    for (number, line) in text.lines().enumerate() {
+        if line.replace(&placeholder, "").contains(REPOSITORY) {
+            bail!("line {} has {REPOSITORY} in a form that is not known here; expected {placeholder}", number + 1);
+        }
+    }
+    Ok(text.contains(&placeholder).then(|| text.replace(&placeholder, image)))
+}
+
+fn placeholder() -> String {
+    format!("{REPOSITORY}@sha256:{}", "0".repeat(64))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(path, bytes)
+}
+
+/// What is in a folder, by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths = read().with_context(|| format!("cannot read {}", folder.display()))?;
+    paths.sort();
+    Ok(paths)
+}

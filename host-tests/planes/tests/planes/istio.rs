@@ -19,9 +19,7 @@ async fn check(folder: &str, proxy: Proxy, entry: Entry, plugin: &str, routes: &
     let mut site = Site::start(Control::istio(proxy)?, &files).await?;
     journey(&mut site, entry).await?;
 
-    let kind = plugin.replace('-', "");
-    let readme = if kind == "wasmplugin" { format!("istio/{folder}/README.md") } else { "istio/README.md".to_owned() };
-    site.follow(&readme, &kind, "off").await?;
+    site.follow(&format!("istio/{folder}/README.md"), &plugin.replace('-', ""), "off").await?;
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, entry).await?, "v1"));
     assert_eq!("v1", site.ask(entry, &[("x-canary", "v2")]).await?.text(), "overrides are back as well");
     Ok(())

@@ -21,9 +21,11 @@ impl Admin {
         self.get("/ready").await.is_ok()
     }
 
-    /// The address that the listener `name` is bound to.
+    /// The address that the listener `name` is bound to, or the only one that there is.
     pub(crate) async fn listener(self, name: &str) -> Result<SocketAddr> {
-        self.listeners().await?.remove(name).with_context(|| format!("Envoy has no listener {name:?}"))
+        let mut listeners = self.listeners().await?;
+        let only = if listeners.len() == 1 { listeners.values().next().copied() } else { None };
+        listeners.remove(name).or(only).with_context(|| format!("Envoy has no listener {name:?}"))
     }
 
     /// The addresses that listeners are bound to, by name.

@@ -90,7 +90,12 @@ impl Crowd {
 
     /// The visitors come again and again until the traffic is stopped.
     pub fn keep_visiting(&self) -> Traffic {
-        self.start(u64::MAX / 2, Ask::default())
+        self.keep_visiting_as(Ask::default())
+    }
+
+    /// The visitors ask for `ask` again and again until the traffic is stopped.
+    pub fn keep_visiting_as(&self, ask: Ask) -> Traffic {
+        self.start(u64::MAX / 2, ask)
     }
 
     /// How many requests the crowd has sent so far.

@@ -42,7 +42,7 @@ impl Running {
 
     /// Starts Envoy from `binary` in a folder of its own, with the bootstrap that is made for that folder and with `files`
     /// in it, and waits until it takes traffic. The bootstrap binds its admin interface to a free port and has a listener
-    /// `main` on another one. Envoy may watch the folders of [`RULES`](crate::RULES) and [`ROUTES`](crate::ROUTES).
+    /// `main`, or only one, on another one. Envoy may watch the folders of [`RULES`](crate::RULES) and [`ROUTES`](crate::ROUTES).
     ///
     /// # Errors
     /// If Envoy cannot be started, ends by itself or is not ready within 30 seconds; the message has the end of its log.

@@ -1,0 +1,112 @@
+//! An Envoy that a control plane keeps up to date.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use serin_envoy::Running;
+use tokio::time::{Instant, sleep};
+
+use crate::draft::{CLUSTERS, Configuration, File, LISTENERS};
+
+/// A running Envoy with the configuration that it was sent last.
+#[derive(Debug)]
+pub struct Plane {
+    running: Running,
+    sent: Configuration,
+}
+
+impl Plane {
+    /// Starts Envoy from `binary` with these variables, and waits until it takes traffic.
+    ///
+    /// # Errors
+    /// As [`Running::start`]; also if Envoy refuses a part of the configuration.
+    pub async fn start(binary: &Path, variables: &[(&str, &str)], configuration: Configuration) -> Result<Self> {
+        let mut command = Running::command(binary, WORKERS)?;
+        command.args(&configuration.options).envs(variables.iter().copied());
+        let files = configuration.files.iter().map(|(name, file)| (name.clone(), file.text.clone())).collect();
+        let running = Running::start_as(command, |_| (configuration.bootstrap.clone(), files)).await?;
+        let plane = Self { running, sent: configuration };
+        for (name, file) in &plane.sent.files {
+            let refused = plane.running.sum(&format!("^{}$", file.refused)).await?;
+            ensure!(refused == 0, "Envoy refused {name}: {}\n{}", file.text, plane.complaints()?);
+        }
+        Ok(plane)
+    }
+
+    /// Sends what is new in a configuration, in the order of a control plane, and waits until Envoy uses it.
+    ///
+    /// # Errors
+    /// If Envoy refuses a part of it, or if it needs a restart.
+    pub async fn send(&mut self, configuration: Configuration) -> Result<()> {
+        if let Some(name) = self.offer(configuration).await? {
+            bail!("Envoy refused {name}\n{}", self.complaints()?);
+        }
+        Ok(())
+    }
+
+    /// As [`Plane::send`]; the name of the part that Envoy has refused, if there is one.
+    ///
+    /// # Errors
+    /// If Envoy does not answer, or if the configuration needs a restart.
+    pub async fn offer(&mut self, configuration: Configuration) -> Result<Option<String>> {
+        ensure!(configuration.bootstrap == self.sent.bootstrap, "a new bootstrap needs a restart");
+        let before = std::mem::replace(&mut self.sent, configuration);
+        let changed = |file: &(&String, &File)| before.files.get(file.0) != Some(file.1);
+        let mut files: Vec<_> = self.sent.files.iter().filter(changed).collect();
+        files.sort_by_key(|(name, _)| place(name));
+        for (name, file) in files {
+            if !before.files.contains_key(name) {
+                // It is read as soon as something refers to it.
+                self.running.replace(name, &file.text)?;
+            } else if !self.running.offer(name, &file.text, &file.taken, &file.refused).await? {
+                return Ok(Some(name.clone()));
+            }
+        }
+        self.settle().await?;
+        Ok(None)
+    }
+
+    /// Waits until listeners and clusters that came anew are in use.
+    async fn settle(&self) -> Result<()> {
+        let end = Instant::now() + SETTLE;
+        while self
+            .running
+            .sum(r"^(listener_manager\.total_listeners_warming|cluster_manager\.warming_clusters)$")
+            .await?
+            > 0
+        {
+            ensure!(Instant::now() < end, "still warming after {SETTLE:?}\n{}", self.complaints()?);
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// What Envoy does not like, in its log.
+    fn complaints(&self) -> Result<String> {
+        let log = self.running.log()?;
+        let lines = log.lines().filter(|line| !line.contains("][info]"));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Where it takes requests.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// The Envoy.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+}
+
+/// Clusters come before their endpoints, then what refers to them. New files are there before what names them.
+fn place(name: &str) -> usize {
+    let order = ["endpoints/", CLUSTERS, "extensions/", LISTENERS, "routes/"];
+    order.iter().position(|part| name.starts_with(part)).unwrap_or(order.len())
+}
+
+const WORKERS: u32 = 2;
+const SETTLE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);

@@ -66,6 +66,17 @@ impl PatchLine {
     /// # Errors
     /// If the patch does not fit, or changes nothing.
     pub fn apply(&self, resource: &Resource) -> Result<Resource> {
+        let patched = self.applied(resource)?;
+        ensure!(patched.value != resource.value, "the patch changes nothing");
+        Ok(patched)
+    }
+
+    /// Whether the resource is already what the patch would make of it.
+    pub fn is_done_in(&self, resource: &Resource) -> bool {
+        self.applied(resource).is_ok_and(|patched| patched.value == resource.value)
+    }
+
+    fn applied(&self, resource: &Resource) -> Result<Resource> {
         let mut patched = resource.clone();
         match self.form {
             Form::Merge => json_patch::merge(&mut patched.value, &self.patch),
@@ -74,7 +85,6 @@ impl PatchLine {
                 &serde_json::from_value::<json_patch::Patch>(self.patch.clone())?,
             )?,
         }
-        ensure!(patched.value != resource.value, "the patch changes nothing");
         Ok(patched)
     }
 

@@ -4,7 +4,7 @@ mod served;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use serin_core::{Rules, Surroundings};
@@ -45,41 +45,66 @@ fn lines(all: &[Resource]) -> Vec<PatchLine> {
 
 /// What is wrong with a line, which may need those before it in its file.
 fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, before: &[PatchLine], all: &[Resource]) -> Vec<String> {
-    let about = about(line, all);
+    let before: Vec<&PatchLine> = before.iter().filter(|step| step.file == line.file).collect();
+    let later = |resource: &Resource| {
+        let steps = before.iter().filter(|step| step.is_about(resource));
+        steps.fold(resource.clone(), |resource, step| step.apply(&resource).unwrap_or(resource))
+    };
+    let is_done = |resource: &Resource| line.is_done_in(resource) && line.is_done_in(&later(resource));
+    let mut about = near(line, all);
     if about.is_empty() {
         return vec![format!("{line}: there is no such resource in the folder")];
     }
+    // A folder may show what comes of the line; then it is about the others for that platform.
+    let others: Vec<_> = of_platform(line, all).into_iter().filter(|resource| !is_done(resource)).collect();
+    if about.iter().all(|resource| is_done(resource)) && !others.is_empty() {
+        about = others;
+    }
     let mut wrong = Vec::new();
     for resource in about {
-        let steps = before.iter().filter(|step| step.file == line.file && step.is_about(resource));
-        let later = steps.fold(resource.clone(), |resource, step| step.apply(&resource).unwrap_or(resource));
-        match line.apply(resource).or_else(|_| line.apply(&later)) {
-            Ok(patched) => {
-                let mut found = valid::problems(catalogue, &patched);
-                found.extend(mistakes_of_rules(&patched));
-                if line.is_roll_back() {
-                    let served = served::versions(&patched, &documents(&patched.value));
-                    found.extend(served.into_iter().map(|version| format!("somebody still gets {version}")));
-                }
-                wrong.extend(found.into_iter().map(|problem| format!("{line}: {problem}")));
-            }
-            Err(error) => wrong.push(format!("{line}: {resource}: {error:#}")),
+        let mut found = problems(catalogue, line, resource);
+        if !found.is_empty() && !before.is_empty() {
+            found = problems(catalogue, line, &later(resource));
         }
+        wrong.extend(found.into_iter().map(|problem| format!("{line}: {resource}: {problem}")));
     }
     wrong
 }
 
-/// The manifests that a line is about: those in its own folder, or else those below it, or else those for the same platform.
-fn about<'a>(line: &PatchLine, all: &'a [Resource]) -> Vec<&'a Resource> {
-    let folder = line.file.parent().unwrap();
-    let that = |is_in: &dyn Fn(&Path) -> bool| -> Vec<&'a Resource> {
-        let manifests = all.iter().filter(|resource| is_manifest(&resource.file) && line.is_about(resource));
-        manifests.filter(|resource| is_in(resource.file.parent().unwrap())).collect()
+/// What is wrong with one resource and the line.
+fn problems(catalogue: &mut Catalogue, line: &PatchLine, resource: &Resource) -> Vec<String> {
+    let patched = match line.apply(resource) {
+        Ok(patched) => patched,
+        Err(error) => return vec![format!("{error:#}")],
     };
-    let ways: [&dyn Fn(&Path) -> bool; 3] = [&|of| of == folder, &|of| of.starts_with(folder), &|of| {
-        of.components().take(2).eq(folder.components().take(2))
-    }];
-    ways.into_iter().map(that).find(|found| !found.is_empty()).unwrap_or_default()
+    let mut found = valid::problems(catalogue, &patched);
+    found.extend(mistakes_of_rules(&patched));
+    if line.is_roll_back() {
+        let served = served::versions(&patched, &documents(&patched.value));
+        found.extend(served.into_iter().map(|version| format!("somebody still gets {version}")));
+    }
+    found
+}
+
+/// The manifests that a line is about: those in its own folder, or else those below it, or else those for the same platform.
+fn near<'a>(line: &PatchLine, all: &'a [Resource]) -> Vec<&'a Resource> {
+    let folder = line.file.parent().unwrap();
+    let is_in = |resource: &Resource| resource.file.parent() == Some(folder);
+    let ways: [Vec<&Resource>; 3] = [
+        named(line, all).filter(|resource| is_in(resource)).collect(),
+        named(line, all).filter(|resource| resource.file.starts_with(folder)).collect(),
+        of_platform(line, all),
+    ];
+    ways.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn of_platform<'a>(line: &PatchLine, all: &'a [Resource]) -> Vec<&'a Resource> {
+    let platform: PathBuf = line.file.components().take(2).collect();
+    named(line, all).filter(|resource| resource.file.starts_with(&platform)).collect()
+}
+
+fn named<'a>(line: &PatchLine, all: &'a [Resource]) -> impl Iterator<Item = &'a Resource> {
+    all.iter().filter(|resource| is_manifest(&resource.file) && line.is_about(resource))
 }
 
 /// Mistakes in the rules documents of a resource.

@@ -48,7 +48,10 @@ async fn started() -> Result<Site> {
     let files = ["gateway", "route-weights/http-route", "route-weights/policy"]
         .map(|name| format!("envoy-gateway/{name}.yaml"));
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    Site::start(Control::envoy_gateway().await?, &files).await
+    let mut site = Site::start(Control::envoy_gateway().await?, &files).await?;
+    assert_eq!("v1", site.ask(VISITORS, &[]).await?.text());
+    site.follow(README, "httproute", "\"value\":10").await?;
+    Ok(site)
 }
 
 async fn set_route(site: &mut Site, weights: [u32; 2]) -> Result<()> {
@@ -59,9 +62,8 @@ async fn set_route(site: &mut Site, weights: [u32; 2]) -> Result<()> {
 #[tokio::test]
 async fn in_envoy_gateway_and_back_by_the_route() -> Result<()> {
     let mut site = started().await?;
-    let raise = async |site: &mut Site| site.follow(README, "httproute", "\"value\":50").await;
-    let (mut people, first) =
-        journey(&mut site, raise, async |site: &mut Site| set_route(site, [100, 0]).await).await?;
+    let weights = |weights: [u32; 2]| async move |site: &mut Site| set_route(site, weights).await;
+    let (mut people, first) = journey(&mut site, weights([50, 50]), weights([100, 0])).await?;
     site.follow(README, "httproute", "reviews-v1").await?;
     assert_eq!(PEOPLE, count(&people.visit(site.address()).await?, "v1"), "the rule of v2 goes to v1");
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
@@ -82,6 +84,7 @@ async fn in_envoy_gateway_and_back_by_the_policy() -> Result<()> {
     let mut site = started().await?;
     let mut people = People::new(PEOPLE, VISITORS)?;
     let first = people.visit(site.address()).await?;
+    assert_share(&first, 0.1);
     site.follow(README, "envoyextensionpolicy", "/v2/off").await?;
     let back = people.visit(site.address()).await?;
     assert_eq!(PEOPLE, count(&back, "v1"), "{first:?} {back:?}");

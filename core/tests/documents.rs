@@ -198,8 +198,18 @@ fn null_and_every_form_of_a_number() {
 fn what_kubernetes_and_envoy_make_of_yaml() {
     let off = rules(&rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 100, "false": true}}"#));
     assert_eq!(outcome(&off, &Request::new(), 0).answer, "r/v1/slot");
-    let twice = rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"off": false, "false": true}}"#);
-    check(&twice, &["rollouts.r.versions.v2.false: the field stands here twice; expected it once"]);
+    // A patch is JSON, and comes later than the YAML of the resource: it has the last word.
+    for (fields, answer) in
+        [(r#""false": false, "off": true"#, "r/v1/slot"), (r#""off": false, "false": true"#, "r/v2/slot")]
+    {
+        let both = format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": 100, {fields}}}}}"#);
+        assert_eq!(outcome(&rules(&rollout(&both)), &Request::new(), 0).answer, answer, "{fields}");
+    }
+    for name in ["false", "off"] {
+        let twice = format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"{name}": false, "{name}": true}}}}"#);
+        let expected = format!("rollouts.r.versions.v2.{name}: the field stands here twice; expected it once");
+        check(&rollout(&twice), &[&expected]);
+    }
     check(
         &rollout(r#""stable": "v1", "versions": {"v1": {}}, "false": true"#),
         &[

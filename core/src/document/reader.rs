@@ -174,12 +174,17 @@ impl<'a> Object<'a> {
             report.wrong(&path, node, "an object");
             return None;
         };
-        // One bit for each known field; there are never as many as 64.
+        // One bit for each known field, of which there are never as many as 63, and the last for another name of one.
         let mut seen = 0_u64;
         for (name, _) in entries {
             match known.iter().zip(0_u32..).find(|(known, _)| **known == field_name(name)) {
-                Some((_, at)) if seen >> at & 1 == 1 => report.add(&path.field(name), Kind::DuplicateField),
-                Some((_, at)) => seen |= 1 << at,
+                Some((known, at)) => {
+                    let bit = 1 << if name == known { at } else { 63 };
+                    if seen & bit != 0 {
+                        report.add(&path.field(name), Kind::DuplicateField);
+                    }
+                    seen |= bit;
+                }
                 None => report.add_with(&path.field(name), || Kind::UnknownField {
                     nearest: nearest(name, known.iter().copied()),
                     known: known.join(", "),
@@ -189,9 +194,11 @@ impl<'a> Object<'a> {
         Some(Self { entries, path })
     }
 
-    /// The field's value; `null` means that it is not there.
+    /// The field's value; `null` means that it is not there. Its own name goes before another one, which YAML may have made of it:
+    /// a patch of a resource is JSON, and comes later.
     pub(super) fn get(&self, name: &str) -> Option<&'a Node<'a>> {
-        let (_, node) = self.entries.iter().find(|(key, _)| field_name(key) == name)?;
+        let named = |is: fn(&str) -> &str| self.entries.iter().find(|(key, _)| is(key) == name);
+        let (_, node) = named(|key| key).or_else(|| named(field_name))?;
         (*node != Node::Null).then_some(node)
     }
 

@@ -235,6 +235,10 @@ fn what_cannot_be_meant_is_refused() {
             of(json!({"stable": {}, "canary": {"off": true}})),
             "versions.canary.off: found true; nobody would get the step",
         ),
+        (
+            of(json!({"stable": {}, "canary": {"false": true}})),
+            "versions.canary.off: found true; nobody would get the step",
+        ),
         (of(json!({"stable": {}})), "versions: nothing whose weight there is to set"),
         (of(json!({"stable": {}, "a": {}, "b": {}})), "versions: several; expected the annotation serin.dev/version"),
         (of(json!({"canary": {"weight": 0}})), "rollouts.reviews.stable: missing, or no version of it"),

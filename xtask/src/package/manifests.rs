@@ -8,13 +8,30 @@ use anyhow::{Context, Result, bail};
 /// The made-up image of the manifests.
 pub(crate) const REPOSITORY: &str = "registry.example.com/serin";
 
-/// Copies every folder of `manifests` with the made-up image in it to `to`, and fills in `image`. Returns the files that it was in.
+/// What was filled in.
+#[derive(Default)]
+pub(crate) struct Filled {
+    /// The files with the image in them.
+    pub(crate) files: Vec<PathBuf>,
+    /// What only the reader can fill in, in these and other files.
+    pub(crate) blanks: Vec<Blank>,
+}
+
+/// A made-up digest of an image that is not ours.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Blank {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) value: String,
+}
+
+/// Copies every folder of `manifests` with the made-up image in it to `to`, and fills in `image`.
 ///
 /// What people read stays behind: it is about the files in the repository.
 ///
 /// # Errors
 /// If one of the files is there already, if a file has the made-up name in another form, or if there is nothing to fill in.
-pub(crate) fn fill_in(manifests: &Path, to: &Path, image: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn fill_in(manifests: &Path, to: &Path, image: &str) -> Result<Filled> {
     let mut copies = Vec::new();
     for folder in entries(manifests)?.into_iter().filter(|path| path.is_dir()) {
         let folder = self::copies(&folder, manifests, image)?;
@@ -26,13 +43,14 @@ pub(crate) fn fill_in(manifests: &Path, to: &Path, image: &str) -> Result<Vec<Pa
     if let Some(there) = copies.iter().map(|copy| to.join(&copy.path)).find(|path| path.exists()) {
         bail!("{} is there already, maybe with changes of yours; expected a new folder", there.display());
     }
-    let mut filled = Vec::new();
+    let mut filled = Filled::default();
     for copy in copies {
         let path = to.join(&copy.path);
         write(&path, &copy.bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        filled.extend(copy.filled.then_some(copy.path));
+        filled.blanks.extend(blanks(&copy));
+        filled.files.extend(copy.filled.then_some(copy.path));
     }
-    if filled.is_empty() {
+    if filled.files.is_empty() {
         bail!("no file below {} has {}", manifests.display(), placeholder());
     }
     Ok(filled)
@@ -72,8 +90,25 @@ fn filled(bytes: &[u8], image: &str) -> Result<Option<String>> {
     Ok(text.contains(&placeholder).then(|| text.replace(&placeholder, image)))
 }
 
+/// Each word with a made-up digest that is in the copy still.
+fn blanks(copy: &Copy) -> Vec<Blank> {
+    let (text, zeros) = (str::from_utf8(&copy.bytes).unwrap_or_default(), zeros());
+    let of_line = |(number, line): (usize, &str)| {
+        let words = line.split([' ', '\t', '"', '\'', ',', '{', '}']).filter(|word| word.contains(&zeros));
+        words
+            .map(|word| Blank { file: copy.path.clone(), line: number + 1, value: word.to_owned() })
+            .collect::<Vec<_>>()
+    };
+    text.lines().enumerate().flat_map(of_line).collect()
+}
+
 fn placeholder() -> String {
-    format!("{REPOSITORY}@sha256:{}", "0".repeat(64))
+    format!("{REPOSITORY}@sha256:{}", zeros())
+}
+
+/// The digest that nothing has.
+fn zeros() -> String {
+    "0".repeat(64)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::image::{self, Image};
 use super::manifests::{Blank, Filled};
 use super::name::Name;
 use super::output::Output;
-use super::{facts::Facts, key_and_value, layout, manifests, module, print};
+use super::{facts::Facts, key_and_value, layout, module, print};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -281,68 +281,6 @@ fn who_reads_the_first_line_alone_causes_no_failure() {
     };
     check(ErrorKind::BrokenPipe, Ok(()));
     check(ErrorKind::StorageFull, Err(ErrorKind::StorageFull));
-}
-
-#[test]
-fn manifests_are_copied_with_the_image_filled_in() {
-    let [from, to] = [tempdir().unwrap(), tempdir().unwrap()];
-    let placeholder = format!("registry.example.com/serin@sha256:{:064}", 0);
-    let put = |path: &str, text: &str| {
-        let path = from.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    put("a/plugin.yaml", &format!("url: oci://{placeholder}\n# {placeholder}\n"));
-    let kubectl = format!("registry.example.com/kubectl@sha256:{:064}", 0);
-    let job = format!("kind: Job\nimage: {{url: \"{kubectl}\"}}\n");
-    put("a/deep/job.yaml", &job);
-    put("a/README.md", &placeholder);
-    put("b/other.yaml", "kind: Service\n");
-    let filled = manifests::fill_in(from.path(), to.path(), "example.com/s@sha256:1").unwrap();
-    assert_eq!(vec![Path::new("a/plugin.yaml")], filled.files);
-    assert_eq!(vec![Blank { file: "a/deep/job.yaml".into(), line: 2, value: kubectl }], filled.blanks);
-    let read = |path: &str| fs::read_to_string(to.path().join(path)).ok();
-    assert_eq!(Some("url: oci://example.com/s@sha256:1\n# example.com/s@sha256:1\n".to_owned()), read("a/plugin.yaml"));
-    assert_eq!((Some(job), None), (read("a/deep/job.yaml"), read("a/README.md")));
-    assert!(!to.path().join("b").exists());
-
-    let refused = |to: &Path| format!("{:#}", manifests::fill_in(from.path(), to, "example.com/s").err().unwrap());
-    assert!(refused(to.path()).contains("is there already"));
-    put("a/later.yaml", "a: 1\nurl: oci://registry.example.com/serin:1.0\n");
-    let error = refused(&to.path().join("new"));
-    assert!(error.contains("later.yaml: line 2 has registry.example.com/serin in a form"), "{error}");
-    assert!(!to.path().join("new").exists(), "nothing is written where something is wrong");
-}
-
-/// The manifests of this repository have the made-up image in the one form that is filled in, and what else is made up is told.
-#[test]
-fn no_made_up_image_is_left_in_our_manifests() {
-    let to = tempdir().unwrap();
-    let from = crate::workspace::root().join("manifests");
-    let filled = manifests::fill_in(&from, to.path(), "example.com/s@sha256:1").unwrap();
-    for path in filled.files {
-        let text = fs::read_to_string(to.path().join(&path)).unwrap();
-        assert!(text.contains("example.com/s@sha256:1") && !text.contains(&"0".repeat(64)), "{}", path.display());
-    }
-    let mut told: Vec<_> = filled.blanks.into_iter().map(|blank| (to.path().join(blank.file), blank.line)).collect();
-    told.sort();
-    assert_eq!(zeros(to.path()), told);
-}
-
-/// Each line below a folder with the digest that nothing has.
-fn zeros(folder: &Path) -> Vec<(PathBuf, usize)> {
-    let mut found = Vec::new();
-    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            found.extend(zeros(&path));
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        let lines = text.lines().enumerate().filter(|(_, line)| line.contains(&"0".repeat(64)));
-        found.extend(lines.map(|(number, _)| (path.clone(), number + 1)));
-    }
-    found.sort();
-    found
 }
 
 /// Whoever builds with the Dockerfile gets an image that says the same, and has the file that is looked for.

@@ -7,17 +7,21 @@ mod layout;
 mod manifests;
 mod module;
 mod name;
+mod output;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use self::facts::Facts;
 use self::name::Name;
+use self::output::Output;
 use crate::progress::Progress;
 use crate::{wasm, workspace};
 
@@ -33,7 +37,7 @@ pub(crate) struct Args {
     /// Package this file in place of building the module.
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
-    /// One more label and annotation of the image, such as `org.opencontainers.image.source=https://…`.
+    /// One more label and annotation of the image, such as `org.opencontainers.image.source=https://…`; each key once.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     annotation: Vec<(String, String)>,
     /// Write no layout: read this one, which another program made, as Istio and Envoy Gateway read an image.
@@ -70,22 +74,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(file) = &args.json {
         fs::write(file, format!("{:#}\n", facts.json())).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print!("{facts}");
-    Ok(())
+    print(&facts, &mut io::stdout().lock()).context("cannot write to stdout")
+}
+
+/// Writes the facts until nobody reads on, as with `| head`: that is no failure.
+fn print(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
+    match write!(out, "{facts}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Makes a layout of the module and returns where it is.
 fn pack(args: &Args) -> Result<PathBuf> {
-    let path = match &args.module {
-        Some(path) => path.clone(),
-        None => wasm::build(&Progress::new())?,
-    };
+    // What is wrong with the options is said before the module is built.
+    let labels = labels(&args.annotation)?;
     let folder = match &args.output {
         Some(folder) => folder.clone(),
         None => workspace::target()?.join("oci"),
     };
-    layout::write(&image::pack(&read(&path)?, &labels(&args.annotation))?, &folder)?;
-    Ok(folder)
+    let output = Output::at(&folder, &env::current_dir()?)?;
+    let path = match &args.module {
+        Some(path) => path.clone(),
+        None => wasm::build(&Progress::new())?,
+    };
+    layout::write(&image::pack(&read(&path)?, &labels)?, &output)?;
+    Ok(output.folder().to_path_buf())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -95,7 +109,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// What the image says of itself. No time and no commit: the same module is the same image.
-fn labels(more: &[(String, String)]) -> BTreeMap<String, String> {
+///
+/// # Errors
+/// If a key is given twice, or is the one that says how control planes have to read the image.
+fn labels(more: &[(String, String)]) -> Result<BTreeMap<String, String>> {
     let own = [
         ("title", "serin"),
         ("description", "Canary routing for Envoy, Istio and Envoy Gateway: a proxy-wasm filter."),
@@ -103,7 +120,16 @@ fn labels(more: &[(String, String)]) -> BTreeMap<String, String> {
         ("licenses", "Apache-2.0"),
     ];
     let own = own.map(|(key, value)| (format!("org.opencontainers.image.{key}"), value.to_owned()));
-    own.into_iter().chain(more.iter().cloned()).collect()
+    let mut given = BTreeMap::new();
+    for (key, value) in more {
+        if key == image::VARIANT {
+            bail!("--annotation {key} is `{value}`; expected none, since the image says `compat` there and is it");
+        }
+        if let Some(first) = given.insert(key.clone(), value.clone()) {
+            bail!("--annotation {key} is `{first}` and `{value}`; expected each key once");
+        }
+    }
+    Ok(own.into_iter().chain(given).collect())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::image;
 use super::layout::Found;
+use super::manifests::Filled;
 use super::name::Name;
 use crate::shell::quoted;
 
@@ -19,7 +20,7 @@ pub(crate) struct Facts {
     module: Digest,
     bytes: usize,
     name: Option<Name>,
-    manifests: Option<(PathBuf, Vec<PathBuf>)>,
+    manifests: Option<(PathBuf, Filled)>,
 }
 
 impl Facts {
@@ -36,8 +37,8 @@ impl Facts {
     }
 
     /// And of manifests that were written.
-    pub(crate) fn filled_in(&mut self, folder: &Path, files: Vec<PathBuf>) {
-        self.manifests = Some((folder.to_path_buf(), files));
+    pub(crate) fn filled_in(&mut self, folder: &Path, filled: Filled) {
+        self.manifests = Some((folder.to_path_buf(), filled));
     }
 
     /// For scripts.
@@ -51,8 +52,10 @@ impl Facts {
             facts["image"]["name"] = json!(name.tagged());
             facts["image"]["url"] = json!(format!("oci://{}", name.pinned(&self.image)));
         }
-        if let Some((folder, files)) = &self.manifests {
-            facts["manifests"] = json!({"folder": folder, "files": files});
+        if let Some((folder, Filled { files, blanks })) = &self.manifests {
+            let blanks: Vec<_> =
+                blanks.iter().map(|it| json!({"file": it.file, "line": it.line, "value": it.value})).collect();
+            facts["manifests"] = json!({"folder": folder, "files": files, "blanks": blanks});
         }
         facts
     }
@@ -68,9 +71,13 @@ impl Facts {
     fn pin(&self, f: &mut fmt::Formatter<'_>, name: &Name) -> fmt::Result {
         let pinned = name.pinned(&self.image);
         match &self.manifests {
-            Some((folder, files)) => {
+            Some((folder, Filled { files, blanks })) => {
                 writeln!(f, "\nFilled in, in {}", folder.display())?;
-                files.iter().try_for_each(|file| writeln!(f, "  {}", file.display()))
+                files.iter().try_for_each(|file| writeln!(f, "  {}", file.display()))?;
+                if !blanks.is_empty() {
+                    writeln!(f, "\nStill to fill in by hand, in {}", folder.display())?;
+                }
+                blanks.iter().try_for_each(|it| writeln!(f, "  {}:{}: {}", it.file.display(), it.line, it.value))
             }
             None => {
                 writeln!(f, "\nPin it, by hand or with `--manifests FOLDER`")?;

@@ -16,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 /// The file that control planes look for in the layer.
 pub(crate) const FILE: &str = "plugin.wasm";
 
+/// The annotation by which it says that it is of the compat variant.
+pub(crate) const VARIANT: &str = "module.wasm.image/variant";
+
 /// Bytes that are known by their digest.
 pub(crate) struct Blob {
     pub(crate) digest: Digest,
@@ -80,7 +83,7 @@ fn configuration(tar: &[u8], labels: &BTreeMap<String, String>) -> Result<ImageC
 
 fn manifest(config: &Blob, layer: &Blob, labels: &BTreeMap<String, String>) -> Result<ImageManifest> {
     let mut annotations = sorted_out(labels);
-    annotations.insert("module.wasm.image/variant".to_owned(), "compat".to_owned());
+    annotations.insert(VARIANT.to_owned(), "compat".to_owned());
     Ok(ImageManifestBuilder::default()
         .schema_version(2u32)
         .media_type(MediaType::ImageManifest)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
@@ -10,14 +10,13 @@ use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageIndexBuilder, ImageMa
 
 use super::image::{self, Blob, Image};
 use super::module;
+use super::output::{MARK, Output};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const WASM_LAYER: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
-/// The file by which a folder is known as a layout.
-const MARK: &str = "oci-layout";
 
 /// What a control plane makes of an image.
 pub(crate) struct Found {
@@ -30,25 +29,8 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// If there is something else, or if files cannot be written.
-pub(crate) fn write(image: &Image, folder: &Path) -> Result<()> {
-    let something = fs::read_dir(folder).map_or(folder.exists(), |mut entries| entries.next().is_some());
-    if something && !folder.join(MARK).is_file() {
-        bail!("{} is there and is no OCI layout, so it stays as it is; expected a new folder", folder.display());
-    }
-    let mut partial = folder.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let replace = || -> Result<()> {
-        remove(&partial)?;
-        write_files(image, &partial)?;
-        remove(folder)?;
-        Ok(fs::rename(&partial, folder)?)
-    };
-    replace().with_context(|| format!("cannot write {}", folder.display()))
-}
-
-fn remove(folder: &Path) -> std::io::Result<()> {
-    if folder.exists() { fs::remove_dir_all(folder) } else { Ok(()) }
+pub(crate) fn write(image: &Image, output: &Output) -> Result<()> {
+    output.replace(|folder| write_files(image, folder))
 }
 
 fn write_files(image: &Image, folder: &Path) -> Result<()> {

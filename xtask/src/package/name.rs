@@ -35,6 +35,12 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self> {
         let text = text.strip_prefix("oci://").unwrap_or(text);
+        if let Some(repository) = repository(text).filter(|path| path.contains(char::is_uppercase)) {
+            bail!(
+                "the repository `{repository}` has capitals, which no registry accepts; expected lower case, and before it a \
+                 host, which has a dot or a port, or is localhost"
+            );
+        }
         let reference: Reference = match text.parse() {
             Ok(reference) => reference,
             Err(error) => bail!("{error}; expected a name such as {}", Self::example().tagged()),
@@ -46,4 +52,11 @@ impl FromStr for Name {
         let tag = reference.tag().filter(|_| path.contains(':')).unwrap_or(env!("CARGO_PKG_VERSION"));
         Ok(Self { repository: format!("{}/{}", reference.registry(), reference.repository()), tag: tag.to_owned() })
     }
+}
+
+/// What follows the host, if there is one, without tag and digest.
+fn repository(text: &str) -> Option<&str> {
+    let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
+    let path = text.split_once('/').filter(|(host, _)| is_host(host)).map_or(text, |(_, path)| path);
+    path.split([':', '@']).next()
 }

@@ -1,7 +1,8 @@
 //! The image as it is read back, and what is refused.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use flate2::write::GzEncoder;
@@ -9,8 +10,10 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::image::{self, Image};
+use super::manifests::{Blank, Filled};
 use super::name::Name;
-use super::{facts::Facts, key_and_value, labels, layout, manifests, module};
+use super::output::Output;
+use super::{facts::Facts, key_and_value, layout, module, print};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -23,8 +26,20 @@ fn filter() -> Vec<u8> {
     wat::parse_str(r#"(module (memory 1) (func (export "proxy_abi_version_0_2_1")))"#).unwrap()
 }
 
+fn labels(more: &[&str]) -> anyhow::Result<BTreeMap<String, String>> {
+    super::labels(&more.iter().map(|text| key_and_value(text).unwrap()).collect::<Vec<_>>())
+}
+
+fn packed_with(more: &[&str]) -> Image {
+    image::pack(&filter(), &labels(more).unwrap()).unwrap()
+}
+
 fn packed() -> Image {
-    image::pack(&filter(), &labels(&[])).unwrap()
+    packed_with(&[])
+}
+
+fn write(image: &Image, folder: &Path) {
+    layout::write(image, &Output::at(folder, Path::new("/")).unwrap()).unwrap();
 }
 
 #[test]
@@ -32,8 +47,8 @@ fn the_image_is_read_back_as_control_planes_read_it() {
     let folder = tempdir().unwrap();
     let image = packed();
     // Twice: a layout replaces the one before, and leaves nothing of it behind.
-    layout::write(&image::pack(&filter(), &labels(&[key_and_value("a=b").unwrap()])).unwrap(), folder.path()).unwrap();
-    layout::write(&image, folder.path()).unwrap();
+    write(&packed_with(&["a=b"]), folder.path());
+    write(&image, folder.path());
     let found = layout::read(folder.path()).unwrap();
     assert_eq!((filter(), image.manifest.digest.to_string()), (found.module, found.digest.to_string()));
 
@@ -48,7 +63,7 @@ fn the_image_is_read_back_as_control_planes_read_it() {
 
 #[test]
 fn the_image_says_what_it_is() {
-    let image = image::pack(&filter(), &labels(&[key_and_value("org.example=a=b").unwrap()])).unwrap();
+    let image = packed_with(&["org.example=a=b"]);
     let [manifest, config]: [Value; 2] =
         [&image.manifest, &image.config].map(|blob| serde_json::from_slice(&blob.bytes).unwrap());
     assert_eq!("compat", manifest["annotations"]["module.wasm.image/variant"]);
@@ -147,7 +162,7 @@ fn images_that_control_planes_refuse_are_refused_with_the_reason() {
 fn a_layout_with_a_blob_that_was_changed_is_refused() {
     let folder = tempdir().unwrap();
     let image = packed();
-    layout::write(&image, folder.path()).unwrap();
+    write(&image, folder.path());
     let path = folder.path().join("blobs/sha256").join(image.layer.digest.digest());
     fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"x").unwrap();
     let error = layout::read(folder.path()).map(|found| found.digest).unwrap_err().to_string();
@@ -155,12 +170,16 @@ fn a_layout_with_a_blob_that_was_changed_is_refused() {
 }
 
 #[test]
-fn only_a_layout_is_replaced() {
-    let folder = tempdir().unwrap();
-    fs::write(folder.path().join("thesis.txt"), "irreplaceable").unwrap();
-    let error = layout::write(&packed(), folder.path()).unwrap_err().to_string();
-    assert!(error.contains("is there and is no OCI layout"), "{error}");
-    assert_eq!("irreplaceable", fs::read_to_string(folder.path().join("thesis.txt")).unwrap());
+fn an_annotation_that_would_be_lost_is_refused_by_its_key() {
+    let check = |more: &[&str], part: &str| {
+        let error = labels(more).expect_err(part).to_string();
+        assert!(error.contains(part), "{error} has no `{part}`");
+    };
+    check(&["module.wasm.image/variant=foo"], "--annotation module.wasm.image/variant is `foo`; expected none");
+    check(&["a=1", "b=1", "a=2"], "--annotation a is `1` and `2`; expected each key once");
+    check(&["a=1", "a=1"], "--annotation a is");
+    let labels = labels(&["a=1", "b=1", "org.opencontainers.image.title=mine"]).unwrap();
+    assert_eq!(["1", "1", "mine"], ["a", "b", "org.opencontainers.image.title"].map(|key| labels[key].as_str()));
 }
 
 #[test]
@@ -188,77 +207,87 @@ fn a_name_is_a_repository_and_a_tag() {
     check("registry.example.com/a/serin:1.2", "registry.example.com/a/serin:1.2", "registry.example.com/a/serin");
     check("oci://localhost:5000/serin:latest", "localhost:5000/serin:latest", "localhost:5000/serin");
     check("localhost:5000/serin", &format!("localhost:5000/serin:{version}"), "localhost:5000/serin");
-    for wrong in ["", "registry.example.com/Serin", "https://registry.example.com/serin", &format!("a/b@{digest}")] {
-        assert!(wrong.parse::<Name>().is_err(), "{wrong}");
-    }
+    check("foo/serin:RC1", "docker.io/foo/serin:RC1", "docker.io/foo/serin");
+    check("Foo.example/serin:1", "Foo.example/serin:1", "Foo.example/serin");
+    check("Foo:5000/serin:1", "Foo:5000/serin:1", "Foo:5000/serin");
+    let refused = |text: &str, part: &str| {
+        let error = text.parse::<Name>().expect_err(part).to_string();
+        assert!(error.contains(part), "{error} has no `{part}`");
+    };
+    refused("", "expected a name such as");
+    refused("https://registry.example.com/serin", "expected a name such as");
+    refused(&format!("a/b@{digest}"), "expected a tag, or none");
+    refused("Foo/serin", "the repository `Foo/serin` has capitals");
+    refused("Serin:1", "the repository `Serin` has capitals");
+    refused("oci://registry.example.com/team/Serin:1", "the repository `team/Serin` has capitals");
+    refused("localhost:5000/Serin", "the repository `Serin` has capitals");
+    refused("localhost/Serin", "the repository `Serin` has capitals");
+}
+
+/// The facts of our image, with manifests that have a blank.
+fn facts(folder: &Path) -> Facts {
+    write(&packed(), folder);
+    let name: Name = "registry.example.com/team/serin:1".parse().unwrap();
+    let mut facts = Facts::new(folder, &layout::read(folder).unwrap(), Some(&name)).unwrap();
+    let blanks = vec![Blank { file: "job/b.yaml".into(), line: 21, value: "kubectl@sha256:0".to_owned() }];
+    facts.filled_in(Path::new("out"), Filled { files: vec!["istio/a.yaml".into()], blanks });
+    facts
 }
 
 #[test]
 fn facts_are_json_too() {
     let folder = tempdir().unwrap();
-    layout::write(&packed(), folder.path()).unwrap();
-    let image = layout::read(folder.path()).unwrap();
-    let name: Name = "registry.example.com/team/serin:1".parse().unwrap();
-    let mut facts = Facts::new(folder.path(), &image, Some(&name)).unwrap();
-    facts.filled_in(Path::new("out"), vec!["istio/a.yaml".into()]);
+    let facts = facts(folder.path());
+    let digest = packed().manifest.digest;
     let expected = json!({
         "layout": folder.path(),
         "image": {
             "name": "registry.example.com/team/serin:1",
-            "digest": image.digest.to_string(),
-            "url": format!("oci://registry.example.com/team/serin@{}", image.digest),
+            "digest": digest.to_string(),
+            "url": format!("oci://registry.example.com/team/serin@{digest}"),
         },
         "module": {"sha256": image::digest(&filter()).unwrap().digest(), "bytes": filter().len()},
-        "manifests": {"folder": "out", "files": ["istio/a.yaml"]},
+        "manifests": {
+            "folder": "out",
+            "files": ["istio/a.yaml"],
+            "blanks": [{"file": "job/b.yaml", "line": 21, "value": "kubectl@sha256:0"}],
+        },
     });
     assert_eq!(expected, facts.json());
+    assert!(facts.to_string().contains("by hand, in out\n  job/b.yaml:21: kubectl@sha256:0\n"), "{facts}");
 }
 
-#[test]
-fn manifests_are_copied_with_the_image_filled_in() {
-    let [from, to] = [tempdir().unwrap(), tempdir().unwrap()];
-    let placeholder = format!("registry.example.com/serin@sha256:{:064}", 0);
-    let put = |path: &str, text: &str| {
-        let path = from.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    put("a/plugin.yaml", &format!("url: oci://{placeholder}\n# {placeholder}\n"));
-    put("a/deep/route.yaml", "kind: HTTPRoute\n");
-    put("a/README.md", &placeholder);
-    put("b/other.yaml", "kind: Service\n");
-    let filled = manifests::fill_in(from.path(), to.path(), "example.com/s@sha256:1").unwrap();
-    assert_eq!(vec![Path::new("a/plugin.yaml")], filled);
-    let read = |path: &str| fs::read_to_string(to.path().join(path)).ok();
-    assert_eq!(Some("url: oci://example.com/s@sha256:1\n# example.com/s@sha256:1\n".to_owned()), read("a/plugin.yaml"));
-    assert_eq!((Some("kind: HTTPRoute\n".to_owned()), None), (read("a/deep/route.yaml"), read("a/README.md")));
-    assert!(!to.path().join("b").exists());
+/// Takes the first line alone, as `head -1` does.
+struct Closing(ErrorKind, Vec<u8>);
 
-    let refused = |to: &Path| format!("{:#}", manifests::fill_in(from.path(), to, "example.com/s").unwrap_err());
-    assert!(refused(to.path()).contains("is there already"));
-    put("a/later.yaml", "a: 1\nurl: oci://registry.example.com/serin:1.0\n");
-    let error = refused(&to.path().join("new"));
-    assert!(error.contains("later.yaml: line 2 has registry.example.com/serin in a form"), "{error}");
-    assert!(!to.path().join("new").exists(), "nothing is written where something is wrong");
-}
-
-/// The manifests of this repository have the made-up image in the one form that is filled in.
-#[test]
-fn no_made_up_image_is_left_in_our_manifests() {
-    let to = tempdir().unwrap();
-    let from = crate::workspace::root().join("manifests");
-    let filled = manifests::fill_in(&from, to.path(), "example.com/s@sha256:1").unwrap();
-    for path in filled {
-        let text = fs::read_to_string(to.path().join(&path)).unwrap();
-        assert!(text.contains("example.com/s@sha256:1") && !text.contains(&"0".repeat(64)), "{}", path.display());
+impl Write for Closing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1.contains(&b'\n') { Err(self.0.into()) } else { self.1.write(bytes) }
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_reads_the_first_line_alone_causes_no_failure() {
+    let folder = tempdir().unwrap();
+    let facts = facts(folder.path());
+    let check = |kind: ErrorKind, expected: Result<(), ErrorKind>| {
+        let mut out = Closing(kind, Vec::new());
+        assert_eq!(expected, print(&facts, &mut out).map_err(|error| error.kind()));
+        assert_eq!(format!("{}\n", folder.path().display()), String::from_utf8(out.1).unwrap());
+    };
+    check(ErrorKind::BrokenPipe, Ok(()));
+    check(ErrorKind::StorageFull, Err(ErrorKind::StorageFull));
 }
 
 /// Whoever builds with the Dockerfile gets an image that says the same, and has the file that is looked for.
 #[test]
-fn the_dockerfile_makes_the_same_image() {
+fn the_dockerfile_has_our_labels_and_copies_the_file_that_is_looked_for() {
     let text = fs::read_to_string(crate::workspace::root().join("manifests/oci/Dockerfile")).unwrap();
-    for (key, value) in labels(&[]) {
+    for (key, value) in labels(&[]).unwrap() {
         assert!(text.contains(&format!("{key}=\"{value}\"")), "{key} is not {value}");
     }
     let instructions = text.lines().filter(|line| !line.starts_with([' ', '#', 'L']));

@@ -25,12 +25,23 @@ fn every_line_fits_its_resources() {
 #[test]
 fn every_folder_with_a_filter_takes_it_back_in_one_line() {
     let all = resources(&root(), "manifests").unwrap();
-    let mut back = lines(&all);
-    back.retain(PatchLine::is_roll_back);
-    for filter in all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty()) {
-        let is_near = |line: &PatchLine| filter.file.starts_with(line.file.parent().unwrap());
-        assert!(back.iter().any(is_near), "no README beside or above {filter} takes a version back in one line");
-    }
+    let wrong = without_way_back(&lines(&all), &all);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The filters that the README beside them, or the next one above, does not take back by a line of its own.
+fn without_way_back(lines: &[PatchLine], all: &[Resource]) -> Vec<String> {
+    let filters = all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty());
+    let readme = |filter: &Resource| {
+        let texts = filter.file.ancestors().skip(1).map(|folder| folder.join("README.md"));
+        texts.into_iter().find(|text| root().join(text).is_file()).unwrap_or_default()
+    };
+    let is_taken_back = |filter: &Resource| {
+        let readme = readme(filter);
+        lines.iter().any(|line| line.file == readme && line.is_roll_back() && line.is_about(filter))
+    };
+    let lacking = filters.filter(|filter| !is_taken_back(filter));
+    lacking.map(|filter| format!("{}: no line takes {filter} back", readme(filter).display())).collect()
 }
 
 /// The lines of all texts of manifests, and those that resources run.

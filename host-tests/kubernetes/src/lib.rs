@@ -19,7 +19,7 @@ pub use builtin::round_trip;
 pub use crds::{Catalogue, SETS, Set};
 pub use kind::{Kind, Problem};
 pub use patch::{Form, PatchLine, lines_of_resource, lines_of_text};
-pub use resources::{Resource, read, resources};
+pub use resources::{Resource, read, read_among_others, resources};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {

@@ -1,6 +1,7 @@
 //! The resources of `manifests/` and `docs/`: valid in every release that they are for, pinned, and open to the patches of the texts.
 
 mod bad;
+mod documents;
 mod patches;
 mod pins;
 mod schemas;
@@ -10,10 +11,23 @@ use std::path::Path;
 
 use serin_kubernetes::{Catalogue, Resource, resources, root};
 
+/// Where documents stand that are no resources.
+const OTHERS: [&str; 5] = [
+    "manifests/docker-compose",
+    "manifests/envoy",
+    "manifests/istio/keys/gateway-values.yaml",
+    "manifests/istio/telemetry/mesh-config.yaml",
+    "manifests/rules",
+];
+
 /// All resources of manifests and texts.
 fn all() -> Vec<Resource> {
-    let root = root();
-    ["manifests", "docs"].iter().flat_map(|folder| resources(&root, folder).unwrap()).collect()
+    [manifests(), resources(&root(), "docs", &[]).unwrap()].concat()
+}
+
+/// The resources of manifests and their texts.
+fn manifests() -> Vec<Resource> {
+    resources(&root(), "manifests", &OTHERS).unwrap()
 }
 
 /// The definitions, which stand beside the repository; `None` where they do not.

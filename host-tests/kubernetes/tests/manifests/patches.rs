@@ -4,18 +4,18 @@ mod served;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use serin_core::{Rules, Surroundings};
-use serin_kubernetes::{Catalogue, PatchLine, Resource, lines_of_resource, lines_of_text, read, resources, root};
+use serin_kubernetes::{Catalogue, PatchLine, Resource, lines_of_resource, lines_of_text, read, root};
 
-use crate::{catalogue, is_manifest, valid};
+use crate::{catalogue, is_manifest, manifests, valid};
 
 #[test]
 fn every_line_fits_its_resources() {
     let Some(mut catalogue) = catalogue() else { return };
-    let all = resources(&root(), "manifests").unwrap();
+    let all = manifests();
     let lines = lines(&all);
     let of_line = |(at, line)| mistakes(&mut catalogue, line, &lines[..at], &all);
     let wrong: Vec<String> = lines.iter().enumerate().flat_map(of_line).collect();
@@ -24,7 +24,7 @@ fn every_line_fits_its_resources() {
 
 #[test]
 fn every_folder_with_a_filter_takes_it_back_in_one_line() {
-    let all = resources(&root(), "manifests").unwrap();
+    let all = manifests();
     let wrong = without_way_back(&lines(&all), &all);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -214,4 +214,50 @@ fn lines_that_do_not_fit_are_found() {
     check("To roll back", &route("weight", "1"), Some("still gets reviews-v2"));
     check("To roll back", &route("name", "\"reviews-v1\""), None);
     check("More", &route("weight", "\"1\""), Some("not of type"));
+}
+
+/// The lines of a text that has one of `first` under "Back in one line", and one of `second` under "or".
+fn ways_back(folder: &str, first: &str, second: &str) -> Vec<PatchLine> {
+    let line = |versions: &str| {
+        let patch = format!(r#"{{"spec":{{"pluginConfig":{{"rollouts":{{"reviews":{{"versions":{versions}}}}}}}}}}}"#);
+        format!("```sh\nkubectl -n istio-ingress patch wasmplugin serin --type merge -p '{patch}'\n```")
+    };
+    let (first, second) = (line(first), line(second));
+    let text =
+        format!("# Serin\nBack in one line, or two:\n\n{first}\n\nor, of others,\n\n{second}\n\nMore:\n\n{second}\n");
+    lines_of_text(&root(), &Path::new(folder).join("README.md"), &text).unwrap()
+}
+
+#[test]
+fn other_ways_back_have_to_lead_back() {
+    let Some(mut catalogue) = catalogue() else { return };
+    let all = read("manifests/x/plugin.yaml".as_ref(), 1, PLUGIN).unwrap();
+    let mut check = |second: &str, expected: [&str; 3]| {
+        let lines = ways_back("manifests/x", r#"{"v2":{"off":true}}"#, second);
+        for (line, part) in lines.iter().zip(expected) {
+            let found = mistakes(&mut catalogue, line, &[], &all).join("\n");
+            assert!(found.contains(part) && found.is_empty() == part.is_empty(), "{line} has {found:?}");
+        }
+    };
+    check(r#"{"v2":{"weight":0}}"#, ["", "", ""]);
+    check(r#"{"v2":{"weight":50}}"#, ["", "still gets v2", ""]);
+}
+
+#[test]
+fn filters_without_a_way_back_are_found() {
+    let check = |folder: &str, namespace: &str, expected: &[&str]| {
+        let plugin = PLUGIN.replace("istio-ingress", namespace);
+        let all = read("manifests/istio/gateway/plugin.yaml".as_ref(), 1, &plugin).unwrap();
+        let lines = ways_back(folder, r#"{"v2":{"off":true}}"#, r#"{"v2":{"weight":0}}"#);
+        let found = without_way_back(&lines, &all);
+        assert!(
+            found.len() == expected.len() && found.iter().zip(expected).all(|(one, part)| one.contains(part)),
+            "{found:?}"
+        );
+        let found = without_way_back(&lines[2..], &all);
+        assert_eq!(found.len(), 1, "a line that is for something else: {found:?}");
+    };
+    check("manifests/istio/gateway", "istio-ingress", &[]);
+    check("manifests/istio/gateway", "shop", &["manifests/istio/gateway/README.md: no line takes"]);
+    check("manifests/istio", "istio-ingress", &["manifests/istio/gateway/README.md: no line takes"]);
 }

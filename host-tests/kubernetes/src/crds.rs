@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::kind::Kind;
+use crate::metadata::Scope;
 use crate::resources::Resource;
 
 /// The definitions of a release.
@@ -74,15 +75,16 @@ impl Catalogue {
         if let Some(kind) = self.kinds.get(&name) {
             return Ok(kind.clone());
         }
-        let schema = definition(&self.folder.join(set.folder), resource)?;
-        let kind = schema.map(|schema| Kind::new(&schema).map(Rc::new)).transpose().with_context(|| name.clone())?;
+        let found = definition(&self.folder.join(set.folder), resource)?;
+        let kind = found.map(|(schema, scope)| Kind::new(&schema, scope).map(Rc::new));
+        let kind = kind.transpose().with_context(|| name.clone())?;
         self.kinds.insert(name, kind.clone());
         Ok(kind)
     }
 }
 
-/// The schema of a resource's kind and version in a folder of definitions.
-fn definition(folder: &Path, resource: &Resource) -> Result<Option<Value>> {
+/// The schema and the scope of a resource's kind and version in a folder of definitions.
+fn definition(folder: &Path, resource: &Resource) -> Result<Option<(Value, Scope)>> {
     let mentioned = format!("\n    kind: {}\n", resource.kind());
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -96,7 +98,9 @@ fn definition(folder: &Path, resource: &Resource) -> Result<Option<Value>> {
             if spec["names"]["kind"] == resource.kind() && spec["group"] == resource.group() {
                 let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let version = versions.iter().find(|one| one["name"] == resource.version() && one["served"] == true);
-                return Ok(version.map(|version| version["schema"]["openAPIV3Schema"].clone()));
+                let scope = spec["scope"].as_str().and_then(Scope::of);
+                let scope = scope.with_context(|| format!("{}: Cluster or Namespaced is expected", path.display()))?;
+                return Ok(version.map(|version| (version["schema"]["openAPIV3Schema"].clone(), scope)));
             }
         }
     }

@@ -8,6 +8,7 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::cel::Rules;
+use crate::metadata::Scope;
 use crate::{defaults, lists, places, schema};
 
 /// Something that is wrong with a resource.
@@ -29,26 +30,19 @@ impl fmt::Display for Problem {
 #[derive(Debug)]
 pub struct Kind {
     schema: Value,
+    scope: Scope,
     validator: Validator,
     rules: Rules,
 }
 
 impl Kind {
-    /// The kind that a definition's `openAPIV3Schema` describes.
+    /// The kind that a definition's `openAPIV3Schema` describes, with its scope.
     ///
     /// # Errors
     /// If the schema says something that is not understood, or if one of its rules cannot be compiled.
-    pub fn new(schema: &Value) -> Result<Self> {
-        let strict = schema::of_resource(schema)?;
-        let validator = jsonschema::options()
-            .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .with_format("byte", is_base64)
-            .build(&strict)
-            .map_err(ValidationError::to_owned)
-            .context("the schema cannot be used")?;
-        Ok(Self { rules: Rules::of(schema)?, schema: schema.clone(), validator })
+    pub fn new(schema: &Value, scope: Scope) -> Result<Self> {
+        let validator = validator(&schema::of_resource(schema)?)?;
+        Ok(Self { rules: Rules::of(schema)?, schema: schema.clone(), scope, validator })
     }
 
     /// All that an API server would find wrong with a new resource, with `fieldValidation: Strict`. As there, rules are asked only
@@ -58,6 +52,7 @@ impl Kind {
         defaults::fill_in(&mut resource, &self.schema);
         let mut problems: Vec<Problem> =
             self.validator.iter_errors(&resource).flat_map(|error| of_schema(&error)).collect();
+        problems.extend(self.scope.problem(&resource));
         lists::check(&resource, &self.schema, "", &mut problems);
         if problems.is_empty() {
             self.rules.check(&resource, &self.schema, &mut problems);
@@ -66,8 +61,20 @@ impl Kind {
     }
 }
 
+/// What finds all that is wrong by a JSON Schema, with the formats of Kubernetes.
+pub(crate) fn validator(schema: &Value) -> Result<Validator> {
+    jsonschema::options()
+        .with_pattern_options(PatternOptions::regex())
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .with_format("byte", is_base64)
+        .build(schema)
+        .map_err(ValidationError::to_owned)
+        .context("the schema cannot be used")
+}
+
 /// What is wrong by the schema; an unknown field is its own place.
-fn of_schema(error: &ValidationError<'_>) -> Vec<Problem> {
+pub(crate) fn of_schema(error: &ValidationError<'_>) -> Vec<Problem> {
     let place = places::of_pointer(error.instance_path());
     let unknown = |place| Problem { place, message: "unknown field".into() };
     match error.kind() {

@@ -8,18 +8,21 @@ mod defaults;
 mod kind;
 mod lists;
 mod markdown;
+mod metadata;
 mod patch;
 mod places;
 mod resources;
 mod schema;
+mod shell;
 
 use std::path::{Path, PathBuf};
 
 pub use builtin::round_trip;
 pub use crds::{Catalogue, SETS, Set};
 pub use kind::{Kind, Problem};
+pub use metadata::{Scope, metadata_problems};
 pub use patch::{Form, PatchLine, lines_of_resource, lines_of_text};
-pub use resources::{Resource, read, resources};
+pub use resources::{Resource, read, read_among_others, resources};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {

@@ -11,54 +11,83 @@ pub(crate) struct Block {
     pub(crate) line: usize,
     /// The code.
     pub(crate) text: String,
-    /// What it stands under: the last heading, or the last bold words that began a paragraph after that, and the last paragraph.
+    /// What it stands under: the last heading, or the last bold words that began a paragraph after that, and the last
+    /// paragraph; with the one before, where it begins with "or".
     pub(crate) topic: String,
 }
 
 /// The fenced blocks of a Markdown text, and the code within its lines.
 pub(crate) fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let (mut topic, mut paragraph) = (String::new(), String::new());
-    let (mut in_topic, mut in_block) = (false, false);
+    let mut reader = Reader::default();
     for (event, range) in Parser::new(text).into_offset_iter() {
         let line = 1 + text[..range.start].matches('\n').count();
-        let of = |language: &str, line, text: &str| Block {
-            language: language.to_owned(),
-            line,
-            text: text.to_owned(),
-            topic: format!("{topic}\n{paragraph}"),
-        };
         match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
-                in_block = true;
-                blocks.push(of(&language, line + 1, ""));
-            }
-            Event::End(TagEnd::CodeBlock) => in_block = false,
-            Event::Text(text) if in_block => {
-                if let Some(block) = blocks.last_mut() {
-                    block.text += &text;
-                }
-            }
+            Event::Start(tag) => reader.start(&tag, line, &text[range]),
+            Event::End(tag) => reader.end(tag),
+            Event::Text(text) => reader.text(&text),
             Event::Code(code) => {
-                blocks.push(of("", line, &code));
-                paragraph += &code;
+                reader.block("", line, &code);
+                reader.paragraph += &code;
             }
-            Event::Start(Tag::Heading { .. }) => {
-                topic.clear();
-                paragraph.clear();
-                in_topic = true;
-            }
-            Event::Start(Tag::Strong) if paragraph.is_empty() => {
-                topic.clear();
-                in_topic = true;
-            }
-            Event::End(TagEnd::Heading(_) | TagEnd::Strong) => in_topic = false,
-            Event::Text(text) if in_topic => topic += &text,
-            Event::Text(text) => paragraph += &text,
-            Event::SoftBreak => paragraph.push(' '),
-            Event::Start(Tag::Paragraph) => paragraph.clear(),
+            Event::SoftBreak => reader.paragraph.push(' '),
             _ => {}
         }
     }
-    blocks
+    reader.blocks
+}
+
+/// What has been read of a text so far.
+#[derive(Default)]
+struct Reader {
+    blocks: Vec<Block>,
+    topic: String,
+    paragraph: String,
+    in_topic: bool,
+    in_block: bool,
+}
+
+impl Reader {
+    fn start(&mut self, tag: &Tag<'_>, line: usize, text: &str) {
+        match tag {
+            Tag::CodeBlock(CodeBlockKind::Fenced(language)) => {
+                self.block(language, line + 1, "");
+                self.in_block = true;
+            }
+            Tag::Heading { .. } => {
+                self.paragraph.clear();
+                self.start_topic();
+            }
+            Tag::Strong if self.paragraph.is_empty() => self.start_topic(),
+            // Another way to do what the paragraph before is about.
+            Tag::Paragraph if text.starts_with("or ") || text.starts_with("or,") => self.paragraph.push('\n'),
+            Tag::Paragraph => self.paragraph.clear(),
+            _ => {}
+        }
+    }
+
+    fn start_topic(&mut self) {
+        self.topic.clear();
+        self.in_topic = true;
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::CodeBlock => self.in_block = false,
+            TagEnd::Heading(_) | TagEnd::Strong => self.in_topic = false,
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        match self.blocks.last_mut() {
+            Some(block) if self.in_block => block.text += text,
+            _ if self.in_topic => self.topic += text,
+            _ => self.paragraph += text,
+        }
+    }
+
+    fn block(&mut self, language: &str, line: usize, text: &str) {
+        let topic = format!("{}\n{}", self.topic, self.paragraph);
+        self.blocks.push(Block { language: language.to_owned(), line, text: text.to_owned(), topic });
+    }
 }

@@ -1,5 +1,8 @@
 //! The `kubectl patch` lines of texts and of resources that run them, and what becomes of a resource by one.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,7 @@ use serde_json::Value;
 
 use crate::markdown;
 use crate::resources::Resource;
+use crate::shell::{self, Command};
 
 /// How a patch is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +106,10 @@ impl PatchLine {
 pub fn lines_of_text(root: &Path, file: &Path, text: &str) -> Result<Vec<PatchLine>> {
     let mut lines = Vec::new();
     for block in markdown::blocks(text).iter().filter(|block| block.language != "yaml") {
-        for (offset, command) in commands(&block.text) {
-            let line = block.line + offset;
-            let found =
-                read(root, &words(&command)).with_context(|| format!("{}:{line}: {command}", file.display()))?;
-            let at = |found| PatchLine { file: file.to_owned(), line, topic: block.topic.clone(), ..found };
-            lines.extend(found.map(at));
+        for command in patches(&block.text) {
+            let line = block.line + command.line;
+            let found = read_command(root, &command).with_context(|| format!("{}:{line}", file.display()))?;
+            lines.push(PatchLine { file: file.to_owned(), line, topic: block.topic.clone(), ..found });
         }
     }
     Ok(lines)
@@ -118,109 +120,104 @@ pub fn lines_of_text(root: &Path, file: &Path, text: &str) -> Result<Vec<PatchLi
 /// # Errors
 /// If one of them cannot be understood.
 pub fn lines_of_resource(root: &Path, resource: &Resource) -> Result<Vec<PatchLine>> {
-    let mut lines = Vec::new();
-    for words in run_by(&resource.value) {
-        let found = read(root, &words).with_context(|| format!("{resource} runs {words:?}"))?;
-        let at = |found| PatchLine { file: resource.file.clone(), line: resource.line, ..found };
-        lines.extend(found.map(at));
-    }
-    Ok(lines)
+    let found = run_by(root, &resource.value).with_context(|| format!("{resource} runs"))?;
+    let at = |found| PatchLine { file: resource.file.clone(), line: resource.line, ..found };
+    Ok(found.into_iter().map(at).collect())
 }
 
-/// The commands of a shell text that patch something, each with the number of lines before it. A command goes on while a quote
-/// is open, or with a backslash at the end of a line.
-fn commands(text: &str) -> Vec<(usize, String)> {
-    let mut commands: Vec<(usize, String)> = Vec::new();
-    let mut is_open = false;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_start().trim_start_matches("$ ");
-        match commands.last_mut() {
-            Some((_, command)) if is_open => {
-                let begun = command.strip_suffix('\\').unwrap_or(command).to_owned();
-                *command = format!("{begun}\n{line}");
-            }
-            _ => commands.push((number, line.to_owned())),
-        }
-        is_open =
-            commands.last().is_some_and(|(_, command)| command.ends_with('\\') || shlex::split(command).is_none());
-    }
-    commands.retain(|(_, command)| command.contains("kubectl") && command.contains(" patch "));
-    commands
+/// The commands of a shell text that patch something with `kubectl`.
+fn patches(text: &str) -> impl Iterator<Item = Command> {
+    let is_patch = |command: &Command| command.text.contains("kubectl") && command.text.contains(" patch ");
+    shell::commands(text).into_iter().filter(is_patch)
 }
 
-/// The words of a shell command, up to what ends it.
-fn words(command: &str) -> Vec<String> {
-    let words = shlex::split(command).unwrap_or_default();
-    let from = words.iter().position(|word| word == "kubectl").unwrap_or(words.len());
-    let ends = |word: &String| ["|", "||", "&&", ";", ">"].contains(&word.as_str());
-    words.into_iter().skip(from).take_while(|word| !ends(word)).collect()
+fn read_command(root: &Path, command: &Command) -> Result<PatchLine> {
+    let words = command.words().context("a quote is not closed");
+    words.and_then(|words| read(root, &words)).with_context(|| command.text.clone())
 }
 
-/// The `kubectl` commands that containers in a resource run, as lists of words or in a shell.
-fn run_by(value: &Value) -> Vec<Vec<String>> {
+/// What containers in a resource run, as lists of words or in a shell.
+fn run_by(root: &Path, value: &Value) -> Result<Vec<PatchLine>> {
     let texts = |name| value.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let run: Vec<String> = texts("command").chain(texts("args")).map(str::to_owned).collect();
-    let mut found: Vec<Vec<String>> = match run.first().map(String::as_str) {
-        Some("kubectl") => vec![run],
-        Some("patch") => vec![[vec!["kubectl".to_owned()], run].concat()],
-        _ => run.iter().flat_map(|text| commands(text)).map(|(_, command)| words(&command)).collect(),
-    };
-    match value {
-        Value::Object(fields) => found.extend(fields.values().flat_map(run_by)),
-        Value::Array(items) => found.extend(items.iter().flat_map(run_by)),
-        _ => {}
-    }
-    found
-}
-
-/// Reads a `kubectl` command; `None` if it patches nothing. It runs in `root`.
-fn read(root: &Path, words: &[String]) -> Result<Option<PatchLine>> {
-    let mut rest = words.iter().map(String::as_str);
-    let (mut plain, mut namespace, mut form, mut patch, mut file) = (Vec::new(), "", "strategic", None, None);
-    while let Some(word) = rest.next() {
-        let (name, given) = word
-            .split_once('=')
-            .filter(|_| word.starts_with('-'))
-            .map_or((word, None), |(name, value)| (name, Some(value)));
-        let mut value = || given.or_else(|| rest.next()).with_context(|| format!("{name} has no value"));
-        match name {
-            "-n" | "--namespace" => namespace = value()?,
-            "--type" => form = value()?,
-            "-p" | "--patch" => patch = Some(filled_in(value()?)),
-            "--patch-file" => file = Some(value()?),
-            _ if name.starts_with('-') => bail!("what does {name} mean?"),
-            _ => plain.push(word),
+    let mut run: Vec<String> = texts("command").chain(texts("args")).map(str::to_owned).collect();
+    let mut found = Vec::new();
+    if run.iter().any(|word| word == "patch") {
+        // The image may be what says that it is kubectl.
+        if !run.iter().any(|word| word == "kubectl") {
+            run.insert(0, "kubectl".to_owned());
+        }
+        found.push(read(root, &run).with_context(|| format!("{run:?}"))?);
+    } else {
+        for command in run.iter().flat_map(|text| patches(text)) {
+            found.push(read_command(root, &command)?);
         }
     }
-    let (kind, name) = match plain[..] {
+    let within: Vec<&Value> = match value {
+        Value::Object(fields) => fields.values().collect(),
+        Value::Array(items) => items.iter().collect(),
+        _ => Vec::new(),
+    };
+    for value in within {
+        found.extend(run_by(root, value)?);
+    }
+    Ok(found)
+}
+
+/// Reads a command that patches something with `kubectl`. It runs in `root`.
+fn read(root: &Path, words: &[String]) -> Result<PatchLine> {
+    let words = Words::of(words)?;
+    let (kind, name) = match words.plain[..] {
         ["kubectl", "patch", kind, name] => (kind, name),
         ["kubectl", "patch", both] => both.split_once('/').context("neither kind nor name")?,
-        ["kubectl", other, ..] if other != "patch" => return Ok(None),
         _ => bail!("kubectl patch KIND NAME is expected"),
     };
-    let form = match form {
+    let form = match words.form {
         "merge" => Form::Merge,
         "json" => Form::Json,
-        _ => bail!("--type {form} is none that resources of other kinds than Kubernetes' own have"),
+        form => bail!("--type {form} is none that resources of other kinds than Kubernetes' own have"),
     };
-    let patch = match (patch, file) {
-        (Some(text), None) => serde_json::from_str(&text).context("the patch is no JSON")?,
+    let patch = match (words.patch, words.file) {
+        (Some(text), None) => serde_json::from_str(&filled_in(text)).context("the patch is no JSON")?,
         (None, Some(file)) => serde_saphyr::from_str(&fs::read_to_string(root.join(file)).context(file.to_owned())?)?,
         _ => bail!("one of -p and --patch-file is expected"),
     };
-    let patch_file = file.map(PathBuf::from);
-    let [kind, name, namespace] = [kind, name, namespace].map(str::to_owned);
-    Ok(Some(PatchLine {
-        file: PathBuf::new(),
-        line: 0,
-        topic: String::new(),
-        kind,
-        name,
-        namespace,
-        form,
-        patch,
-        patch_file,
-    }))
+    let patch_file = words.file.map(PathBuf::from);
+    let [kind, name, namespace] = [kind, name, words.namespace].map(str::to_owned);
+    let (file, topic) = (PathBuf::new(), String::new());
+    Ok(PatchLine { file, line: 0, topic, kind, name, namespace, form, patch, patch_file })
+}
+
+/// The words of a `kubectl` command.
+#[derive(Default)]
+struct Words<'a> {
+    plain: Vec<&'a str>,
+    namespace: &'a str,
+    form: &'a str,
+    patch: Option<&'a str>,
+    file: Option<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn of(words: &'a [String]) -> Result<Self> {
+        let mut found = Self { form: "strategic", ..Self::default() };
+        let mut rest = words.iter().map(String::as_str).skip_while(|word| *word != "kubectl");
+        while let Some(word) = rest.next() {
+            let (name, given) = word
+                .split_once('=')
+                .filter(|_| word.starts_with('-'))
+                .map_or((word, None), |(name, value)| (name, Some(value)));
+            let mut value = || given.or_else(|| rest.next()).with_context(|| format!("{name} has no value"));
+            match name {
+                "-n" | "--namespace" => found.namespace = value()?,
+                "--type" => found.form = value()?,
+                "-p" | "--patch" => found.patch = Some(value()?),
+                "--patch-file" => found.file = Some(value()?),
+                _ if name.starts_with('-') => bail!("what does {name} mean?"),
+                _ => found.plain.push(word),
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// A text with a number in the place of each `{{…}}`, which a controller fills in.
@@ -231,49 +228,4 @@ fn filled_in(text: &str) -> String {
         Some((name, after)) if !name.contains(['"', ':']) => format!("{text}7{after}"),
         _ => format!("{text}{{{{{part}"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Form, filled_in, read, words};
-
-    fn check(command: &str, expected: Result<(&str, &str, &str, Form, &str), &str>) {
-        match (read("".as_ref(), &words(command)), expected) {
-            (Ok(Some(line)), Ok((kind, name, namespace, form, patch))) => {
-                assert_eq!((&*line.kind, &*line.name, &*line.namespace, line.form), (kind, name, namespace, form));
-                assert_eq!(line.patch.to_string(), patch);
-            }
-            (Err(error), Err(part)) => assert!(format!("{error:#}").contains(part), "{error:#}"),
-            (found, _) => panic!("{command} gives {found:?}"),
-        }
-    }
-
-    #[test]
-    fn a_line_is_read() {
-        let merged = ("wasmplugin", "serin", "istio-ingress", Form::Merge, r#"{"spec":{"priority":7}}"#);
-        let patch = r#"'{"spec":{"priority":7}}'"#;
-        check(&format!("kubectl -n istio-ingress patch wasmplugin serin --type merge -p {patch}"), Ok(merged));
-        check(
-            &format!("kubectl patch wasmplugin/serin --namespace=istio-ingress --type=merge --patch={patch}"),
-            Ok(merged),
-        );
-        check(r#"kubectl patch x y --type json -p '[]' | cat"#, Ok(("x", "y", "", Form::Json, "[]")));
-        check("kubectl patch x y --type json -p '{'", Err("no JSON"));
-        check("kubectl patch x y -p '{}'", Err("--type strategic"));
-        check("kubectl patch x y --type merge", Err("one of -p and"));
-        check("kubectl patch x --type merge -p '{}'", Err("neither kind nor name"));
-        check("kubectl patch x y --typ merge -p '{}'", Err("what does --typ mean"));
-    }
-
-    #[test]
-    fn arguments_stand_for_numbers() {
-        for (text, expected) in [
-            (r#"{"weight":{{args.weight}}}"#, r#"{"weight":7}"#),
-            (r#"{"a":{"weight":{{args.weight}}}}"#, r#"{"a":{"weight":7}}"#),
-            (r#"{"a":{"b":{}}}"#, r#"{"a":{"b":{}}}"#),
-            ("{{a}} and {{b}}", "7 and 7"),
-        ] {
-            assert_eq!(filled_in(text), expected);
-        }
-    }
 }

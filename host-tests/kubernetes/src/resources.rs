@@ -4,8 +4,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
 use crate::markdown;
 
@@ -63,10 +64,11 @@ impl fmt::Display for Resource {
 }
 
 /// The resources in the YAML files and in the Markdown below a folder; `folder` is named from `root`, as the resources' files are.
+/// Only texts, and YAML files whose names begin with one of `others`, may hold documents that are no resources.
 ///
 /// # Errors
-/// If a file cannot be read, or if what stands in it is no YAML.
-pub fn resources(root: &Path, folder: &str) -> Result<Vec<Resource>> {
+/// If a file cannot be read, if what stands in it is no YAML, or if a document is no resource where it has to be.
+pub fn resources(root: &Path, folder: &str, others: &[&str]) -> Result<Vec<Resource>> {
     let mut found = Vec::new();
     for file in files(&root.join(folder))? {
         let is = |ends: &[&str]| file.extension().is_some_and(|end| ends.iter().any(|of| end == *of));
@@ -76,12 +78,14 @@ pub fn resources(root: &Path, folder: &str) -> Result<Vec<Resource>> {
         }
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let name = file.strip_prefix(root).unwrap_or(&file);
-        if is_yaml {
-            found.extend(read(name, 1, &text)?);
-        } else {
+        if is_text {
             for block in markdown::blocks(&text).iter().filter(|block| block.language == "yaml") {
-                found.extend(read(name, block.line, &block.text)?);
+                found.extend(read_among_others(name, block.line, &block.text)?);
             }
+        } else if others.iter().any(|other| name.starts_with(other)) {
+            found.extend(read_among_others(name, 1, &text)?);
+        } else {
+            found.extend(read(name, 1, &text)?);
         }
     }
     Ok(found)
@@ -99,25 +103,69 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The resources of a YAML text whose first line is `line` of `file`. Documents that are no resources are passed over.
+/// The resources of a YAML text whose first line is `line` of `file`.
 ///
 /// # Errors
-/// If it is no YAML.
+/// If it is no YAML, if a document is no resource, or if Kubernetes would read one otherwise.
 pub fn read(file: &Path, line: usize, text: &str) -> Result<Vec<Resource>> {
+    let resources = documents(text).into_iter().map(|(at, document)| resources_of(file, line + at, &document));
+    Ok(resources.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// The resources of a YAML text that may hold other documents as well, which have none of the fields that all
+/// resources have.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_among_others(file: &Path, line: usize, text: &str) -> Result<Vec<Resource>> {
     let mut found = Vec::new();
     for (at, document) in documents(text) {
-        let line = line + at;
-        let value: Value =
-            serde_saphyr::from_str(&document).with_context(|| format!("{}:{line}: no YAML", file.display()))?;
-        let items = match (&value["kind"], value["items"].as_array()) {
-            (Value::String(kind), Some(items)) if kind == "List" => items.clone(),
-            _ => vec![value],
-        };
-        let is_resource = |value: &Value| value["apiVersion"].is_string() && value["kind"].is_string();
-        let items = items.into_iter().filter(is_resource);
-        found.extend(items.map(|value| Resource { file: file.to_owned(), line, value }));
+        let value = value_of(file, line + at, &document)?;
+        // Other programs number their `apiVersion`.
+        if value["apiVersion"].is_string() || ["kind", "metadata"].iter().any(|name| value.get(name).is_some()) {
+            found.extend(resources_of(file, line + at, &document)?);
+        }
     }
     Ok(found)
+}
+
+/// The resources of a document, which may be a `List` of them.
+fn resources_of(file: &Path, line: usize, document: &str) -> Result<Vec<Resource>> {
+    let place = format!("{}:{line}", file.display());
+    let value = value_of(file, line, document)?;
+    let items = match (&value["kind"], value["items"].as_array()) {
+        (Value::String(kind), Some(items)) if kind == "List" => items.clone(),
+        _ => vec![value],
+    };
+    for item in &items {
+        let names = item.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let has = |name: &str| item[name].as_str().is_some_and(|text| !text.is_empty());
+        ensure!(has("apiVersion") && has("kind"), "{place}: apiVersion and kind are expected, and there is {names}");
+    }
+    if let Some((at, word)) = bare_boolean(document)? {
+        let place = format!("{}:{}", file.display(), line + at);
+        bail!("{place}: kubectl reads a bare {word} as true or false; write \"{word}\", or true or false");
+    }
+    Ok(items.into_iter().map(|value| Resource { file: file.to_owned(), line, value }).collect())
+}
+
+fn value_of(file: &Path, line: usize, document: &str) -> Result<Value> {
+    serde_saphyr::from_str(document).with_context(|| format!("{}:{line}: no YAML", file.display()))
+}
+
+/// The first word of a document without quotes that is true or false in YAML 1.1 (which `kubectl` reads) and text in 1.2, with
+/// the number of lines before it.
+fn bare_boolean(document: &str) -> Result<Option<(usize, String)>> {
+    for event in Parser::new_from_str(document) {
+        let (event, span) = event?;
+        if let Event::Scalar(word, ScalarStyle::Plain, _, None) = event {
+            let is_boolean = ["y", "n", "yes", "no", "on", "off"].iter().any(|of| word.eq_ignore_ascii_case(of));
+            if is_boolean {
+                return Ok(Some((span.start.line() - 1, word.into_owned())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The documents of a YAML text, each with the number of lines before it.

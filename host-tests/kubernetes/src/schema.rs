@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use crate::metadata;
+
 /// What says nothing about which values are valid, or is looked at elsewhere: defaults, lists, rules.
 const ELSEWHERE: [&str; 8] = [
     "default",
@@ -36,37 +38,12 @@ pub(crate) fn of_resource(schema: &Value) -> Result<Value> {
     for (name, of_field) in [("apiVersion", json!({"type": "string"})), ("kind", json!({"type": "string"}))] {
         schema["properties"][name] = of_field;
     }
-    schema["properties"]["metadata"] = metadata();
+    schema["properties"]["metadata"] = metadata::schema(metadata::SUBDOMAIN);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let always = ["apiVersion", "kind", "metadata"].map(Value::from);
     schema["required"] = required.into_iter().chain(always).collect();
     Ok(schema)
-}
-
-/// What every resource may say about itself in a manifest.
-fn metadata() -> Value {
-    let label = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";
-    let key = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$";
-    json!({
-        "type": "object",
-        "required": ["name"],
-        "additionalProperties": false,
-        "properties": {
-            "name": {"type": "string", "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"},
-            "namespace": {"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
-            "labels": {
-                "type": "object",
-                "propertyNames": {"pattern": key},
-                "additionalProperties": {"type": "string", "maxLength": 63, "pattern": label},
-            },
-            "annotations": {
-                "type": "object",
-                "propertyNames": {"pattern": key},
-                "additionalProperties": {"type": "string"},
-            },
-        },
-    })
 }
 
 /// The JSON Schema for a schema. Where it describes a value (`describes`), and not only what else must hold for one, fields that it

@@ -70,6 +70,13 @@ spec:
   metrics: [{providers: [{name: prometheus}], overrides: [{tagOverrides: {version: {value: x}}}]}]
 ";
 
+const CLASS: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: shop}
+spec: {controllerName: gateway.envoyproxy.io/gatewayclass-controller}
+";
+
 fn resource(text: &str) -> Resource {
     read("bad.yaml".as_ref(), 1, text).unwrap().remove(0)
 }
@@ -108,6 +115,9 @@ fn mistakes_against_the_schema_are_found() {
         "maximum",
     );
     check(PLUGIN, json!({"metadata": {"name": "Serin"}}), "metadata.name", "does not match");
+    check(PLUGIN, json!({"metadata": {"name": "a.-b"}}), "metadata.name", "does not match");
+    check(PLUGIN, json!({"metadata": {"namespace": null}}), "metadata.namespace", "required");
+    check(CLASS, json!({"metadata": {"namespace": "shop"}}), "metadata.namespace", "in no namespace");
     check(PLUGIN, json!({"metadata": {"labels": {"a": 1}}}), "metadata.labels.a", "not of type");
     check(PLUGIN, json!({"metadata": {"nmespace": "x"}}), "metadata.nmespace", "unknown field");
     let twice = json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
@@ -199,14 +209,16 @@ fn mistakes_against_rules_are_found() {
 
 #[test]
 fn mistakes_in_kinds_of_kubernetes_itself_are_found() {
-    let check = |start: &str, body: &str, expected: Option<&str>| {
-        let found = round_trip(&resource(&format!("{start}, metadata: {{name: x}}, {body}}}"))).unwrap();
+    let check_with = |start: &str, metadata: &str, body: &str, expected: Option<&str>| {
+        let text = format!("{start}, metadata: {{{metadata}}}, {body}}}");
+        let found = round_trip(&resource(&text)).unwrap();
         match (found, expected) {
             (Ok(()), None) => {}
-            (Err(error), Some(part)) => assert!(format!("{error:#}").contains(part), "{body}: {error:#}"),
-            (found, _) => panic!("{body} gives {found:?}"),
+            (Err(error), Some(part)) => assert!(format!("{error:#}").contains(part), "{text}: {error:#}"),
+            (found, _) => panic!("{text} gives {found:?}"),
         }
     };
+    let check = |start, body: &str, expected| check_with(start, "name: x, namespace: shop", body, expected);
     let service = "{apiVersion: v1, kind: Service";
     check(service, "spec: {selector: {app: reviews}, ports: [{port: 9080, targetPort: http}]}", None);
     check(service, "spec: {selectors: {app: reviews}}", Some("spec.selectors: unknown field"));
@@ -220,16 +232,53 @@ fn mistakes_in_kinds_of_kubernetes_itself_are_found() {
         &format!("spec: {{selector: {{}}, template: {template}}}"),
         Some("spec.template.spec.containers[0].livenesProbe: unknown field"),
     );
-    let role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole";
+    let role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role";
     check(role, "rules: [{apiGroups: [x], resources: [pods], verbs: [get]}]", None);
     check(role, "rules: [{apiGroups: [x], resources: pods, verbs: [get]}]", Some("invalid type"));
 }
 
 #[test]
+fn mistakes_in_metadata_are_found() {
+    let core = |kind: &str| format!("{{apiVersion: v1, kind: {kind}");
+    let role = |kind: &str| format!("{{apiVersion: rbac.authorization.k8s.io/v1, kind: {kind}");
+    let argo = "{apiVersion: argoproj.io/v1alpha1, kind: Rollout".to_owned();
+    let check = |start: &str, metadata: &str, expected: &str| {
+        let found = valid::problems(&mut None, &resource(&format!("{start}, metadata: {{{metadata}}}}}"))).join("\n");
+        assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{start} {metadata}: {found:?}");
+    };
+    let required = "metadata.namespace: required";
+    let forbidden = "metadata.namespace: resources of the kind are in no namespace";
+    check(&core("Service"), "name: reviews-v1, namespace: shop", "");
+    check(&core("Service"), "name: Reviews_V1, namespace: shop", "metadata.name");
+    check(&core("Service"), "name: reviews.v1, namespace: shop", "metadata.name");
+    check(&core("Service"), "name: 1-reviews, namespace: shop", "metadata.name");
+    check(&core("Service"), "name: reviews", required);
+    check(&core("Service"), "name: reviews, namespace: Shop", "metadata.namespace");
+    check(&core("Service"), "name: reviews, namespace: shop, labels: {a: b c}", "metadata.labels.a");
+    check(&core("Service"), "name: reviews, namespace: shop, annotations: {a..b/c: d}", "metadata.annotations");
+    check(&core("Service"), "namespace: shop", "name");
+    for (name, part) in
+        [("a.b-c.d", ""), ("a.-b", "metadata.name"), ("a..b", "metadata.name"), ("a-.b", "metadata.name")]
+    {
+        check(&core("ConfigMap"), &format!("name: {name}, namespace: shop"), part);
+        check(&argo, &format!("name: {name}, namespace: shop"), part);
+    }
+    check(&core("Namespace"), "name: shop", "");
+    check(&core("Namespace"), "name: shop.example", "metadata.name");
+    check(&core("Namespace"), "name: shop, namespace: shop", forbidden);
+    check(&role("Role"), "name: 'serin:weights', namespace: shop", "");
+    check(&role("Role"), "name: 'serin/weights', namespace: shop", "metadata.name");
+    check(&role("Role"), "name: .., namespace: shop", "metadata.name");
+    check(&role("Role"), "name: serin", required);
+    check(&role("ClusterRole"), "name: Serin, namespace: shop", forbidden);
+    check(&argo, "name: reviews", required);
+}
+
+#[test]
 fn a_kind_that_nobody_defines_is_not_passed_over() {
-    let Some(mut catalogue) = catalogue() else { return };
     let unknown = resource("{apiVersion: example.com/v1, kind: Canary, metadata: {name: x}}");
-    assert!(valid::problems(&mut catalogue, &unknown)[0].contains("neither defined"));
+    assert!(valid::problems(&mut None, &unknown)[0].contains("neither defined"));
+    let Some(mut catalogue) = catalogue() else { return };
     let extension = resource(EXTENSION);
     let lacking: Vec<&str> = SETS
         .iter()

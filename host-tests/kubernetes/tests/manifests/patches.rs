@@ -4,18 +4,18 @@ mod served;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use serin_core::{Rules, Surroundings};
-use serin_kubernetes::{Catalogue, PatchLine, Resource, lines_of_resource, lines_of_text, read, resources, root};
+use serin_kubernetes::{Catalogue, PatchLine, Resource, lines_of_resource, lines_of_text, read, root};
 
-use crate::{catalogue, is_manifest, valid};
+use crate::{catalogue, is_manifest, manifests, valid};
 
 #[test]
 fn every_line_fits_its_resources() {
-    let Some(mut catalogue) = catalogue() else { return };
-    let all = resources(&root(), "manifests").unwrap();
+    let mut catalogue = catalogue();
+    let all = manifests();
     let lines = lines(&all);
     let of_line = |(at, line)| mistakes(&mut catalogue, line, &lines[..at], &all);
     let wrong: Vec<String> = lines.iter().enumerate().flat_map(of_line).collect();
@@ -24,13 +24,24 @@ fn every_line_fits_its_resources() {
 
 #[test]
 fn every_folder_with_a_filter_takes_it_back_in_one_line() {
-    let all = resources(&root(), "manifests").unwrap();
-    let mut back = lines(&all);
-    back.retain(PatchLine::is_roll_back);
-    for filter in all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty()) {
-        let is_near = |line: &PatchLine| filter.file.starts_with(line.file.parent().unwrap());
-        assert!(back.iter().any(is_near), "no README beside or above {filter} takes a version back in one line");
-    }
+    let all = manifests();
+    let wrong = without_way_back(&lines(&all), &all);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The filters that the README beside them, or the next one above, does not take back by a line of its own.
+fn without_way_back(lines: &[PatchLine], all: &[Resource]) -> Vec<String> {
+    let filters = all.iter().filter(|one| is_manifest(&one.file) && !documents(&one.value).is_empty());
+    let readme = |filter: &Resource| {
+        let texts = filter.file.ancestors().skip(1).map(|folder| folder.join("README.md"));
+        texts.into_iter().find(|text| root().join(text).is_file()).unwrap_or_default()
+    };
+    let is_taken_back = |filter: &Resource| {
+        let readme = readme(filter);
+        lines.iter().any(|line| line.file == readme && line.is_roll_back() && line.is_about(filter))
+    };
+    let lacking = filters.filter(|filter| !is_taken_back(filter));
+    lacking.map(|filter| format!("{}: no line takes {filter} back", readme(filter).display())).collect()
 }
 
 /// The lines of all texts of manifests, and those that resources run.
@@ -44,7 +55,12 @@ fn lines(all: &[Resource]) -> Vec<PatchLine> {
 }
 
 /// What is wrong with a line, which may need those before it in its file.
-fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, before: &[PatchLine], all: &[Resource]) -> Vec<String> {
+fn mistakes(
+    catalogue: &mut Option<Catalogue>,
+    line: &PatchLine,
+    before: &[PatchLine],
+    all: &[Resource],
+) -> Vec<String> {
     let before: Vec<&PatchLine> = before.iter().filter(|step| step.file == line.file).collect();
     let later = |resource: &Resource| {
         let steps = before.iter().filter(|step| step.is_about(resource));
@@ -72,7 +88,7 @@ fn mistakes(catalogue: &mut Catalogue, line: &PatchLine, before: &[PatchLine], a
 }
 
 /// What is wrong with one resource and the line.
-fn problems(catalogue: &mut Catalogue, line: &PatchLine, resource: &Resource) -> Vec<String> {
+fn problems(catalogue: &mut Option<Catalogue>, line: &PatchLine, resource: &Resource) -> Vec<String> {
     let patched = match line.apply(resource) {
         Ok(patched) => patched,
         Err(error) => return vec![format!("{error:#}")],
@@ -150,7 +166,7 @@ spec:
 ";
 
 /// A line under a heading: what is wrong with it has this part, or nothing is.
-fn check(catalogue: &mut Catalogue, heading: &str, line: &str, expected: Option<&str>) {
+fn check(catalogue: &mut Option<Catalogue>, heading: &str, line: &str, expected: Option<&str>) {
     let resources = read("manifests/x/plugin.yaml".as_ref(), 1, PLUGIN).unwrap();
     let text = format!("# Serin\n\n**{heading}.** So it is done:\n\n```sh\n{line}\n```\n");
     let lines = lines_of_text(&root(), "manifests/x/README.md".as_ref(), &text).unwrap();
@@ -164,7 +180,8 @@ fn check(catalogue: &mut Catalogue, heading: &str, line: &str, expected: Option<
 
 #[test]
 fn lines_that_do_not_fit_are_found() {
-    let Some(mut catalogue) = catalogue() else { return };
+    let mut catalogue = catalogue();
+    let has_definitions = catalogue.is_some();
     let mut check = |heading, line: &str, expected| check(&mut catalogue, heading, line, expected);
     let plugin = |namespace: &str, versions: &str| {
         let patch = format!(r#"{{"spec":{{"pluginConfig":{{"rollouts":{{"reviews":{{"versions":{versions}}}}}}}}}}}"#);
@@ -177,7 +194,7 @@ fn lines_that_do_not_fit_are_found() {
     check(
         "More",
         "kubectl -n istio-ingress patch wasmplugin serin --type merge -p '{\"spec\":{\"on\":true}}'",
-        Some("spec.on: unknown field"),
+        has_definitions.then_some("spec.on: unknown field"),
     );
     let json = |path: &str| {
         format!(
@@ -202,5 +219,51 @@ fn lines_that_do_not_fit_are_found() {
     check("To roll back", &route("weight", "0"), None);
     check("To roll back", &route("weight", "1"), Some("still gets reviews-v2"));
     check("To roll back", &route("name", "\"reviews-v1\""), None);
-    check("More", &route("weight", "\"1\""), Some("not of type"));
+    check("More", &route("weight", "\"1\""), has_definitions.then_some("not of type"));
+}
+
+/// The lines of a text that has one of `first` under "Back in one line", and one of `second` under "or".
+fn ways_back(folder: &str, first: &str, second: &str) -> Vec<PatchLine> {
+    let line = |versions: &str| {
+        let patch = format!(r#"{{"spec":{{"pluginConfig":{{"rollouts":{{"reviews":{{"versions":{versions}}}}}}}}}}}"#);
+        format!("```sh\nkubectl -n istio-ingress patch wasmplugin serin --type merge -p '{patch}'\n```")
+    };
+    let (first, second) = (line(first), line(second));
+    let text =
+        format!("# Serin\nBack in one line, or two:\n\n{first}\n\nor, of others,\n\n{second}\n\nMore:\n\n{second}\n");
+    lines_of_text(&root(), &Path::new(folder).join("README.md"), &text).unwrap()
+}
+
+#[test]
+fn other_ways_back_have_to_lead_back() {
+    let mut catalogue = catalogue();
+    let all = read("manifests/x/plugin.yaml".as_ref(), 1, PLUGIN).unwrap();
+    let mut check = |second: &str, expected: [&str; 3]| {
+        let lines = ways_back("manifests/x", r#"{"v2":{"off":true}}"#, second);
+        for (line, part) in lines.iter().zip(expected) {
+            let found = mistakes(&mut catalogue, line, &[], &all).join("\n");
+            assert!(found.contains(part) && found.is_empty() == part.is_empty(), "{line} has {found:?}");
+        }
+    };
+    check(r#"{"v2":{"weight":0}}"#, ["", "", ""]);
+    check(r#"{"v2":{"weight":50}}"#, ["", "still gets v2", ""]);
+}
+
+#[test]
+fn filters_without_a_way_back_are_found() {
+    let check = |folder: &str, namespace: &str, expected: &[&str]| {
+        let plugin = PLUGIN.replace("istio-ingress", namespace);
+        let all = read("manifests/istio/gateway/plugin.yaml".as_ref(), 1, &plugin).unwrap();
+        let lines = ways_back(folder, r#"{"v2":{"off":true}}"#, r#"{"v2":{"weight":0}}"#);
+        let found = without_way_back(&lines, &all);
+        assert!(
+            found.len() == expected.len() && found.iter().zip(expected).all(|(one, part)| one.contains(part)),
+            "{found:?}"
+        );
+        let found = without_way_back(&lines[2..], &all);
+        assert_eq!(found.len(), 1, "a line that is for something else: {found:?}");
+    };
+    check("manifests/istio/gateway", "istio-ingress", &[]);
+    check("manifests/istio/gateway", "shop", &["manifests/istio/gateway/README.md: no line takes"]);
+    check("manifests/istio", "istio-ingress", &["manifests/istio/gateway/README.md: no line takes"]);
 }

@@ -33,9 +33,13 @@ fn mistakes(resource: &Resource) -> Vec<String> {
         }),
         _ => {}
     }
-    let mut images = Vec::new();
-    texts(&resource.value, &mut images);
-    check(!images.iter().any(|text| text.ends_with(":latest")), "an image is :latest");
+    let mut found = Vec::new();
+    texts(&resource.value, &mut found);
+    check(!found.iter().any(|(_, text)| text.ends_with(":latest")), "an image is :latest");
+    let images = found.iter().filter(|(name, _)| *name == "image");
+    for (_, image) in images.filter(|(_, image)| !has_version(image)) {
+        check(false, &format!("image {image} has neither tag nor digest"));
+    }
     wrong
 }
 
@@ -47,16 +51,32 @@ fn check_istio(plugin: &Value, check: &mut impl FnMut(bool, &str)) {
 
 /// Whether a module's URL or its `sha256` holds a whole digest.
 fn is_pinned(module: &Value) -> bool {
-    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let in_url = module["url"].as_str().and_then(|url| url.split_once("@sha256:")).map(|(_, digest)| digest);
     [in_url, module["sha256"].as_str()].into_iter().flatten().any(is_digest)
 }
 
-fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a container's image has a tag or a digest. `auto` stands for the image that Istio puts there.
+fn has_version(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    match name.split_once('@') {
+        Some((_, digest)) => digest.strip_prefix("sha256:").is_some_and(is_digest),
+        None => image == "auto" || name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty()),
+    }
+}
+
+/// The texts in a value, with the names of the fields that they stand in.
+fn texts<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
     match value {
-        Value::String(text) => found.push(text),
         Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
+        Value::Object(fields) => {
+            let named = fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+            found.extend(named);
+            fields.values().for_each(|value| texts(value, found));
+        }
         _ => {}
     }
 }
@@ -91,4 +111,19 @@ fn what_is_not_pinned_is_found() {
         &["not pinned", "failOpen"],
     );
     check("Deployment", "{template: {spec: {containers: [{image: 'nginx:latest'}]}}}", &[":latest"]);
+    let image = |image: &str, expected: &[&str]| {
+        let container = format!("{{image: '{image}'}}");
+        check("Deployment", &format!("{{template: {{spec: {{containers: [{container}]}}}}}}"), expected);
+        check("EnvoyProxy", &format!("{{envoyDeployment: {{container: {container}}}}}"), expected);
+        check("Rollout", &format!("{{template: {{spec: {{initContainers: [{container}]}}}}}}"), expected);
+    };
+    image("busybox:1.37", &[]);
+    image("registry.example.com:5000/team/busybox:1.37", &[]);
+    image(&format!("registry.example.com/busybox@sha256:{digest}"), &[]);
+    image("auto", &[]);
+    image("busybox", &["image busybox has neither tag nor digest"]);
+    image("busybox:", &["neither tag"]);
+    image("registry.example.com:5000/busybox", &["neither tag"]);
+    image("busybox:1.37@sha256:00", &["neither tag"]);
+    image("busybox:latest", &[":latest"]);
 }

@@ -1,11 +1,11 @@
 //! Schemas and rules of our own: what of a definition is understood, and how.
 
 use serde_json::{Value, json};
-use serin_kubernetes::Kind;
+use serin_kubernetes::{Kind, Scope};
 
 /// Holds a `spec` against the schema of it: each problem has this place and this part of a message.
 fn check(schema: &Value, spec: Value, expected: &[(&str, &str)]) {
-    let kind = Kind::new(&json!({"type": "object", "properties": {"spec": schema}})).unwrap();
+    let kind = Kind::new(&json!({"type": "object", "properties": {"spec": schema}}), Scope::Cluster).unwrap();
     let resource = json!({"apiVersion": "example.com/v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
     let found = kind.problems(&resource);
     assert_eq!(found.len(), expected.len(), "{schema} finds {found:?}");
@@ -125,7 +125,9 @@ fn a_rule_of_the_whole_resource_sees_its_name() {
     let kind = |rule: &str| {
         let rules = json!([{"rule": rule, "message": "it does not hold"}]);
         let schema = json!({"type": "object", "properties": {}, "x-kubernetes-validations": rules});
-        Kind::new(&schema).unwrap().problems(&json!({"apiVersion": "a/v1", "kind": "X", "metadata": {"name": "x"}}))
+        Kind::new(&schema, Scope::Cluster)
+            .unwrap()
+            .problems(&json!({"apiVersion": "a/v1", "kind": "X", "metadata": {"name": "x"}}))
     };
     assert_eq!(kind("self.metadata.name == 'x' && self.kind == 'X' && !has(self.metadata.labels)"), []);
     assert_eq!(kind("self.metadata.name == 'y'")[0].message, "it does not hold");
@@ -144,7 +146,7 @@ fn what_is_not_understood_is_no_definition() {
         (json!({"type": "string", "x-kubernetes-validations": [expression]}), "messageExpression"),
     ] {
         let schema = json!({"type": "object", "properties": {"spec": schema}});
-        let error = format!("{:#}", Kind::new(&schema).unwrap_err());
+        let error = format!("{:#}", Kind::new(&schema, Scope::Cluster).unwrap_err());
         assert!(error.contains(part), "{schema}: {error}");
     }
 }

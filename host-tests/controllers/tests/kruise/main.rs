@@ -1,6 +1,7 @@
 //! The script that `OpenKruise` Rollouts runs for each step, out of the `ConfigMap` that is applied, in a Lua interpreter.
 
 mod manager;
+mod recorded;
 
 use std::path::{Path, PathBuf};
 

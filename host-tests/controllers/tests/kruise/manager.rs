@@ -29,8 +29,6 @@ impl Step {
 
 /// Runs a script on what `OpenKruise` keeps of a resource, and gives what it would write back.
 pub(crate) fn run(script: &str, resource: &Value, step: &Step) -> Result<Value, String> {
-    // gopher-lua is Lua 5.1; the base library is always there.
-    let lua = Lua::new_with(StdLib::MATH | StdLib::TABLE | StdLib::STRING, LuaOptions::new()).map_err(text)?;
     let metadata = &resource["metadata"];
     let object = json!({
         "data": {
@@ -45,7 +43,14 @@ pub(crate) fn run(script: &str, resource: &Value, step: &Step) -> Result<Value, 
         "stableService": "reviews",
         "requestHeaderModifier": step.request_header_modifier,
     });
-    lua.globals().set("obj", decode(&lua, &object).map_err(text)?).map_err(text)?;
+    run_on(script, &object)
+}
+
+/// Runs a script on the very object that `OpenKruise` hands to it.
+pub(crate) fn run_on(script: &str, object: &Value) -> Result<Value, String> {
+    // gopher-lua is Lua 5.1; the base library is always there.
+    let lua = Lua::new_with(StdLib::MATH | StdLib::TABLE | StdLib::STRING, LuaOptions::new()).map_err(text)?;
+    lua.globals().set("obj", decode(&lua, object).map_err(text)?).map_err(text)?;
     let returned: LuaValue = lua.load(script).eval().map_err(text)?;
     if !returned.is_table() {
         return Err(format!("expect table output from Lua script, not {}", returned.type_name()));

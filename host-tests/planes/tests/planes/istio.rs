@@ -1,8 +1,8 @@
 //! `manifests/istio`, every combination of its files: weights, stickiness, overrides, a ramp, mistakes, and the way back.
 
-use anyhow::Result;
-use serde_json::json;
-use serin_planes::istio::{Place, Proxy};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use serin_planes::istio::{Module, Place, Proxy};
 
 use crate::people::{People, assert_moves, assert_share, count};
 use crate::site::{CALLERS, Control, Entry, Site, VISITORS, WEIGHT};
@@ -105,6 +105,28 @@ async fn one_route_for_all_versions() -> Result<()> {
     assert!(!seen.text().contains("x-canary-cluster"), "the application sees {}", seen.text());
     site.follow("istio/presence-route/README.md", "wasmplugin", "off").await?;
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
+    Ok(())
+}
+
+/// A client's copy of the header that names the cluster is gone before routing, also while there is no filter to take it away.
+#[tokio::test]
+async fn one_route_for_all_versions_is_closed_to_clients() -> Result<()> {
+    let files =
+        ["wasm-plugin", "virtual-service", "envoy-filter"].map(|name| format!("istio/presence-route/{name}.yaml"));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut site = Site::start(Control::Istio(Proxy::gateway(), Module::Missing), &files).await?;
+    assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
+    let forged = [("x-canary-cluster", "outbound|9080|v2|reviews.shop.svc.cluster.local")];
+    assert_eq!("v1", site.ask(VISITORS, &forged).await?.text());
+
+    // By the first of the patches: without it the header leads to v2.
+    site.resources.edit("EnvoyFilter", "serin", |filter| {
+        let patches = filter.pointer_mut("/spec/configPatches").and_then(Value::as_array_mut);
+        patches.context("there are patches")?.remove(0);
+        Ok(())
+    })?;
+    site.send().await?;
+    assert_eq!("v2", site.ask(VISITORS, &forged).await?.text());
     Ok(())
 }
 

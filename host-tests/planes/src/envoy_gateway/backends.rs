@@ -42,10 +42,12 @@ impl Backends<'_> {
         if targets.iter().all(|target| target.addresses.as_ref().is_some_and(Vec::is_empty)) {
             return Ok(json!({"direct_response": {"status": 503}}));
         }
-        let all_there = targets.iter().all(|target| target.addresses.as_ref().is_some_and(|all| !all.is_empty()));
-        ensure!(all_there, "{place}: some backends are not there, which is not rendered here");
         let upgrades = json!([{"upgrade_type": "websocket"}]);
         if targets.iter().all(|target| target.backend.filters.is_empty()) {
+            ensure!(
+                targets.iter().all(Target::is_there),
+                "{place}: some backends are not there, which is not rendered here"
+            );
             let localities: Vec<Locality> = targets.iter().map(|target| target.locality(&route.namespace)).collect();
             draft.cluster(place, &localities, &fields());
             return Ok(json!({"route": {"cluster": place, "upgrade_configs": upgrades}}));
@@ -53,12 +55,21 @@ impl Backends<'_> {
         for target in &targets {
             draft.cluster(&target.region, &[target.locality(&route.namespace)], &fields());
         }
-        let weighted: Vec<Value> = targets.iter().map(Target::weighted).collect();
-        Ok(json!({"route": {
-            "weighted_clusters": {"clusters": weighted},
-            "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
-            "upgrade_configs": upgrades,
-        }}))
+        let (there, empty): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.is_there());
+        let mut action = json!({"upgrade_configs": upgrades});
+        let mut weighted: Vec<Value> = there.into_iter().map(Target::weighted).collect();
+        if empty.is_empty() {
+            action["cluster_not_found_response_code"] = json!("INTERNAL_SERVER_ERROR");
+        } else {
+            ensure!(
+                empty.iter().all(|target| target.addresses.is_some()),
+                "{place}: a Service of several is not there"
+            );
+            let weight: u32 = empty.iter().map(|target| target.backend.weight).sum();
+            weighted.insert(0, json!({"name": NOWHERE, "weight": weight}));
+        }
+        action["weighted_clusters"] = json!({ "clusters": weighted });
+        Ok(json!({ "route": action }))
     }
 
     fn target<'a>(&self, route: &Resource<HttpRoute>, backend: &'a Backend, place: &str, number: usize) -> Target<'a> {
@@ -70,7 +81,14 @@ impl Backends<'_> {
     }
 }
 
+/// The cluster that is not there, for the share of backends without a ready pod: 503.
+const NOWHERE: &str = "invalid-backend-cluster";
+
 impl Target<'_> {
+    fn is_there(&self) -> bool {
+        self.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty())
+    }
+
     /// Its pods as a place of a cluster.
     fn locality(&self, namespace: &str) -> Locality {
         let Backend { name, port, weight, .. } = self.backend;

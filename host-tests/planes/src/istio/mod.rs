@@ -1,6 +1,7 @@
 //! What istiod and istio-agent make of resources, for one proxy.
 
 mod clusters;
+mod environment;
 mod envoy_filter;
 mod gateway;
 mod listener;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::draft::{Configuration, Draft};
+use crate::environment::Variable;
 use crate::resources::Resources;
 use crate::services::{Labels, Pod, Service, labels};
 
@@ -26,6 +28,8 @@ pub struct Proxy {
     pub namespace: String,
     /// The labels of its pod.
     pub labels: Labels,
+    /// What it has in its environment by the values of a chart.
+    values: Vec<Variable>,
 }
 
 /// Where requests come by.
@@ -45,18 +49,27 @@ impl Proxy {
     /// The ingress gateway.
     pub fn gateway() -> Self {
         let labels = labels([("istio", "ingressgateway")]);
-        Self { place: Place::Gateway, namespace: "istio-ingress".to_owned(), labels }
+        Self { place: Place::Gateway, namespace: "istio-ingress".to_owned(), labels, values: Vec::new() }
+    }
+
+    /// As the chart `gateway` makes it with the values in this file of `manifests`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has a value that is not rendered here.
+    pub fn with_values(mut self, file: &str) -> Result<Self> {
+        self.values = environment::of_values(file)?;
+        Ok(self)
     }
 
     /// The sidecar of an application of the namespace `shop`.
     pub fn sidecar(place: Place, app: &str) -> Self {
-        Self { place, namespace: "shop".to_owned(), labels: labels([("app", app)]) }
+        Self { place, namespace: "shop".to_owned(), labels: labels([("app", app)]), values: Vec::new() }
     }
 
     /// The waypoint of the namespace `shop`.
     pub fn waypoint() -> Self {
-        let labels = labels([("gateway.networking.k8s.io/gateway-name", "waypoint")]);
-        Self { place: Place::Waypoint, namespace: "shop".to_owned(), labels }
+        let labels = labels([(GATEWAY_NAME, "waypoint")]);
+        Self { place: Place::Waypoint, namespace: "shop".to_owned(), labels, values: Vec::new() }
     }
 }
 
@@ -82,8 +95,11 @@ pub fn render(resources: &Resources, proxy: &Proxy, pods: &[Pod], module: &Modul
     let hosts = routes::hosts(resources, proxy, &services)?;
     let listener = listener::listener(proxy, hosts, filters, &patches, &mut draft)?;
     draft.listener(listener);
-    Ok(draft.finish(&OPTIONS, &json!({})))
+    Ok(draft.finish(&OPTIONS, environment::of(resources, proxy)?, &json!({})))
 }
+
+/// The label of pods that are made of a Gateway.
+const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// The port of every Service here.
 const PORT: u16 = 9080;

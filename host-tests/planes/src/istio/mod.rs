@@ -1,5 +1,6 @@
 //! What istiod and istio-agent make of resources, for one proxy.
 
+mod bootstrap;
 mod clusters;
 mod environment;
 mod envoy_filter;
@@ -30,6 +31,7 @@ pub struct Proxy {
     pub labels: Labels,
     /// What it has in its environment by the values of a chart.
     values: Vec<Variable>,
+    has_istios_statistics: bool,
 }
 
 /// Where requests come by.
@@ -49,7 +51,13 @@ impl Proxy {
     /// The ingress gateway.
     pub fn gateway() -> Self {
         let labels = labels([("istio", "ingressgateway")]);
-        Self { place: Place::Gateway, namespace: "istio-ingress".to_owned(), labels, values: Vec::new() }
+        Self {
+            place: Place::Gateway,
+            namespace: "istio-ingress".to_owned(),
+            labels,
+            values: Vec::new(),
+            has_istios_statistics: false,
+        }
     }
 
     /// As the chart `gateway` makes it with the values in this file of `manifests`.
@@ -61,15 +69,34 @@ impl Proxy {
         Ok(self)
     }
 
+    /// With the settings of Istio's bootstrap for statistics. They leave out what [`Plane`](crate::Plane) needs to send anything later.
+    #[must_use]
+    pub fn with_istios_statistics(mut self) -> Self {
+        self.has_istios_statistics = true;
+        self
+    }
+
     /// The sidecar of an application of the namespace `shop`.
     pub fn sidecar(place: Place, app: &str) -> Self {
-        Self { place, namespace: "shop".to_owned(), labels: labels([("app", app)]), values: Vec::new() }
+        Self {
+            place,
+            namespace: "shop".to_owned(),
+            labels: labels([("app", app)]),
+            values: Vec::new(),
+            has_istios_statistics: false,
+        }
     }
 
     /// The waypoint of the namespace `shop`.
     pub fn waypoint() -> Self {
         let labels = labels([(GATEWAY_NAME, "waypoint")]);
-        Self { place: Place::Waypoint, namespace: "shop".to_owned(), labels, values: Vec::new() }
+        Self {
+            place: Place::Waypoint,
+            namespace: "shop".to_owned(),
+            labels,
+            values: Vec::new(),
+            has_istios_statistics: false,
+        }
     }
 }
 
@@ -95,7 +122,8 @@ pub fn render(resources: &Resources, proxy: &Proxy, pods: &[Pod], module: &Modul
     let hosts = routes::hosts(resources, proxy, &services)?;
     let listener = listener::listener(proxy, hosts, filters, &patches, &mut draft)?;
     draft.listener(listener);
-    Ok(draft.finish(&OPTIONS, environment::of(resources, proxy)?, &json!({})))
+    let statistics = proxy.has_istios_statistics.then(|| json!({"stats_config": bootstrap::statistics()}));
+    Ok(draft.finish(&OPTIONS, environment::of(resources, proxy)?, &statistics.unwrap_or_else(|| json!({}))))
 }
 
 /// The label of pods that are made of a Gateway.

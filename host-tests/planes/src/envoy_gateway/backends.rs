@@ -46,7 +46,7 @@ impl Backends<'_> {
         if targets.iter().all(|target| target.backend.filters.is_empty()) {
             ensure!(
                 targets.iter().all(Target::is_there),
-                "{place}: some backends are not there, which is not rendered here"
+                "{place}: one backend of several is not there, which is not rendered here"
             );
             let localities: Vec<Locality> = targets.iter().map(|target| target.locality(&route.namespace)).collect();
             draft.cluster(place, &localities, &fields());
@@ -55,20 +55,8 @@ impl Backends<'_> {
         for target in &targets {
             draft.cluster(&target.region, &[target.locality(&route.namespace)], &fields());
         }
-        let (there, empty): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.is_there());
-        let mut action = json!({"upgrade_configs": upgrades});
-        let mut weighted: Vec<Value> = there.into_iter().map(Target::weighted).collect();
-        if empty.is_empty() {
-            action["cluster_not_found_response_code"] = json!("INTERNAL_SERVER_ERROR");
-        } else {
-            ensure!(
-                empty.iter().all(|target| target.addresses.is_some()),
-                "{place}: a Service of several is not there"
-            );
-            let weight: u32 = empty.iter().map(|target| target.backend.weight).sum();
-            weighted.insert(0, json!({"name": NOWHERE, "weight": weight}));
-        }
-        action["weighted_clusters"] = json!({ "clusters": weighted });
+        let mut action = weighted_clusters(&targets, place)?;
+        action["upgrade_configs"] = upgrades;
         Ok(json!({ "route": action }))
     }
 
@@ -81,7 +69,22 @@ impl Backends<'_> {
     }
 }
 
-/// The cluster that is not there, for the share of backends without a ready pod: 503.
+/// A cluster for each backend. The share of those without a ready pod goes to one that is not there.
+fn weighted_clusters(targets: &[Target], place: &str) -> Result<Value> {
+    let (there, empty): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.is_there());
+    let mut weighted: Vec<Value> = there.into_iter().map(Target::weighted).collect();
+    if empty.is_empty() {
+        let clusters = json!({ "clusters": weighted });
+        return Ok(json!({"weighted_clusters": clusters, "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}));
+    }
+    let has_service = |target: &&Target| target.addresses.is_some();
+    ensure!(empty.iter().all(has_service), "{place}: one Service of several is not there, which is not rendered here");
+    let weight: u32 = empty.iter().map(|target| target.backend.weight).sum();
+    weighted.insert(0, json!({"name": NOWHERE, "weight": weight}));
+    Ok(json!({"weighted_clusters": {"clusters": weighted}}))
+}
+
+/// No cluster has this name, so that Envoy answers with 503.
 const NOWHERE: &str = "invalid-backend-cluster";
 
 impl Target<'_> {

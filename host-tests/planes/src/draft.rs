@@ -7,11 +7,15 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::environment::Variable;
+
 /// What one Envoy runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
     /// Options of Envoy's command line.
     pub(crate) options: Vec<&'static str>,
+    /// Of its environment.
+    pub(crate) variables: Vec<Variable>,
     pub(crate) bootstrap: Value,
     pub(crate) files: BTreeMap<String, File>,
 }
@@ -95,8 +99,13 @@ impl Draft {
         self.clusters.push(cluster);
     }
 
-    /// The whole, with options and further fields of the bootstrap.
-    pub(crate) fn finish(mut self, options: &[&'static str], fields: &Value) -> Configuration {
+    /// The whole, with options, variables and further fields of the bootstrap.
+    pub(crate) fn finish(
+        mut self,
+        options: &[&'static str],
+        variables: Vec<Variable>,
+        fields: &Value,
+    ) -> Configuration {
         let (listeners, clusters) = (std::mem::take(&mut self.listeners), std::mem::take(&mut self.clusters));
         let counters = ("update_success", "update_rejected");
         self.file(LISTENERS, &listeners, "listener_manager.lds.", counters);
@@ -107,7 +116,7 @@ impl Draft {
             "dynamic_resources": {"cds_config": source(CLUSTERS), "lds_config": source(LISTENERS)},
         });
         set(&mut bootstrap, fields);
-        Configuration { options: options.into(), bootstrap, files: self.files }
+        Configuration { options: options.into(), variables, bootstrap, files: self.files }
     }
 
     fn file(&mut self, name: &str, resources: &[Value], counters: &str, (taken, refused): (&str, &str)) {

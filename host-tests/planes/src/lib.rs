@@ -5,6 +5,7 @@
 //! but resources come from files, and upstreams on loopback stand for pods.
 
 mod draft;
+mod environment;
 pub mod envoy_gateway;
 mod gateway_api;
 pub mod istio;
@@ -15,6 +16,7 @@ mod services;
 mod store;
 
 pub use draft::Configuration;
+pub use environment::Secret;
 pub use plane::Plane;
 pub use resources::Resources;
 pub use services::{Labels, Pod, labels, pods};

@@ -9,8 +9,9 @@ use serin_envoy::Running;
 use tokio::time::{Instant, sleep};
 
 use crate::draft::{CLUSTERS, Configuration, File, LISTENERS};
+use crate::environment::Secret;
 
-/// A running Envoy with the configuration that it was sent last.
+/// A running Envoy with what it has taken up.
 #[derive(Debug)]
 pub struct Plane {
     running: Running,
@@ -18,13 +19,16 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Starts Envoy from `binary` with these variables, and waits until it takes traffic.
+    /// Starts Envoy from `binary` with those of these Secrets that its environment names, and waits until it takes traffic.
     ///
     /// # Errors
-    /// As [`Running::start`]; also if Envoy refuses a part of the configuration.
-    pub async fn start(binary: &Path, variables: &[(&str, &str)], configuration: Configuration) -> Result<Self> {
+    /// As [`Running::start`]; also if Envoy refuses a part of the configuration, or if a Secret is not there.
+    pub async fn start(binary: &Path, secrets: &[Secret<'_>], configuration: Configuration) -> Result<Self> {
         let mut command = Running::command(binary, WORKERS)?;
-        command.args(&configuration.options).envs(variables.iter().copied());
+        command.args(&configuration.options);
+        for variable in &configuration.variables {
+            command.env(&variable.name, variable.value(secrets)?);
+        }
         let files = configuration.files.iter().map(|(name, file)| (name.clone(), file.text.clone())).collect();
         let running = Running::start_as(command, |_| (configuration.bootstrap.clone(), files)).await?;
         let plane = Self { running, sent: configuration };
@@ -52,19 +56,21 @@ impl Plane {
     /// If Envoy does not answer, or if the configuration needs a restart.
     pub async fn offer(&mut self, configuration: Configuration) -> Result<Option<String>> {
         ensure!(configuration.bootstrap == self.sent.bootstrap, "a new bootstrap needs a restart");
-        let before = std::mem::replace(&mut self.sent, configuration);
-        let changed = |file: &(&String, &File)| before.files.get(file.0) != Some(file.1);
-        let mut files: Vec<_> = self.sent.files.iter().filter(changed).collect();
+        ensure!(configuration.variables == self.sent.variables, "a new environment needs a restart");
+        let is_new = |file: &(&String, &File)| self.sent.files.get(file.0) != Some(file.1);
+        let mut files: Vec<_> = configuration.files.iter().filter(is_new).collect();
         files.sort_by_key(|(name, _)| place(name));
         for (name, file) in files {
-            if !before.files.contains_key(name) {
+            if !self.sent.files.contains_key(name) {
                 // It is read as soon as something refers to it.
                 self.running.replace(name, &file.text)?;
             } else if !self.running.offer(name, &file.text, &file.taken, &file.refused).await? {
                 return Ok(Some(name.clone()));
             }
+            self.sent.files.insert(name.clone(), file.clone());
         }
         self.settle().await?;
+        self.sent = configuration;
         Ok(None)
     }
 

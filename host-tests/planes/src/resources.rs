@@ -14,7 +14,7 @@ use crate::FOLDER;
 #[derive(Clone, Debug, Default)]
 pub struct Resources(Vec<Value>);
 
-/// One resource with its specification.
+/// One resource with its specification, or the data of a `ConfigMap`.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource<T> {
     pub(crate) name: String,
@@ -138,9 +138,10 @@ impl Head {
 fn typed<T: DeserializeOwned>(resource: &Value) -> Result<Resource<T>> {
     let Head { metadata, .. } = Head::deserialize(resource)?;
     for field in resource.as_object().into_iter().flat_map(|fields| fields.keys()) {
-        ensure!(["apiVersion", "kind", "metadata", "spec"].contains(&field.as_str()), "unknown field {field}");
+        ensure!(["apiVersion", "kind", "metadata", "spec", "data"].contains(&field.as_str()), "unknown field {field}");
     }
-    let spec = serde_json::from_value(resource["spec"].clone())?;
+    let spec = resource.get("spec").or_else(|| resource.get("data")).cloned().unwrap_or_default();
+    let spec = serde_json::from_value(spec)?;
     Ok(Resource { name: metadata.name, namespace: metadata.namespace, spec })
 }
 

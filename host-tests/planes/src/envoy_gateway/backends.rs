@@ -42,10 +42,12 @@ impl Backends<'_> {
         if targets.iter().all(|target| target.addresses.as_ref().is_some_and(Vec::is_empty)) {
             return Ok(json!({"direct_response": {"status": 503}}));
         }
-        let all_there = targets.iter().all(|target| target.addresses.as_ref().is_some_and(|all| !all.is_empty()));
-        ensure!(all_there, "{place}: some backends are not there, which is not rendered here");
         let upgrades = json!([{"upgrade_type": "websocket"}]);
         if targets.iter().all(|target| target.backend.filters.is_empty()) {
+            ensure!(
+                targets.iter().all(Target::is_there),
+                "{place}: one backend of several is not there, which is not rendered here"
+            );
             let localities: Vec<Locality> = targets.iter().map(|target| target.locality(&route.namespace)).collect();
             draft.cluster(place, &localities, &fields());
             return Ok(json!({"route": {"cluster": place, "upgrade_configs": upgrades}}));
@@ -53,12 +55,9 @@ impl Backends<'_> {
         for target in &targets {
             draft.cluster(&target.region, &[target.locality(&route.namespace)], &fields());
         }
-        let weighted: Vec<Value> = targets.iter().map(Target::weighted).collect();
-        Ok(json!({"route": {
-            "weighted_clusters": {"clusters": weighted},
-            "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
-            "upgrade_configs": upgrades,
-        }}))
+        let mut action = weighted_clusters(&targets, place)?;
+        action["upgrade_configs"] = upgrades;
+        Ok(json!({ "route": action }))
     }
 
     fn target<'a>(&self, route: &Resource<HttpRoute>, backend: &'a Backend, place: &str, number: usize) -> Target<'a> {
@@ -70,7 +69,29 @@ impl Backends<'_> {
     }
 }
 
+/// A cluster for each backend. The share of those without a ready pod goes to one that is not there.
+fn weighted_clusters(targets: &[Target], place: &str) -> Result<Value> {
+    let (there, empty): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.is_there());
+    let mut weighted: Vec<Value> = there.into_iter().map(Target::weighted).collect();
+    if empty.is_empty() {
+        let clusters = json!({ "clusters": weighted });
+        return Ok(json!({"weighted_clusters": clusters, "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}));
+    }
+    let has_service = |target: &&Target| target.addresses.is_some();
+    ensure!(empty.iter().all(has_service), "{place}: one Service of several is not there, which is not rendered here");
+    let weight: u32 = empty.iter().map(|target| target.backend.weight).sum();
+    weighted.insert(0, json!({"name": NOWHERE, "weight": weight}));
+    Ok(json!({"weighted_clusters": {"clusters": weighted}}))
+}
+
+/// No cluster has this name, so that Envoy answers with 503.
+const NOWHERE: &str = "invalid-backend-cluster";
+
 impl Target<'_> {
+    fn is_there(&self) -> bool {
+        self.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty())
+    }
+
     /// Its pods as a place of a cluster.
     fn locality(&self, namespace: &str) -> Locality {
         let Backend { name, port, weight, .. } = self.backend;

@@ -28,14 +28,14 @@ pub enum Module {
         address: std::net::SocketAddr,
         /// Its digest.
         sha256: String,
-        /// How often they try again: ten times from 1.8 on.
-        retries: u32,
+        /// How often they try again: ten times from 1.8.3 on. Before, nothing is said.
+        retries: Option<u32>,
     },
 }
 
 impl Module {
     /// As this store has it, with so many retries.
-    pub fn from_store(store: &Store, retries: u32) -> Self {
+    pub fn from_store(store: &Store, retries: Option<u32>) -> Self {
         Self::Held { address: store.address, sha256: store.sha256.clone(), retries }
     }
 }
@@ -67,7 +67,9 @@ pub fn render(resources: &Resources, pods: &[Pod], module: &Module) -> Result<Co
     let filters = plan.filters(&table, &mut draft);
     let listener = listener::listener(resources, &gateway, proxy.as_ref(), table, filters, &mut draft)?;
     draft.listener(listener);
-    Ok(draft.finish(&OPTIONS, &bootstrap(proxy.as_ref())?))
+    let provider = proxy.as_ref().and_then(|proxy| proxy.provider.as_ref());
+    let variables = provider.map(|provider| provider.kubernetes.envoy_deployment.container.env.clone());
+    Ok(draft.finish(&OPTIONS, variables.unwrap_or_default(), &bootstrap(proxy.as_ref())?))
 }
 
 /// The `EnvoyProxy` of the Gateway.

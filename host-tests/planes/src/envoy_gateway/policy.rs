@@ -73,9 +73,12 @@ impl<'a> Plan<'a> {
         if let Module::Held { address, sha256, retries } = self.module {
             let uri =
                 json!({"uri": format!("http://{address}/{sha256}.wasm"), "cluster": "wasm_cluster", "timeout": "10s"});
-            let back_off = json!({"base_interval": "1s", "max_interval": "30s"});
-            let retry = json!({"num_retries": retries, "retry_back_off": back_off});
-            vm["code"] = json!({"remote": {"http_uri": uri, "sha256": sha256, "retry_policy": retry}});
+            let mut remote = json!({"http_uri": uri, "sha256": sha256});
+            if let Some(retries) = retries {
+                let back_off = json!({"base_interval": "1s", "max_interval": "30s"});
+                remote["retry_policy"] = json!({"num_retries": retries, "retry_back_off": back_off});
+            }
+            vm["code"] = json!({ "remote": remote });
         }
         if !wasm.env.host_keys.is_empty() {
             vm["environment_variables"] = json!({"host_env_keys": wasm.env.host_keys});

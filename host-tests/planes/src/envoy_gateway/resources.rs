@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::environment::Variable;
 use crate::gateway_api::Reference;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -83,9 +84,39 @@ pub(super) struct EarlyRequestHeaders {
 pub(super) struct EnvoyProxy {
     pub(super) telemetry: Option<Telemetry>,
     pub(super) bootstrap: Option<Bootstrap>,
-    /// Where its pods run, and with which environment: nothing for Envoy's configuration.
-    #[serde(rename = "provider")]
-    _provider: Option<Value>,
+    pub(super) provider: Option<Provider>,
+}
+
+/// How its pods run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Provider {
+    #[serde(rename = "type")]
+    _type: OnlyKubernetes,
+    pub(super) kubernetes: Kubernetes,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+enum OnlyKubernetes {
+    Kubernetes,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Kubernetes {
+    pub(super) envoy_deployment: Deployment,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deployment {
+    pub(super) container: Container,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Container {
+    pub(super) env: Vec<Variable>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

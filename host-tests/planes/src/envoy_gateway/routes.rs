@@ -22,10 +22,7 @@ pub(super) fn table(
 ) -> Result<Value> {
     let mut by_host: BTreeMap<String, Vec<(Rank, Value)>> = BTreeMap::new();
     for route in resources.all::<HttpRoute>("gateway.networking.k8s.io/v1/HTTPRoute")? {
-        let to_us = route.spec.parent_refs.iter().any(|parent| {
-            parent.name == gateway.name && parent.namespace.as_ref().unwrap_or(&route.namespace) == &gateway.namespace
-        });
-        if !to_us {
+        if !gateway_api::is_attached(gateway, &gateway.spec.listeners[0], &route) {
             continue;
         }
         for (number, rule) in route.spec.rules.iter().enumerate() {

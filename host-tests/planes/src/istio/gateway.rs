@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::Proxy;
 use super::resources::{Gateway, Server};
 use super::routes::{Hosts, Lookup, http_routes, outbound_host, virtual_services};
-use crate::gateway_api::{self, Reference};
+use super::{GATEWAY_NAME, Proxy};
+use crate::gateway_api::{self, Listener};
 use crate::resources::Resources;
 use crate::services::selected;
 
@@ -48,15 +48,9 @@ fn of_http_routes(resources: &Resources, proxy: &Proxy, lookup: &Lookup, all: &m
         ensure!(selected(labels, &proxy.labels), "the pods of the Gateway lack a label");
         ensure!(gateway.spec.gateway_class_name == "istio", "the Gateway is not Istio's");
         for route in http_routes(resources)? {
-            let is_parent = |parent: &Reference| {
-                let namespace = parent.namespace.as_ref().unwrap_or(&route.namespace);
-                (&parent.name, namespace) == (&gateway.name, &gateway.namespace)
-            };
-            if !route.spec.parent_refs.iter().any(is_parent) {
-                continue;
-            }
             let routes = lookup.of_http_route(&route);
-            for listener in &gateway.spec.listeners {
+            let takes = |listener: &&Listener| gateway_api::is_attached(&gateway, listener, &route);
+            for listener in gateway.spec.listeners.iter().filter(takes) {
                 ensure!((listener.port, listener.protocol.as_str()) == (80, "HTTP"), "only port 80 is rendered");
                 for domain in gateway_api::hosts(listener, &route.spec) {
                     all.entry(domain.to_owned()).or_default().extend(routes.clone());
@@ -64,6 +58,20 @@ fn of_http_routes(resources: &Resources, proxy: &Proxy, lookup: &Lookup, all: &m
             }
         }
     }
+    Ok(())
+}
+
+/// Istio makes a waypoint of a Gateway in its namespace, by whose name it finds its own plugins.
+pub(super) fn ensure_waypoint(resources: &Resources, proxy: &Proxy) -> Result<()> {
+    let all = resources.all::<gateway_api::Gateway>("gateway.networking.k8s.io/v1/Gateway")?;
+    let name = proxy.labels.get(GATEWAY_NAME).context("a waypoint has the name of its Gateway")?;
+    let found = all.iter().find(|gateway| (&gateway.name, &gateway.namespace) == (name, &proxy.namespace));
+    let spec = &found.with_context(|| format!("there is no Gateway {}/{name}", proxy.namespace))?.spec;
+    ensure!(spec.gateway_class_name == "istio-waypoint", "{name} is no waypoint, but {}", spec.gateway_class_name);
+    let [Listener { port: 15008, protocol, .. }] = &spec.listeners[..] else {
+        bail!("a waypoint has one listener, on port 15008")
+    };
+    ensure!(protocol == "HBONE", "a waypoint speaks HBONE, not {protocol}");
     Ok(())
 }
 

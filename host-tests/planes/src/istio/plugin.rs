@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::resources::{FailStrategy, Mode, Port, TrafficExtension, Wasm};
-use super::{Module, PORT, Place, Proxy};
+use super::{GATEWAY_NAME, Module, PORT, Place, Proxy};
 use crate::draft::{Draft, RBAC, WASM};
 use crate::resources::{Resource, Resources};
 use crate::services::selected;
@@ -34,7 +34,7 @@ fn translate(plugin: Resource<Value>) -> Result<Resource<TrafficExtension>> {
 /// Whether the plugin is meant for this proxy.
 fn attached(plugin: &Resource<TrafficExtension>, proxy: &Proxy) -> bool {
     let spec = &plugin.spec;
-    let gateway = proxy.labels.get("gateway.networking.k8s.io/gateway-name");
+    let gateway = proxy.labels.get(GATEWAY_NAME);
     let target = spec.target_refs.iter().any(|target| {
         (target.group.as_str(), target.kind.as_str()) == ("gateway.networking.k8s.io", "Gateway")
             && gateway == Some(&target.name)

@@ -34,7 +34,7 @@ pub(super) fn hosts(resources: &Resources, proxy: &Proxy, services: &[Service]) 
     match proxy.place {
         Place::Gateway => gateway::hosts(resources, proxy, &lookup),
         Place::Outbound => of_sidecar(resources, &lookup),
-        Place::Waypoint => of_waypoint(resources, &lookup),
+        Place::Waypoint => of_waypoint(resources, proxy, &lookup),
         Place::Inbound => {
             let table = format!("inbound|{PORT}||");
             let host = host(format!("inbound|http|{PORT}"), &["*".to_owned()], vec![fallback(&table)]);
@@ -59,7 +59,8 @@ fn of_sidecar(resources: &Resources, lookup: &Lookup) -> Result<Hosts> {
     Ok(Hosts { table: PORT.to_string(), all })
 }
 
-fn of_waypoint(resources: &Resources, lookup: &Lookup) -> Result<Hosts> {
+fn of_waypoint(resources: &Resources, proxy: &Proxy, lookup: &Lookup) -> Result<Hosts> {
+    gateway::ensure_waypoint(resources, proxy)?;
     let service = lookup.services.iter().find(|service| service.name == "reviews").context("no Service reviews")?;
     let routes = lookup.for_service(resources, service)?;
     let all = vec![host(format!("inbound|http|{PORT}"), &["*".to_owned()], routes)];

@@ -105,9 +105,10 @@ async fn a_policy_on_a_route_takes_the_place_of_the_gateways() -> Result<()> {
 /// Cookies are signed and tokens are asked for, by a key out of the environment.
 #[tokio::test]
 async fn keys_come_out_of_the_environment() -> Result<()> {
-    let files = [GATEWAY, ROUTE, "envoy-gateway/keys/policy.yaml"];
-    let mut site = Site::start(Control::envoy_gateway().await?, &files).await?;
-    crate::keys::journey(&mut site).await
+    let mut resources = crate::site::resources(&[GATEWAY, ROUTE, "envoy-gateway/keys/policy.yaml"])?;
+    let environment = crate::readme::patch("envoy-gateway/keys/README.md", "envoyproxy", "serin-keys")?;
+    resources.patch("EnvoyProxy", "shop", "merge", &environment.patch)?;
+    crate::keys::journey(&mut Site::with(Control::envoy_gateway().await?, resources).await?).await
 }
 
 /// The access log of the `EnvoyProxy`, and the labels of its bootstrap.
@@ -123,7 +124,7 @@ async fn log_and_metrics_show_the_decision() -> Result<()> {
     let ok = site.plane.running().prometheus("serin_config_ok").await?;
     assert_eq!([r#"serin_config_ok{serin_plugin="serin"} 1"#], *ok);
     let log = site.plane.running().folder().join("access-log");
-    let found = crate::site::wait_for(|| Ok(fs::read_to_string(&log)?.lines().next().map(str::to_owned))).await?;
+    let found = crate::site::wait_for(async || Ok(fs::read_to_string(&log)?.lines().next().map(str::to_owned))).await?;
     let line: Value = serde_json::from_str(&found)?;
     assert_eq!("reviews/v2/override", line["canary_decision"], "{line}");
     assert_eq!("httproute/shop/reviews/rule/0", line["upstream_cluster"], "{line}");

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use serin_envoy::{Ask, Crowd};
 use serin_planes::istio::{Module, Place, Proxy};
 
 use crate::people::{People, assert_share, count};
@@ -69,18 +70,56 @@ async fn a_module_that_the_proxy_cannot_fetch_means_stable() -> Result<()> {
     let control = Control::envoy_gateway().await?;
     let Control::EnvoyGateway(store, _) = control else { anyhow::bail!("there is a store") };
     store.set_down(true);
-    // Not ten retries with their pauses.
-    let mut site = Site::start(Control::EnvoyGateway(store, 0), &ENVOY_GATEWAY).await?;
+    // As before Envoy Gateway 1.8.3, and not ten retries with their pauses.
+    let mut site = Site::start(Control::EnvoyGateway(store, None), &ENVOY_GATEWAY).await?;
     assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
     assert_eq!("v1", site.ask(VISITORS, &FORGED).await?.text());
     assert_eq!("v1", site.ask(VISITORS, &[("x-canary", "v2")]).await?.text());
 
     // Until the next change.
     let Control::EnvoyGateway(store, _) = &site.control else { anyhow::bail!("there is a store") };
+    assert_eq!(2, store.requests(), "Envoy's own single retry");
     store.set_down(false);
     site.rules(WEIGHT, json!(50)).await?;
     assert_share(&site.draw(200, VISITORS).await?, 0.5);
     Ok(())
+}
+
+/// The module is there, cannot be fetched for a while, and is there again, while people keep coming.
+async fn check_interruption(control: Control, missing: Control, files: &[&str]) -> Result<()> {
+    let mut site = Site::start(control, files).await?;
+    site.rules(WEIGHT, json!(50)).await?;
+    let mut people = People::new(100, VISITORS)?;
+    let before = people.visit(site.address()).await?;
+    assert_share(&before, 0.5);
+    let crowd = Crowd::new(site.address(), VISITORS.host, 30, 4)?;
+    let traffic = crowd.keep_visiting_as(Ask::path(VISITORS.path));
+    traffic.round().await?;
+
+    let held = std::mem::replace(&mut site.control, missing);
+    site.send().await?;
+    traffic.round().await?;
+    assert_eq!(100, count(&people.visit(site.address()).await?, "v1"));
+    site.control = held;
+    site.send().await?;
+    traffic.round().await?;
+    assert_eq!(before, people.visit(site.address()).await?, "everybody is back");
+    traffic.stop().await?;
+    let report = crowd.take_report();
+    assert_eq!(0, report.failed, "{report:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fetch_of_istios_agent_that_fails_later_means_stable_meanwhile() -> Result<()> {
+    let missing = Control::Istio(Proxy::gateway(), Module::Missing);
+    check_interruption(Control::istio(Proxy::gateway())?, missing, &ISTIO).await
+}
+
+#[tokio::test]
+async fn a_fetch_of_envoy_gateway_that_fails_later_means_stable_meanwhile() -> Result<()> {
+    let control = Control::envoy_gateway().await?;
+    check_interruption(control, Control::EnvoyGatewayWithoutModule, &ENVOY_GATEWAY).await
 }
 
 /// A proxy that starts with rules that are no good has none: stable, until good ones come.
@@ -150,7 +189,13 @@ async fn check_gone(proxy: Proxy, files: &[&str], entry: Entry, take: impl Fn(&m
     let failed = first.iter().filter(|answer| answer.starts_with("503")).count();
     assert_eq!(first.len(), failed + count(&first, "v1"), "{first:?}");
     assert!(failed > 0, "{first:?}");
-    until_true(async || Ok(count(&people.visit(site.address()).await?, "v1") == 100)).await
+    // Now and then somebody is sent to see whether it has come back.
+    until_true(async || {
+        let answers = people.visit(site.address()).await?;
+        let failed = answers.iter().filter(|answer| answer.starts_with("503")).count();
+        Ok(failed <= 2 && failed + count(&answers, "v1") == answers.len())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! `manifests/istio`, every combination of its files: weights, stickiness, overrides, a ramp, mistakes, and the way back.
 
-use anyhow::Result;
-use serde_json::json;
-use serin_planes::istio::{Place, Proxy};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use serin_planes::istio::{Module, Place, Proxy};
 
 use crate::people::{People, assert_moves, assert_share, count};
 use crate::site::{CALLERS, Control, Entry, Site, VISITORS, WEIGHT};
@@ -108,20 +108,65 @@ async fn one_route_for_all_versions() -> Result<()> {
     Ok(())
 }
 
-/// Every name that callers have for the Service, with its port and without.
+/// A client's copy of the header that names the cluster is gone before routing, also while there is no filter to take it away.
 #[tokio::test]
-async fn a_sidecar_decides_for_every_name_of_the_service() -> Result<()> {
-    let files = ["istio/sidecar/wasm-plugin.yaml", "istio/sidecar/virtual-service.yaml"];
-    let site = Site::start(Control::istio(Proxy::sidecar(Place::Outbound, "productpage"))?, &files).await?;
-    for host in ["reviews", "reviews.shop", "reviews.shop.svc", "reviews.shop.svc.cluster.local"] {
-        for host in [host.to_owned(), format!("{host}:9080")] {
-            let mut connection = serin_envoy::Connection::to(site.address());
-            let request = hyper::Request::get("/").header("host", &host).header("x-canary", "v2");
-            assert_eq!("v2", connection.get(request).await?.text(), "{host}");
+async fn one_route_for_all_versions_is_closed_to_clients() -> Result<()> {
+    let files =
+        ["wasm-plugin", "virtual-service", "envoy-filter"].map(|name| format!("istio/presence-route/{name}.yaml"));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut site = Site::start(Control::Istio(Proxy::gateway(), Module::Missing), &files).await?;
+    assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
+    let forged = [("x-canary-cluster", "outbound|9080|v2|reviews.shop.svc.cluster.local")];
+    assert_eq!("v1", site.ask(VISITORS, &forged).await?.text());
+
+    // By the first of the patches: without it the header leads to v2.
+    site.resources.edit("EnvoyFilter", "serin", |filter| {
+        let patches = filter.pointer_mut("/spec/configPatches").and_then(Value::as_array_mut);
+        patches.context("there are patches")?.remove(0);
+        Ok(())
+    })?;
+    site.send().await?;
+    assert_eq!("v2", site.ask(VISITORS, &forged).await?.text());
+    Ok(())
+}
+
+/// Every name that callers have for the Service, with its port and without; any other one gets stable. No cookie comes back.
+async fn check_names(folder: &str, plugin: &str, proxy: Proxy) -> Result<Site> {
+    let files = [plugin, "virtual-service", "waypoint"].map(|name| format!("istio/{folder}/{name}.yaml"));
+    let all: Vec<&str> = files.iter().map(String::as_str).collect();
+    let site = Site::start(Control::istio(proxy)?, if folder == "waypoint" { &all } else { &all[..2] }).await?;
+    let ask = async |host: &str, override_: &str| {
+        let request = hyper::Request::get("/").header("host", host).header("x-canary", override_);
+        serin_envoy::Connection::to(site.address()).get(request).await
+    };
+    for name in ["reviews", "reviews.shop", "reviews.shop.svc", "reviews.shop.svc.cluster.local"] {
+        for host in [name.to_owned(), format!("{name}:9080")] {
+            let (chosen, drawn) = (ask(&host, "v2").await?, ask(&host, "").await?);
+            assert_eq!("v2", chosen.text(), "{folder} {plugin} {host}");
+            for reply in [chosen, drawn] {
+                assert_eq!(0, reply.values("set-cookie").len(), "{folder} {plugin} {host}: {:?}", reply.headers);
+            }
         }
     }
-    // Another Service is not the rollout's, and keeps its own way.
-    assert_eq!("v2", site.ask_for("reviews-v2", "/", &[("x-canary", "v1")]).await?.text());
+    assert_eq!("v1", ask("reviews.shop.svc.cluster.local.", "v2").await?.text(), "{folder} {plugin}");
+    Ok(site)
+}
+
+#[tokio::test]
+async fn a_sidecar_decides_for_every_name_of_the_service() -> Result<()> {
+    for plugin in ["wasm-plugin", "traffic-extension"] {
+        let site = check_names("sidecar", plugin, Proxy::sidecar(Place::Outbound, "productpage")).await?;
+        // Another Service is not the rollout's, and keeps its own way.
+        assert_eq!("v2", site.ask_for("reviews-v2", "/", &[("x-canary", "v1")]).await?.text());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_waypoint_decides_for_every_name_of_the_service() -> Result<()> {
+    for plugin in ["wasm-plugin", "traffic-extension"] {
+        check_names("waypoint", plugin, Proxy::waypoint()).await?;
+    }
     Ok(())
 }
 

@@ -22,10 +22,12 @@ struct Relabeling {
 #[tokio::test]
 async fn the_pod_monitor_cuts_names_into_labels() -> Result<()> {
     let files = ["istio/gateway/traffic-extension.yaml", "istio/gateway/http-route.yaml"];
-    let site = Site::start(Control::istio(Proxy::gateway())?, &files).await?;
+    let site = Site::start(Control::istio(Proxy::gateway().with_istios_statistics())?, &files).await?;
     site.ask(VISITORS, &[("x-canary", "always")]).await?;
     site.ask(VISITORS, &[("x-canary", "v9")]).await?;
     site.until(r"^wasmcustom\.serin_decisions\..*", 2).await?;
+    let others = site.plane.running().sum(r"^http\..*downstream_rq_total$").await?;
+    assert_eq!(0, others, "Istio keeps little else");
     let rules = relabelings()?;
     for (name, expected) in [
         (

@@ -1,11 +1,11 @@
 //! Weights in the route (`split: route`): the route draws, and the filter holds.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use serin_planes::istio::Proxy;
 
 use crate::people::{People, assert_moves, assert_share, count};
-use crate::site::{Control, Site, VISITORS, resources, set};
+use crate::site::{Control, Site, VISITORS, resources, set, until_true};
 
 const PEOPLE: usize = 400;
 const README: &str = "envoy-gateway/route-weights/README.md";
@@ -90,6 +90,44 @@ async fn in_envoy_gateway_and_back_by_the_policy() -> Result<()> {
     assert_eq!(PEOPLE, count(&back, "v1"), "{first:?} {back:?}");
     assert_moves(&first, &back, "v2", "v1");
     assert_eq!("v1", site.ask(VISITORS, &[("x-canary", "v2")]).await?.text());
+    Ok(())
+}
+
+/// Envoy Gateway writes a 503 into the rule of v2 and into its share of the weights. The guard takes those back who hold v2; of
+/// newcomers the share fails until its weight is 0.
+#[tokio::test]
+async fn in_envoy_gateway_without_a_ready_pod() -> Result<()> {
+    let mut site = started().await?;
+    set_route(&mut site, [50, 50]).await?;
+    let mut people = People::new(100, VISITORS)?;
+    let first = people.visit(site.address()).await?;
+    assert_share(&first, 0.5);
+    site.gone = vec!["v2"];
+    site.send().await?;
+
+    let mut has_failed = false;
+    until_true(async || {
+        let answers = people.visit(site.address()).await?;
+        for (before, now) in first.iter().zip(&answers) {
+            let allowed: &[&str] = if before == "v1" { &["v1"] } else { &["v1", "503 "] };
+            ensure!(allowed.contains(&now.as_str()), "who held {before} got {now}");
+        }
+        let back = count(&answers, "v1");
+        has_failed |= back < answers.len();
+        Ok(back == answers.len())
+    })
+    .await?;
+    assert!(has_failed, "before the guard has tripped");
+
+    let new = site.draw(PEOPLE, VISITORS).await?;
+    let failed = new.iter().filter(|answer| answer.starts_with("503")).count();
+    assert_eq!(PEOPLE, failed + count(&new, "v1"), "{new:?}");
+    assert!((PEOPLE * 2 / 5..PEOPLE * 3 / 5).contains(&failed), "half of the newcomers, not {failed}");
+    assert_eq!(100, count(&people.visit(site.address()).await?, "v1"), "nobody who held v2 fails any more");
+
+    set_route(&mut site, [100, 0]).await?;
+    assert_eq!(PEOPLE, count(&site.draw(PEOPLE, VISITORS).await?, "v1"));
+    assert_eq!(100, count(&people.visit(site.address()).await?, "v1"));
     Ok(())
 }
 

@@ -87,7 +87,7 @@ async fn with_keys(environment_of: &[&str]) -> Result<Site> {
     }
     let keys = json!([{"id": "k1", "env": KEY.0}]);
     resources.edit("WasmPlugin", "ratings", |plugin| set(plugin, "/spec/pluginConfig/keys", keys))?;
-    Site::with(Control::istio(Proxy::gateway())?, resources).await
+    Site::with(Control::istio(crate::keys::gateway()?)?, resources).await
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use serin_envoy::{Connection, Reply, Upstreams, Visitor};
 use serin_planes::istio::{self, Proxy};
-use serin_planes::{Configuration, Plane, Resources, Store, envoy_gateway, pods};
+use serin_planes::{Configuration, Plane, Resources, Secret, Store, envoy_gateway, pods};
 
 use tokio::time::{Instant, sleep};
 
@@ -32,8 +32,8 @@ pub(crate) const CALLERS: Entry = Entry { host: "reviews", path: "/", by_id: tru
 /// Who makes Envoy's configuration.
 pub(crate) enum Control {
     Istio(Proxy, istio::Module),
-    /// With the module in this store, and so many retries.
-    EnvoyGateway(Store, u32),
+    /// With the module in this store, and so many retries, where it says how many.
+    EnvoyGateway(Store, Option<u32>),
     /// Envoy Gateway has no module.
     EnvoyGatewayWithoutModule,
 }
@@ -46,7 +46,7 @@ impl Control {
 
     /// Envoy Gateway, with the module in its store.
     pub(crate) async fn envoy_gateway() -> Result<Self> {
-        Ok(Self::EnvoyGateway(Store::start(&module()?).await?, 10))
+        Ok(Self::EnvoyGateway(Store::start(&module()?).await?, Some(10)))
     }
 
     fn render(&self, resources: &Resources, upstreams: &Upstreams, gone: &[&str]) -> Result<Configuration> {
@@ -80,8 +80,15 @@ impl Site {
     pub(crate) async fn with(control: Control, resources: Resources) -> Result<Self> {
         let upstreams = Upstreams::start(&["v1", "v2"]).await?;
         let configuration = control.render(&resources, &upstreams, &[])?;
-        let plane = Plane::start(&envoy()?, &[KEY], configuration).await?;
+        let plane = Plane::start(&envoy()?, &[SECRET], configuration).await?;
         Ok(Self { plane, resources, control, upstreams, gone: Vec::new() })
+    }
+
+    /// A new Envoy with all that there is now, in the place of the one that runs.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        let configuration = self.control.render(&self.resources, &self.upstreams, &self.gone)?;
+        self.plane = Plane::start(&envoy()?, &[SECRET], configuration).await?;
+        Ok(())
     }
 
     /// Sends what the control plane makes of the resources now.
@@ -108,9 +115,14 @@ impl Site {
 
     /// Does what a README says on a line that is alike, and sends it.
     pub(crate) async fn follow(&mut self, readme: &str, kind: &str, has: &str) -> Result<()> {
-        let line = readme::patch(readme, kind, has)?;
-        self.resources.patch(&line.kind, &line.name, &line.how, &line.patch).context(line.patch)?;
+        self.patch(readme, kind, has)?;
         self.send().await
+    }
+
+    /// As [`Site::follow`], with nothing sent.
+    pub(crate) fn patch(&mut self, readme: &str, kind: &str, has: &str) -> Result<()> {
+        let line = readme::patch(readme, kind, has)?;
+        self.resources.patch(&line.kind, &line.name, &line.how, &line.patch).context(line.patch)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -133,15 +145,12 @@ impl Site {
 
     /// Waits until counters and gauges add up to this.
     pub(crate) async fn until(&self, pattern: &str, wanted: u64) -> Result<()> {
-        let end = Instant::now() + LIMIT;
-        loop {
-            let found = self.plane.running().sum(pattern).await?;
-            if found == wanted {
-                return Ok(());
-            }
-            ensure!(Instant::now() < end, "{pattern} is still {found} after {LIMIT:?}, not {wanted}");
-            sleep(Duration::from_millis(20)).await;
-        }
+        let mut found = None;
+        let is_so = until_true(async || {
+            found = Some(self.plane.running().sum(pattern).await?);
+            Ok(found == Some(wanted))
+        });
+        is_so.await.with_context(|| format!("{pattern} is {found:?}, not {wanted}"))
     }
 
     /// The mistakes that the filter has found.
@@ -172,24 +181,20 @@ pub(crate) fn set_rules(resources: &mut Resources, pointer: &str, value: &Value)
 }
 
 /// Waits until something is there.
-pub(crate) async fn wait_for<T>(ask: impl Fn() -> Result<Option<T>>) -> Result<T> {
+pub(crate) async fn wait_for<T>(mut ask: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let end = Instant::now() + LIMIT;
     loop {
-        if let Some(found) = ask()? {
+        if let Some(found) = ask().await? {
             return Ok(found);
         }
-        ensure!(Instant::now() < end, "it is not there after {LIMIT:?}");
+        ensure!(Instant::now() < end, "not within {LIMIT:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Waits until something is so.
 pub(crate) async fn until_true(mut ask: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let end = Instant::now() + LIMIT;
-    while !ask().await? {
-        ensure!(Instant::now() < end, "not within {LIMIT:?}");
-    }
-    Ok(())
+    wait_for(async || Ok(ask().await?.then_some(()))).await
 }
 
 /// Sets a field, which may be new in its object; `null` takes it away.
@@ -216,8 +221,11 @@ const PLUGINS: [(&str, &str); 3] = [
 /// The weight of v2 in every rules document here.
 pub(crate) const WEIGHT: &str = "/rollouts/reviews/versions/v2/weight";
 
-/// The key that the proxy's environment holds.
+/// The key, and the variable that holds it.
 pub(crate) const KEY: (&str, &str) = ("SERIN_KEY_1", "a key of the tests, which everybody knows");
+
+/// Where the manifests have it from.
+const SECRET: Secret = Secret { name: "serin-keys", key: "k1", value: KEY.1 };
 
 pub(crate) fn envoy() -> Result<PathBuf> {
     variable("ENVOY")

@@ -198,13 +198,20 @@ fn null_and_every_form_of_a_number() {
 fn what_kubernetes_and_envoy_make_of_yaml() {
     let off = rules(&rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 100, "false": true}}"#));
     assert_eq!(outcome(&off, &Request::new(), 0).answer, "r/v1/slot");
-    // A patch is JSON, and comes later than the YAML of the resource: it has the last word.
-    for (fields, answer) in
-        [(r#""false": false, "off": true"#, "r/v1/slot"), (r#""off": false, "false": true"#, "r/v2/slot")]
-    {
+    // A patch is JSON, and brings `off` beside that. Whichever came first, and whichever says so, the version is off.
+    for (fields, answer) in [
+        (r#""false": false, "off": true"#, "r/v1/slot"),
+        (r#""off": false, "false": true"#, "r/v1/slot"),
+        (r#""off": true, "false": false"#, "r/v1/slot"),
+        (r#""off": null, "false": true"#, "r/v1/slot"),
+        (r#""off": false, "false": false"#, "r/v2/slot"),
+        (r#""off": null, "false": null"#, "r/v2/slot"),
+    ] {
         let both = format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"weight": 100, {fields}}}}}"#);
         assert_eq!(outcome(&rules(&rollout(&both)), &Request::new(), 0).answer, answer, "{fields}");
     }
+    let junk = rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"off": false, "false": "no"}}"#);
+    check(&junk, &[r#"rollouts.r.versions.v2.off: found "no"; expected true or false"#]);
     for name in ["false", "off"] {
         let twice = format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{"{name}": false, "{name}": true}}}}"#);
         let expected = format!("rollouts.r.versions.v2.{name}: the field stands here twice; expected it once");

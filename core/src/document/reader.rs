@@ -194,12 +194,13 @@ impl<'a> Object<'a> {
         Some(Self { entries, path })
     }
 
-    /// The field's value; `null` means that it is not there. Its own name goes before another one, which YAML may have made of it:
-    /// a patch of a resource is JSON, and comes later.
+    /// The field's value; `null` means that it is not there. Where it stands under both of its names, `false` says nothing: a kill
+    /// switch is in force if either is.
     pub(super) fn get(&self, name: &str) -> Option<&'a Node<'a>> {
-        let named = |is: fn(&str) -> &str| self.entries.iter().find(|(key, _)| is(key) == name);
-        let (_, node) = named(|key| key).or_else(|| named(field_name))?;
-        (*node != Node::Null).then_some(node)
+        let named = self.entries.iter().filter(|(key, node)| field_name(key) == name && *node != Node::Null);
+        let mut values = named.map(|(_, node)| node);
+        let first = values.next()?;
+        values.next().filter(|second| **second != Node::Bool(false)).or(Some(first))
     }
 
     pub(super) fn field(&self, name: &'a str) -> Path<'_> {

@@ -69,7 +69,7 @@ fn the_manifests() {
     }
 }
 
-/// No README of the manifests shows commands that nobody runs.
+/// No README of the manifests shows commands that nobody runs, but for those of `NOT_RUN`.
 #[test]
 fn every_readme_of_the_manifests() {
     let mut folders = vec![root().join("manifests")];
@@ -78,7 +78,8 @@ fn every_readme_of_the_manifests() {
         folders.extend(
             std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()),
         );
-        if std::fs::read_to_string(folder.join("README.md")).is_ok_and(|text| text.contains("\n```console\n")) {
+        let text = std::fs::read_to_string(folder.join("README.md")).unwrap_or_default();
+        if text.lines().any(|line| line.trim() == "```console") {
             let name = folder.strip_prefix(root().join("manifests")).unwrap();
             shown.insert(name.to_str().unwrap().to_owned());
         }

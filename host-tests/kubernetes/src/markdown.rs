@@ -27,9 +27,9 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
             Event::Text(text) => reader.text(&text),
             Event::Code(code) => {
                 reader.block("", line, &code);
-                reader.paragraph += &code;
+                reader.text(&code);
             }
-            Event::SoftBreak => reader.paragraph.push(' '),
+            Event::SoftBreak => reader.text(" "),
             _ => {}
         }
     }

@@ -44,7 +44,8 @@ impl Output {
         &self.folder
     }
 
-    /// Has `write` fill a new folder, which then takes the place of what is there. Where that fails, all is as it was.
+    /// Has `write` fill a new folder, which then takes the place of what is there. Where that fails, all is as it was;
+    /// only an old layout that cannot be deleted stays beside the new one.
     pub(crate) fn replace(&self, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.check()?;
         let partial = self.beside("partial");
@@ -52,13 +53,19 @@ impl Output {
             .and_then(|()| fs::create_dir(&partial))
             .map_err(Into::into)
             .and_then(|()| write(&partial).and_then(|()| self.exchange(&partial)).inspect_err(|_| discard(&partial)));
-        replaced.with_context(|| format!("cannot write {}", self.folder.display()))
+        match replaced.with_context(|| format!("cannot write {}", self.folder.display()))? {
+            // Last, when nothing depends on it any more.
+            Some(old) => fs::remove_dir_all(&old)
+                .with_context(|| format!("{} is new, but {} cannot be deleted", self.folder.display(), old.display())),
+            None => Ok(()),
+        }
     }
 
-    /// The old layout is deleted last, when nothing depends on it any more.
-    fn exchange(&self, partial: &Path) -> Result<()> {
+    /// Puts the new layout in its place, and tells where the old one is now.
+    fn exchange(&self, partial: &Path) -> Result<Option<PathBuf>> {
         if !self.folder.exists() {
-            return Ok(fs::rename(partial, &self.folder)?);
+            fs::rename(partial, &self.folder)?;
+            return Ok(None);
         }
         let old = self.beside("old");
         fs::rename(&self.folder, &old)?;
@@ -66,7 +73,7 @@ impl Output {
             fs::rename(&old, &self.folder).with_context(|| format!("{error}; what was there is {}", old.display()))?;
             return Err(error.into());
         }
-        fs::remove_dir_all(&old).with_context(|| format!("it is new, but {} cannot be deleted", old.display()))
+        Ok(Some(old))
     }
 
     /// A name of this process alone: whatever is beside the folder belongs to somebody.

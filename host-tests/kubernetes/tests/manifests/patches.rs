@@ -38,7 +38,8 @@ fn without_way_back(lines: &[PatchLine], all: &[Resource]) -> Vec<String> {
     };
     let is_taken_back = |filter: &Resource| {
         let readme = readme(filter);
-        lines.iter().any(|line| line.file == readme && line.is_roll_back() && line.is_about(filter))
+        let lines = lines.iter().filter(|line| line.file == readme && line.is_roll_back());
+        lines.into_iter().any(|line| near(line, all).iter().any(|resource| resource.file == filter.file))
     };
     let lacking = filters.filter(|filter| !is_taken_back(filter));
     lacking.map(|filter| format!("{}: no line takes {filter} back", readme(filter).display())).collect()

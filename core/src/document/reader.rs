@@ -197,10 +197,14 @@ impl<'a> Object<'a> {
     /// The field's value; `null` means that it is not there. Where it stands under both of its names, `false` says nothing: a kill
     /// switch is in force if either is.
     pub(super) fn get(&self, name: &str) -> Option<&'a Node<'a>> {
-        let named = self.entries.iter().filter(|(key, node)| field_name(key) == name && *node != Node::Null);
-        let mut values = named.map(|(_, node)| node);
-        let first = values.next()?;
-        values.next().filter(|second| **second != Node::Bool(false)).or(Some(first))
+        let mut found = None;
+        for (key, node) in self.entries {
+            let says_nothing = matches!(node, Node::Null) || found.is_some() && matches!(node, Node::Bool(false));
+            if field_name(key) == name && !says_nothing {
+                found = Some(node);
+            }
+        }
+        found
     }
 
     pub(super) fn field(&self, name: &'a str) -> Path<'_> {

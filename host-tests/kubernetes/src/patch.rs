@@ -82,14 +82,22 @@ impl PatchLine {
 
     fn applied(&self, resource: &Resource) -> Result<Resource> {
         let mut patched = resource.clone();
-        match self.form {
-            Form::Merge => json_patch::merge(&mut patched.value, &self.patch),
-            Form::Json => json_patch::patch(
-                &mut patched.value,
-                &serde_json::from_value::<json_patch::Patch>(self.patch.clone())?,
-            )?,
-        }
+        self.change(&mut patched.value)?;
         Ok(patched)
+    }
+
+    /// Makes of a resource what the patch makes of it.
+    ///
+    /// # Errors
+    /// If the patch does not fit.
+    pub fn change(&self, resource: &mut Value) -> Result<()> {
+        match self.form {
+            Form::Merge => json_patch::merge(resource, &self.patch),
+            Form::Json => {
+                json_patch::patch(resource, &serde_json::from_value::<json_patch::Patch>(self.patch.clone())?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the text says of the line that it takes a version back.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -87,22 +87,6 @@ impl Resources {
     /// As `kubectl delete` does.
     pub fn delete(&mut self, kind: &str, name: &str) {
         self.0.retain(|resource| (&resource["kind"], &resource["metadata"]["name"]) != (&kind.into(), &name.into()));
-    }
-
-    /// As `kubectl patch --type merge` or `--type json` does.
-    ///
-    /// # Errors
-    /// If there is no such resource, or if the patch does not fit.
-    pub fn patch(&mut self, kind: &str, name: &str, how: &str, patch: &str) -> Result<()> {
-        let patch: Value = serde_json::from_str(patch).context("the patch is no JSON")?;
-        self.edit(kind, name, |resource| {
-            match how {
-                "merge" => json_patch::merge(resource, &patch),
-                "json" => json_patch::patch(resource, &serde_json::from_value::<json_patch::Patch>(patch)?)?,
-                _ => bail!("patches of type {how} are not known here"),
-            }
-            Ok(())
-        })
     }
 }
 

@@ -107,7 +107,7 @@ async fn a_policy_on_a_route_takes_the_place_of_the_gateways() -> Result<()> {
 async fn keys_come_out_of_the_environment() -> Result<()> {
     let mut resources = crate::site::resources(&[GATEWAY, ROUTE, "envoy-gateway/keys/policy.yaml"])?;
     let environment = crate::readme::patch("envoy-gateway/keys/README.md", "envoyproxy", "serin-keys")?;
-    resources.patch("EnvoyProxy", "shop", "merge", &environment.patch)?;
+    resources.edit("EnvoyProxy", "shop", |proxy| environment.change(proxy))?;
     crate::keys::journey(&mut Site::with(Control::envoy_gateway().await?, resources).await?).await
 }
 

@@ -118,7 +118,7 @@ async fn check_order(
     give(&mut site)?;
     site.restart().await?;
     assert_eq!(first, people.visit(site.address()).await?, "the proxy has the variable");
-    site.follow(readme, kind, r#"[{"id":"k1","env":"SERIN_KEY_1"}]"#).await?;
+    site.follow(readme, kind, r#"[{"env":"SERIN_KEY_1","id":"k1"}]"#).await?;
     assert_share(&people.visit(site.address()).await?, 0.1);
     site.follow(readme, kind, "signed").await?;
     journey(&mut site).await

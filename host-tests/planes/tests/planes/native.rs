@@ -5,7 +5,7 @@ use serde_json::json;
 use serin_planes::istio::Proxy;
 
 use crate::people::{People, assert_moves, assert_share, count};
-use crate::site::{Control, Site, VISITORS, resources, set};
+use crate::site::{Control, Site, VISITORS, resources, set, virtual_service};
 
 const MERGE: &str = r#"
 apiVersion: networking.istio.io/v1alpha3
@@ -19,14 +19,7 @@ spec:
     patch: {operation: MERGE, value: {route: {weighted_clusters: {header_name: x-canary-slot}}}}
 "#;
 
-const VIRTUAL_SERVICE: &str = r"
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews, namespace: shop}
-spec:
-  hosts: [shop.example.com]
-  gateways: [istio-ingress/shop]
-  http:
+const ROUTES: &str = r"
   - name: weights
     route:
     - {destination: {host: reviews.shop.svc.cluster.local, port: {number: 9080}, subset: v2}, weight: 10}
@@ -59,7 +52,7 @@ async fn start(routes: &str, yaml: &str) -> Result<Site> {
 
 #[tokio::test]
 async fn with_two_destinations_the_merge_works() -> Result<()> {
-    let mut site = start("virtual-service", VIRTUAL_SERVICE).await?;
+    let mut site = start("virtual-service", &virtual_service(ROUTES)).await?;
     let mut people = People::new(400, VISITORS)?;
     let first = people.visit(site.address()).await?;
     assert_share(&first, 0.1);
@@ -78,7 +71,7 @@ async fn with_two_destinations_the_merge_works() -> Result<()> {
 
 #[tokio::test]
 async fn with_one_destination_envoy_refuses_the_routes() -> Result<()> {
-    let mut site = start("virtual-service", VIRTUAL_SERVICE).await?;
+    let mut site = start("virtual-service", &virtual_service(ROUTES)).await?;
     let one =
         json!([{"destination": {"host": "reviews.shop.svc.cluster.local", "port": {"number": 9080}, "subset": "v1"}}]);
     site.resources.edit("VirtualService", "reviews", |route| set(route, "/spec/http/0/route", one))?;

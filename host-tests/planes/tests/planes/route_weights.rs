@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use serin_planes::istio::Proxy;
 
 use crate::people::{People, assert_moves, assert_share, count};
-use crate::site::{Control, Site, VISITORS, resources, set, until_true};
+use crate::site::{Control, Site, VISITORS, resources, set, until_true, virtual_service};
 
 const PEOPLE: usize = 400;
 const README: &str = "envoy-gateway/route-weights/README.md";
@@ -132,14 +132,7 @@ async fn in_envoy_gateway_without_a_ready_pod() -> Result<()> {
 }
 
 /// Routes of Istio for `split: route`: a header match for every version, and the weights.
-const VIRTUAL_SERVICE: &str = r"
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews, namespace: shop}
-spec:
-  hosts: [shop.example.com]
-  gateways: [istio-ingress/shop]
-  http:
+const ROUTES: &str = r"
   - name: v1
     match: [{headers: {x-canary-version: {exact: v1}}}]
     route: [{destination: {host: reviews.shop.svc.cluster.local, port: {number: 9080}, subset: v1}}]
@@ -155,7 +148,7 @@ spec:
 #[tokio::test]
 async fn in_istio_and_back() -> Result<()> {
     let mut resources = resources(&["istio/gateway/virtual-service.yaml", "istio/gateway/wasm-plugin.yaml"])?;
-    resources.apply(VIRTUAL_SERVICE)?;
+    resources.apply(&virtual_service(ROUTES))?;
     resources.edit("WasmPlugin", "serin", |plugin| {
         let versions = json!({
             "v1": {"cluster": "outbound|9080|v1|reviews.shop.svc.cluster.local"},

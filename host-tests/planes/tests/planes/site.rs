@@ -122,7 +122,7 @@ impl Site {
     /// As [`Site::follow`], with nothing sent.
     pub(crate) fn patch(&mut self, readme: &str, kind: &str, has: &str) -> Result<()> {
         let line = readme::patch(readme, kind, has)?;
-        self.resources.patch(&line.kind, &line.name, &line.how, &line.patch).context(line.patch)
+        self.resources.edit(&line.kind, &line.name, |resource| line.change(resource)).with_context(|| line.to_string())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -241,4 +241,18 @@ const LIMIT: Duration = Duration::from_secs(15);
 fn variable(name: &str) -> Result<PathBuf> {
     let found = std::env::var_os(name).filter(|path| !path.is_empty());
     found.map(PathBuf::from).with_context(|| format!("{name} is not set: run `cargo xtask test`"))
+}
+
+/// The `VirtualService` of the gateway with these routes.
+pub(crate) fn virtual_service(routes: &str) -> String {
+    let head = r"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop}
+spec:
+  hosts: [shop.example.com]
+  gateways: [istio-ingress/shop]
+  http:
+";
+    format!("{}{}", head.trim_start(), routes.trim_start_matches('\n'))
 }

@@ -48,7 +48,7 @@
 //! assert!(effects.set().eq([("x-canary-version", "v2".into())]));
 //! ```
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 // In the module the `Debug` form of values is a trap: it is only there for the text of panics.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
@@ -64,6 +64,7 @@ mod facts;
 mod guard;
 mod header;
 mod keys;
+pub mod list;
 mod matcher;
 mod node;
 mod rules;

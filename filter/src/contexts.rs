@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
+use serin_core::list;
 
 use crate::http::Stream;
 use crate::root::Root;
@@ -53,7 +54,7 @@ pub(crate) fn end(id: u32) {
     match STREAMS.with_borrow_mut(|streams| streams.remove(&id)) {
         Some(stream) => stream.end(),
         None => {
-            let root = ROOTS.with_borrow_mut(|roots| place(roots, id).ok().map(|at| roots.remove(at)));
+            let root = ROOTS.with_borrow_mut(|roots| list::remove(roots, place(roots, id).ok()?));
             drop(root);
         }
     }

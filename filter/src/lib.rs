@@ -6,7 +6,7 @@
 //! `metrics` counts, and `vm` keeps what outlives a configuration.
 
 #![allow(missing_docs)] // A module for a host has exports, not a public interface; the SDK's macro makes one of them.
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 // In the module the `Debug` form of values is a trap: it is only there for the text of panics.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 

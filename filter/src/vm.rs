@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serin_core::{Identity, Rollout, Rules, Time};
+use serin_core::{Identity, Rollout, Rules, Time, list};
 use siphasher::sip::SipHasher13;
 
 use crate::host::{self, Metric, MetricKind};
@@ -133,14 +133,14 @@ pub(crate) fn put_in_force(plugin: &str, root: u32, document: u64, in_force: InF
 /// Notes that a root has ended. The last good rules of its plugin stay, but not those of ever more plugins.
 pub(crate) fn forget(plugin: &str, root: u32) {
     PLUGINS.with_borrow_mut(|plugins| {
-        let Some(at) = plugins.iter().position(|known| known.name == plugin) else { return };
+        let at = plugins.iter().position(|known| known.name == plugin);
         // The one that ended last stands last.
-        let mut plugin = plugins.remove(at);
+        let Some(mut plugin) = at.and_then(|at| list::remove(plugins, at)) else { return };
         plugin.live.retain(|live| live.root != root);
         plugins.push(plugin);
         let ended = plugins.iter().filter(|plugin| plugin.live.is_empty()).count();
         if let (true, Some(first)) = (ended > MOST_ENDED, plugins.iter().position(|plugin| plugin.live.is_empty())) {
-            plugins.remove(first);
+            list::remove(plugins, first);
         }
     });
 }

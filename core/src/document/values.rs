@@ -34,8 +34,7 @@ fn name(text: &str, allowed: impl Fn(u8) -> bool) -> Option<String> {
 pub(super) fn host(text: &str) -> Option<HostPattern> {
     let lower = text.to_ascii_lowercase();
     if let Some(rest) = lower.strip_prefix('*') {
-        return (rest.len() > 1 && rest.starts_with('.') && is_host(&rest[1..]))
-            .then(|| HostPattern::Suffix(rest.into()));
+        return rest.strip_prefix('.').is_some_and(is_host).then(|| HostPattern::Suffix(rest.into()));
     }
     let address = lower.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let sound = address.map_or_else(|| is_host(&lower), is_ipv6);

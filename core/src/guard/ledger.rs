@@ -1,6 +1,7 @@
 //! The ledger: what all workers of an Envoy have counted, and what guards made of it. It is kept as bytes that workers share.
 
 use super::{Guard, Identity, Standing, Watchlist};
+use crate::list;
 use crate::rules::{Rollout, Rules, VersionId};
 use crate::time::Time;
 
@@ -129,7 +130,7 @@ impl Ledger {
         let at = match self.place(identity) {
             Ok(at) => at,
             Err(at) => {
-                self.records.insert(at, Record::new(identity, guard.slice(), now));
+                list::insert(&mut self.records, at, Record::new(identity, guard.slice(), now));
                 at
             }
         };
@@ -215,9 +216,10 @@ impl Ledger {
         let mut kept: Vec<((bool, u32), usize)> = Vec::new();
         for (at, record) in self.records.iter().enumerate().filter(|(at, _)| stays.get(*at) == Some(&false)) {
             let worth = ((record.state != State::Serving, record.touched()), at);
-            kept.insert(kept.partition_point(|other| *other < worth), worth);
+            let at = kept.partition_point(|other| *other < worth);
+            list::insert(&mut kept, at, worth);
             if kept.len() > MOST_UNLISTED {
-                kept.remove(0);
+                list::remove(&mut kept, 0);
             }
         }
         kept.iter().for_each(|(_, at)| stays.get_mut(*at).into_iter().for_each(|stays| *stays = true));

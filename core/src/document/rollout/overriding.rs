@@ -7,6 +7,7 @@ use super::super::values;
 use super::Context;
 use super::versions::Listed;
 use crate::error::Kind;
+use crate::list;
 use crate::node::Node;
 use crate::rules::{Overrides, Trust, VersionId};
 
@@ -102,7 +103,7 @@ fn read_aliases(
         }
         if let Some(version) = listed.read_name(target, &path, report) {
             let at = aliases.partition_point(|(earlier, _)| **earlier < **name);
-            aliases.insert(at, (name.to_string(), version));
+            list::insert(&mut aliases, at, (name.to_string(), version));
         }
     }
     aliases

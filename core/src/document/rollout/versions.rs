@@ -4,6 +4,7 @@ use super::super::reader::{Object, Path, Report, entries, text, whole};
 use super::super::values;
 use crate::error::{Kind, nearest};
 use crate::header::HeaderName;
+use crate::list;
 use crate::node::Node;
 use crate::rules::{OutputHeaders, OutputKind, Shares, Version, VersionId, Weights};
 use crate::schedule::Schedule;
@@ -80,8 +81,8 @@ pub(super) fn read(
         if is_listed {
             continue;
         }
-        listed.versions.insert(at, version);
-        listed.claims.insert(at, claim);
+        list::insert(&mut listed.versions, at, version);
+        list::insert(&mut listed.claims, at, claim);
     }
     listed.stable = listed.find_stable(rollout, stable, report);
     if let Some(stable) = listed.stable {

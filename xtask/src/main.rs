@@ -18,6 +18,7 @@ mod schema;
 mod shell;
 mod signals;
 mod test;
+mod traps;
 mod trial;
 mod wasm;
 mod workspace;
@@ -50,6 +51,8 @@ enum Command {
     Schema(schema::Args),
     /// Run every check: format, lints, unit, property, harness and real-Envoy tests, docs.
     Test(test::Args),
+    /// List what can still trap in the module, and hold it against `filter/traps.txt`.
+    Traps(traps::Args),
     /// Run the trial of `manifests/docker-compose` without Docker, until Ctrl-C.
     Trial(trial::Args),
     /// Build `target/serin.wasm`, and print its size, imports and exports.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Traps(args) => traps::run(&args),
         Command::Trial(args) => trial::run(&args),
         Command::Wasm(args) => wasm::run(&args),
     };

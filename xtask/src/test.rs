@@ -12,6 +12,7 @@ use crate::envoy_binary::{self, Envoy};
 use crate::programs::{self, Programs};
 use crate::progress::Progress;
 use crate::scenarios;
+use crate::traps;
 use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
@@ -166,10 +167,13 @@ struct Modules {
     compiler: String,
 }
 
-/// Builds the modules and holds ours against its budgets.
+/// Builds the modules and holds ours against its budgets, and against the list of what can trap in it.
 fn modules(progress: &Progress) -> Result<Modules> {
     let serin = wasm::build(progress)?;
     let step = progress.step("budgets of the module");
     step.done(budgets::check(&wasm::summary(&serin)?, &wasm::declared_host_calls()?)?);
-    Ok(Modules { serin, empty: wasm::build_empty(progress)?, compiler: wasm::compiler(progress)? })
+    let compiler = wasm::compiler(progress)?;
+    let step = progress.step("what can trap in the module");
+    step.done(traps::check(&compiler)?);
+    Ok(Modules { serin, empty: wasm::build_empty(progress)?, compiler })
 }

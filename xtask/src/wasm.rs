@@ -5,6 +5,7 @@ mod host_calls;
 pub(crate) mod module;
 pub(crate) mod postlink;
 pub(crate) mod toolchain;
+pub(crate) mod traps;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use self::module::Summary;
 use self::toolchain::{TARGET, Toolchain};
+use self::traps::Site;
 use crate::progress::{Progress, Step};
 use crate::workspace;
 
@@ -91,9 +93,23 @@ pub(crate) fn declared_host_calls() -> Result<BTreeSet<String>> {
     host_calls::declared(&workspace::root().join("filter/src/host.rs"))
 }
 
+/// What can still trap in the module, which is built.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn traps() -> Result<Vec<Site>> {
+    let linked = read(&linked(&workspace::target()?))?;
+    Ok(traps::find(&postlink::cut(&linked, &declared_host_calls()?)?))
+}
+
+/// The module as the linker gives it, with names.
+fn linked(target: &Path) -> PathBuf {
+    target.join(TARGET).join("guest/serin.wasm")
+}
+
 fn link(toolchain: &Toolchain, target: &Path, path: &Path, step: &Step) -> Result<String> {
     compile(toolchain, PACKAGE, step)?;
-    let linked = read(&target.join(TARGET).join("guest/serin.wasm"))?;
+    let linked = read(&linked(target))?;
     let wasm = postlink::run(&linked, &declared_host_calls()?)?;
     if fs::read(path).ok().as_ref() != Some(&wasm) {
         let partial = path.with_extension("wasm.partial");

@@ -48,6 +48,14 @@ const INTERNAL_FAILURE: i32 = 10;
 /// If an export is missing, if the SDK has no callback that one of ours could stand for, if a declared host call is not
 /// imported, if an import is left that is not allowed, or if a callback makes host calls through the SDK or uses its hashes.
 pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
+    Ok(cut(wasm, declared)?.emit_wasm())
+}
+
+/// The module that [`run`] returns, whose functions still have their names.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn cut(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Module> {
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false).generate_dwarf(false);
     let mut module = config.parse(wasm).context("the linked module is not valid WebAssembly")?;
@@ -59,7 +67,7 @@ pub(crate) fn run(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Vec<u8>> {
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
     check_imports(&module, declared)?;
-    Ok(module.emit_wasm())
+    Ok(module)
 }
 
 /// Exports the filter's own callbacks under the names that the host knows, in place of the SDK's.

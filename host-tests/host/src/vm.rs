@@ -173,6 +173,11 @@ impl Vm {
         self.memory.size(&self.store)
     }
 
+    /// A copy of the linear memory.
+    pub(crate) fn memory(&self) -> Vec<u8> {
+        self.memory.data(&self.store).to_vec()
+    }
+
     pub(crate) fn usage(&self) -> &Usage {
         &self.usage
     }

@@ -146,6 +146,11 @@ impl Worker {
         self.thread.vm().borrow().pages()
     }
 
+    /// A copy of the linear memory.
+    pub fn memory(&self) -> Vec<u8> {
+        self.thread.vm().borrow().memory()
+    }
+
     /// The cost of all callbacks so far.
     pub fn usage(&self) -> Usage {
         self.thread.vm().borrow().usage().clone()

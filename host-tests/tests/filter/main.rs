@@ -3,6 +3,7 @@
 mod budgets;
 mod bytes;
 mod contexts;
+mod depth;
 mod effects;
 mod guard;
 mod keys;

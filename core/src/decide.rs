@@ -58,6 +58,16 @@ impl<'r> Decision<'r> {
         }
     }
 
+    /// The decision of the rollout with this index where something is in doubt: stable, of which nothing is kept.
+    #[cold]
+    #[inline(never)]
+    pub fn in_doubt(rules: &'r Rules, index: usize) -> Option<Self> {
+        let rollout = rules.rollout(index)?;
+        let version = Some(rollout.shared().map_or(VersionId(0), |shared| shared.stable));
+        let (reason, slot, visitor, kept, override_ignored) = (Reason::Broken, None, None, None, false);
+        Some(Self { rollout, index, version, reason, slot, visitor, kept, override_ignored })
+    }
+
     /// What is to be learned from the answer; `None` if nothing. From the answer to a request that named its version itself,
     /// or for which nothing is changed, nothing is learned.
     #[inline]
@@ -111,7 +121,8 @@ pub enum Reason {
     Guard,
     /// Stable serves, since the version that it would have been has no cluster right now.
     Missing,
-    /// The rollout's document is wrong and there is no earlier form of it, or the key that it needs is missing.
+    /// The rollout's document is wrong and there is no earlier form of it, the key that it needs is missing, or the host did not
+    /// tell what the rollout asks of the request.
     Broken,
 }
 
@@ -158,6 +169,9 @@ impl Reason {
 
 /// Decides for one request; `None` if no rollout covers it.
 ///
+/// Nor if it is in doubt which one does, since the source could not tell something of the request. Whoever finds it in doubt
+/// behind that does not carry the decision out, but [`Decision::in_doubt`].
+///
 /// `current` is what the clock and the traffic make of these rules; [`Current::default`] for the document's own weights.
 /// `now` is used to judge and write cookies and tokens; a second or two of error do no harm. `draw` gives 64 random bits and
 /// is called at most once.
@@ -172,6 +186,9 @@ pub fn decide<'r, S: Source>(
 ) -> Option<Decision<'r>> {
     facts.expect_cookies(rules.cookie.as_ref().map(|cookie| cookie.name.as_str()));
     let index = rules.cover.find(facts)?;
+    if facts.in_doubt() {
+        return None;
+    }
     let rollout = rules.rollouts.get(index)?;
     let ignored = Cell::new(false);
     let (answer, kept) = match &rollout.plan {

@@ -26,6 +26,12 @@ pub trait Source {
     /// The name of the cluster that the route as matched so far leads to, of weighted clusters the one drawn; in Envoy the
     /// attribute `xds.cluster_name`.
     fn cluster_name(&self) -> Option<Vec<u8>>;
+
+    /// Whether something of the above could not be told, though it may be there. A header of which that is so is given as an
+    /// empty one, so that what is removed where it is there is removed.
+    fn in_doubt(&self) -> bool {
+        false
+    }
 }
 
 /// What is known of one request.
@@ -101,6 +107,12 @@ impl<'r, S: Source> Facts<'r, S> {
     /// The cluster that the route as matched so far leads to. Not remembered: nobody asks twice.
     pub(crate) fn cluster_name(&self) -> Option<Vec<u8>> {
         self.source.cluster_name()
+    }
+
+    /// Whether something that was asked for could not be told.
+    #[inline]
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.source.in_doubt()
     }
 
     /// Whether there is a header with this name. Not remembered: nobody asks twice.

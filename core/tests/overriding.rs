@@ -116,6 +116,24 @@ fn what_is_remembered_lasts_as_long_as_it_says() {
     assert!(line.contains("; Max-Age=28800; "), "{line}");
 }
 
+/// Workers look at the clock once a second each, so the next request of a visitor may come to one whose time is a little
+/// before that of the worker which has written the cookie. It wrote it anew, as what another document had allowed for longer.
+#[test]
+fn a_worker_whose_clock_is_behind_writes_nothing_anew() {
+    let rules = rules(&shop(r#", "remember": "8h""#));
+    let line = outcome_at(&rules, &Request::to("h", "/?canary=v2"), 0, TODAY + 100).kept_cookie.unwrap();
+    let cookie = line.split(';').next().unwrap();
+    for (behind, written) in [(0, false), (1, false), (5, false), (6, true)] {
+        let request = Request::to("h", "/?canary=v2").with("cookie", cookie);
+        let found = outcome_at(&rules, &request, 0, TODAY + 100 - behind);
+        assert_eq!(
+            ("r/v2/override", written),
+            (found.answer.as_str(), found.kept_cookie.is_some()),
+            "{behind} s behind"
+        );
+    }
+}
+
 #[test]
 fn what_is_remembered_of_a_version_that_is_off_or_gone_does_not_count() {
     let remembered = outcome(&rules(&shop(r#", "remember": "8h""#)), &Request::to("h", "/?canary=v2"), 0).cookies();

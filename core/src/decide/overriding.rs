@@ -8,6 +8,9 @@ use crate::rules::{Hold, Trust, VersionId};
 use crate::time::Time;
 use crate::token::Token;
 
+/// Clocks of workers and proxies differ by a second and more, since each looks at its own once a second.
+const SLACK_SECONDS: u64 = 5;
+
 /// What a request asks for.
 #[derive(Clone, Copy)]
 pub(super) enum Wish {
@@ -130,13 +133,12 @@ impl<S: Source> Request<'_, '_, S> {
     }
 
     /// A version and until when it is remembered: as before while that is the same version with more than three quarters of
-    /// the time left.
+    /// the time left, and not more than all of it.
     fn remembered_from(&self, version: VersionId, before: Option<(VersionId, Time)>) -> (VersionId, Time) {
         let seconds = self.shared.overrides.remember.unwrap_or_default();
-        let enough = u64::from(seconds) * 3 / 4;
-        let fresh = |(known, expiry): &(VersionId, Time)| {
-            *known == version && (enough..=seconds.into()).contains(&expiry.seconds_since(self.now))
-        };
+        let left = u64::from(seconds) * 3 / 4..=u64::from(seconds) + SLACK_SECONDS;
+        let fresh =
+            |(known, expiry): &(VersionId, Time)| *known == version && left.contains(&expiry.seconds_since(self.now));
         before.filter(fresh).unwrap_or((version, self.now.plus(seconds)))
     }
 }

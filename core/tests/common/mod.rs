@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serin_core::{Current, Effects, Facts, Rules, Source, Surroundings, Time, decide};
+use serin_core::{Current, Decision, Effects, Facts, Rules, Source, Surroundings, Time, decide};
 
 /// A day in November 2026.
 pub(crate) const TODAY: u64 = 20_778 * 86_400;
@@ -120,10 +120,26 @@ pub(crate) fn outcome_at(rules: &Rules, request: &Request, bits: u64, seconds: u
 }
 
 /// Decides with what the clock and the traffic make of the rules.
-pub(crate) fn outcome_with(rules: &Rules, current: &Current, request: &Request, bits: u64, seconds: u64) -> Outcome {
-    let facts = Facts::new(request);
+pub(crate) fn outcome_with<S: Source>(
+    rules: &Rules,
+    current: &Current,
+    request: &S,
+    bits: u64,
+    seconds: u64,
+) -> Outcome {
     let now = Time::from_unix_seconds(seconds);
-    let decision = decide(rules, current, &facts, now, || bits);
+    let asked = || {
+        let facts = Facts::new(request);
+        let decision = decide(rules, current, &facts, now, || bits);
+        let _ = Effects::of(rules, decision.as_ref(), &facts, now);
+        request.in_doubt().then(|| decision.as_ref().map(|decision| decision.index))
+    };
+    let in_doubt = asked();
+    let facts = Facts::new(request);
+    let decision = match in_doubt {
+        Some(index) => index.and_then(|index| Decision::in_doubt(rules, index)),
+        None => decide(rules, current, &facts, now, || bits),
+    };
     let effects = Effects::of(rules, decision.as_ref(), &facts, now);
     let answer = decision.as_ref().map_or_else(String::new, |decision| {
         let version = decision.version().map_or("-", |version| version.name());

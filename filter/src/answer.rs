@@ -94,13 +94,13 @@ impl Awaited {
     /// What else Envoy answers of its own, at overload or after its timeout, says nothing about it: there may have been no
     /// connection yet.
     fn learn_of_the_upstream(&self, answer: Answered, configured: &Configured) {
-        let upstream =
-            match if answer.may_be_envoys() { host::response_flags() & !UPSTREAM_RETRY_LIMIT_EXCEEDED } else { 0 } {
-                0 => Upstream::Answered,
-                flags if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
-                flags if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
-                _ => return,
-            };
+        let flags = if answer.may_be_envoys() { host::response_flags() } else { Some(0) };
+        let upstream = match flags.map(|flags| flags & !UPSTREAM_RETRY_LIMIT_EXCEEDED) {
+            Some(0) => Upstream::Answered,
+            Some(flags) if flags & (NO_HEALTHY_UPSTREAM | NO_CLUSTER_FOUND) != 0 => Upstream::Missing,
+            Some(flags) if flags & UPSTREAM_CONNECTION_FAILURE != 0 => Upstream::Refused,
+            _ => return,
+        };
         configured.note_upstream(self.rollout, self.lessons.version, upstream, self.tries);
     }
 

@@ -20,11 +20,19 @@ const TRIES: usize = 8;
 pub(crate) struct Counter {
     list: Watchlist,
     tallies: Vec<Counted>,
+    /// Whether the host has told what guards have made of the versions, or that they have not begun.
+    known: bool,
 }
 
 impl Counter {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { list: Watchlist::new(rules), tallies: Vec::new() }
+        let list = Watchlist::new(rules);
+        Self { known: list.is_empty(), list, tallies: Vec::new() }
+    }
+
+    /// Whether it is known what guards have made of the versions.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Counts an answer, or that none came in time.
@@ -41,12 +49,16 @@ impl Counter {
     }
 
     /// Takes over what guards have made of the versions before.
-    pub(crate) fn read(&self, plugin: &str, rules: &Rules, current: &mut Current) {
+    pub(crate) fn read(&mut self, plugin: &str, rules: &Rules, current: &mut Current) {
         if self.list.is_empty() {
             return;
         }
-        if let Some((bytes, _)) = host::shared_data(&vm::key("guard", plugin)) {
-            current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
+        match host::shared_data(&vm::key("guard", plugin)) {
+            Ok((bytes, _)) if !bytes.is_empty() => {
+                current.follow_guards(rules, &self.list, &Ledger::from_bytes(&bytes));
+                self.known = true;
+            }
+            answer => self.known = answer.is_err_and(|status| status == host::NOT_FOUND),
         }
         metrics::show_standings(rules, &self.list, current, true, &|_, _| true);
     }
@@ -64,11 +76,17 @@ impl Counter {
         };
         let mut seen = None;
         for _ in 0..TRIES {
-            let Some((bytes, version)) = host::shared_data(&key) else {
+            let (bytes, version) = match host::shared_data(&key) {
+                Ok((bytes, version)) if !bytes.is_empty() => (bytes, version),
                 // A value that two workers write at once is lost for one of them, so the first one is worth nothing: what was
                 // counted waits for the next tick.
-                host::set_shared_data(&key, &Ledger::default().to_bytes(), 0);
-                return;
+                Err(host::NOT_FOUND) => {
+                    self.known = true;
+                    host::set_shared_data(&key, &Ledger::default().to_bytes(), 0);
+                    return;
+                }
+                // One that the host has, and does not give, is not to be written over.
+                _ => return,
             };
             let before = Ledger::from_bytes(&bytes);
             let mut ledger = before.clone();
@@ -80,6 +98,7 @@ impl Counter {
             }
             seen = Some(before);
         }
+        self.known |= seen.is_some();
         let changed = seen.is_some_and(|ledger| current.follow_guards(rules, &self.list, &ledger));
         // What is not serving is shown at every tick: a root of another VM may have ended, and shown that nothing is out.
         let shows = |rollout: &Rollout, version: &str| {

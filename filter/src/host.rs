@@ -2,7 +2,7 @@
 //!
 //! The SDK's own wrappers panic on a header byte from 0x80 on and on any status they do not expect, and a panic kills
 //! the VM of a whole worker. So the calls are declared here, statuses are read as numbers, and whatever is not what was
-//! hoped for becomes `None` or nothing. The post-link step keeps the imports that are declared here and no others.
+//! hoped for becomes `None`, or a status that is no answer. The post-link step keeps the imports that are declared here and no others.
 //!
 //! The SDK's dispatcher costs a request hundreds of instructions, and some kilobytes. So the callbacks stand here as well: the
 //! post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of the
@@ -13,7 +13,7 @@
 #![allow(unsafe_code)] // Calls across the module's border; each block says why it holds.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use serin_core::Source;
 
@@ -123,12 +123,16 @@ unsafe extern "C" {
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
+    fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u32;
+    fn environ_get(entries: *mut *mut u8, bytes: *mut u8) -> u32;
     fn random_get(buffer: *mut u8, size: usize) -> u32;
     fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
-/// The status of a call that worked; whatever the others mean, the answer to them is the same.
+/// The status of a call that worked.
 const OK: u32 = 0;
+/// The status of a call for what is not there. Every other one is a refusal, and says nothing about that.
+pub(crate) const NOT_FOUND: u32 = 1;
 
 /// The maps of headers, by their numbers in the ABI.
 #[derive(Clone, Copy)]
@@ -145,19 +149,28 @@ pub(crate) struct Request {
     at_once: bool,
     /// `None` if the host does not give them.
     pairs: OnceCell<Option<Vec<u8>>>,
+    in_doubt: Cell<bool>,
 }
 
 impl Request {
-    /// With headers that are read one by one, or all at once.
-    pub(crate) fn new(at_once: bool) -> Self {
-        Self { at_once, pairs: OnceCell::new() }
+    /// With headers that are read one by one, or all at once. It may be in doubt from the beginning.
+    #[inline]
+    pub(crate) fn new(at_once: bool, in_doubt: bool) -> Self {
+        Self { at_once, pairs: OnceCell::new(), in_doubt: Cell::new(in_doubt) }
+    }
+
+    /// Whether the listener is a sidecar's inbound one (`core.v3.TrafficDirection.INBOUND` is 1); `None` if the host does not
+    /// say.
+    pub(crate) fn is_inbound(&self) -> Option<bool> {
+        let value = property(b"xds\0listener_direction", &self.in_doubt);
+        (!self.in_doubt.get()).then(|| value.is_some_and(|value| value.first() == Some(&1)))
     }
 
     // A function of its own, or whoever reads headers one by one pays for it as well.
     #[inline(never)]
     fn among_all(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         // A host may be configured to refuse this call alone, and a request without headers would be one that nothing covers.
-        let Some(pairs) = self.pairs() else { return header(Map::Request, name).map(Cow::from) };
+        let Some(pairs) = self.pairs() else { return header(Map::Request, name, &self.in_doubt).map(Cow::from) };
         // Asked for by name Envoy takes the two for the same, and in its map stands the one.
         let name = if name == "host" { ":authority" } else { name };
         pairs::values(pairs, name.as_bytes()).next().map(Cow::from)
@@ -167,7 +180,9 @@ impl Request {
     fn pairs(&self) -> Option<&[u8]> {
         let pairs = self.pairs.get_or_init(|| {
             // SAFETY: `taken` passes pointers that are good for the call.
-            taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) })
+            let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Request as u32, data, size) });
+            // There is no request without a header.
+            pairs.ok().filter(|pairs| !pairs.is_empty())
         });
         pairs.as_deref()
     }
@@ -175,28 +190,33 @@ impl Request {
 
 impl Source for Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        if self.at_once { self.among_all(name) } else { header(Map::Request, name).map(Cow::from) }
+        if self.at_once { self.among_all(name) } else { header(Map::Request, name, &self.in_doubt).map(Cow::from) }
     }
 
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         match self.pairs() {
             Some(pairs) => pairs::values(pairs, name.as_bytes()).map(<[u8]>::to_vec).collect(),
-            None => header(Map::Request, name).into_iter().collect(),
+            None => header(Map::Request, name, &self.in_doubt).into_iter().collect(),
         }
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        property(b"source\0address")
+        property(b"source\0address", &self.in_doubt)
     }
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
-        property(b"xds\0cluster_name")
+        property(b"xds\0cluster_name", &self.in_doubt)
+    }
+
+    #[inline]
+    fn in_doubt(&self) -> bool {
+        self.in_doubt.get()
     }
 }
 
-/// Sets a request header, replacing every other of its name. Envoy matches its routes again.
-pub(crate) fn set_request_header(name: &str, value: &str) {
-    replace(Map::Request, name, value.as_bytes());
+/// Sets a request header, replacing every other of its name. Envoy matches its routes again. Whether it was set.
+pub(crate) fn set_request_header(name: &str, value: &str) -> bool {
+    replace(Map::Request, name, value.as_bytes())
 }
 
 /// Removes a request header. Envoy matches its routes again, so this is for headers that are there.
@@ -205,14 +225,16 @@ pub(crate) fn remove_request_header(name: &str) {
     let _ = unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) };
 }
 
-/// A response header. Only meaningful while response headers are handled.
-pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
-    header(Map::Response, name)
+/// A response header, if there is one; `None` if the host does not say. Only meaningful while response headers are handled.
+pub(crate) fn response_header(name: &str) -> Option<Option<Vec<u8>>> {
+    let refused = Cell::new(false);
+    let value = header(Map::Response, name, &refused);
+    (!refused.get()).then_some(value)
 }
 
-/// Sets a response header, replacing every other of its name.
-pub(crate) fn set_response_header(name: &str, value: &[u8]) {
-    replace(Map::Response, name, value);
+/// Sets a response header, replacing every other of its name. Whether it was set.
+pub(crate) fn set_response_header(name: &str, value: &[u8]) -> bool {
+    replace(Map::Response, name, value)
 }
 
 /// Adds a response header beside others of its name.
@@ -226,19 +248,24 @@ pub(crate) fn add_response_header(name: &str, value: &str) {
 
 /// The status of the response, 0 if it is none. Only meaningful while response headers are handled.
 pub(crate) fn response_status() -> u16 {
-    response_header(":status").and_then(|status| number(&status)).unwrap_or_default()
+    status_text().and_then(|status| number(&status)).unwrap_or_default()
 }
 
-/// Whether the response is a server error. Only meaningful while response headers are handled.
-pub(crate) fn response_is_5xx() -> bool {
-    response_header(":status").is_some_and(|status| status.starts_with(b"5"))
+/// Whether the response may be a server error. Only meaningful while response headers are handled.
+pub(crate) fn response_may_be_5xx() -> bool {
+    status_text().is_none_or(|status| status.first().is_none_or(|first| *first == b'5'))
+}
+
+/// Empty if the host does not tell it.
+fn status_text() -> Option<Vec<u8>> {
+    header(Map::Response, ":status", &Cell::default())
 }
 
 /// The status of the response and that of gRPC in one call. Only meaningful while response headers are handled.
 pub(crate) fn response_statuses() -> Answered {
     // SAFETY: `taken` passes pointers that are good for the call.
     let pairs = taken(|data, size| unsafe { proxy_get_header_map_pairs(Map::Response as u32, data, size) });
-    let Some(pairs) = pairs else { return Answered::new(response_status(), None) };
+    let Ok(pairs) = pairs else { return Answered::new(response_status(), None) };
     let value = |name: &[u8]| pairs::values(&pairs, name).next().and_then(number);
     Answered::new(value(b":status").unwrap_or_default(), value(b"grpc-status"))
 }
@@ -250,9 +277,9 @@ fn number(text: &[u8]) -> Option<u16> {
 }
 
 /// What Envoy says of how the response came about: the bits of `StreamInfo::CoreResponseFlag`.
-pub(crate) fn response_flags() -> u64 {
-    let flags = property(b"response\0flags").and_then(|bytes| bytes.try_into().ok());
-    flags.map_or(0, u64::from_le_bytes)
+pub(crate) fn response_flags() -> Option<u64> {
+    let flags = property(b"response\0flags", &Cell::default())?;
+    flags.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// Keeps a value for the access log, as the filter state `wasm.<name>`.
@@ -262,8 +289,21 @@ pub(crate) fn set_filter_state(name: &str, value: &str) {
 }
 
 /// A variable of the environment that the VM's configuration gives, if it is text.
+///
+/// The standard library would end the VM where the host refuses this.
 pub(crate) fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    let (mut count, mut size) = (0, 0);
+    // SAFETY: the host writes four bytes at each live number.
+    if unsafe { environ_sizes_get(&raw mut count, &raw mut size) } != OK {
+        return None;
+    }
+    let (mut entries, mut bytes) = (vec![std::ptr::null_mut(); count], vec![0; size]);
+    // SAFETY: the host writes as many pointers and bytes as it has just said.
+    if unsafe { environ_get(entries.as_mut_ptr(), bytes.as_mut_ptr()) } != OK {
+        return None;
+    }
+    let value = |entry: &[u8]| Some(entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?.to_vec());
+    String::from_utf8(bytes.split(|byte| *byte == 0).find_map(value)?).ok()
 }
 
 /// The document, or so many bytes of it. Only meaningful inside `on_configure`.
@@ -275,20 +315,15 @@ pub(crate) fn configuration(most: usize) -> Vec<u8> {
 
 /// The name that the plugin has in Envoy's configuration; with Istio `namespace.name`.
 pub(crate) fn plugin_name() -> Option<String> {
-    String::from_utf8(property(b"plugin_name")?).ok()
+    String::from_utf8(property(b"plugin_name", &Cell::default())?).ok()
 }
 
-/// Whether the listener is a sidecar's inbound one (`core.v3.TrafficDirection.INBOUND` is 1).
-pub(crate) fn is_inbound() -> bool {
-    property(b"xds\0listener_direction").is_some_and(|value| value.first() == Some(&1))
-}
-
-/// The wall clock, in nanoseconds since 1970-01-01 UTC.
-pub(crate) fn now_nanoseconds() -> u64 {
+/// The wall clock, in nanoseconds since 1970-01-01 UTC, if the host tells it.
+pub(crate) fn now_nanoseconds() -> Option<u64> {
     let mut now = 0;
     // SAFETY: the host writes eight bytes at a live u64.
     let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut now) };
-    if status == OK { now } else { 0 }
+    (status == OK).then_some(now)
 }
 
 /// A clock that does not jump, in nanoseconds, if the host has one.
@@ -300,14 +335,14 @@ pub(crate) fn monotonic_nanoseconds() -> Option<u64> {
     (status == OK).then_some(now)
 }
 
-/// A value that all VMs of this `vm_id` share, and its version.
-pub(crate) fn shared_data(key: &str) -> Option<(Vec<u8>, u32)> {
+/// A value that all VMs of this `vm_id` share, and its version; or the status.
+pub(crate) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), u32> {
     let mut version = 0;
     // SAFETY: the key is a live string, the host writes four bytes at a live u32, and `taken` passes pointers that are good
     // for the call.
     let value =
         taken(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version) });
-    Some((value?, version))
+    Ok((value?, version))
 }
 
 /// Sets a value that all VMs of this `vm_id` share, if it still has this version; with version 0 whatever it has. Whether it
@@ -388,34 +423,56 @@ fn log(level: u32, message: &str) {
     let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
 }
 
-fn header(map: Map, name: &str) -> Option<Vec<u8>> {
-    // SAFETY: the name is a live string; `taken` passes pointers that are good for the call.
-    taken(|data, size| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) })
+/// A header; what the host refuses is noted.
+fn header(map: Map, name: &str, refused: &Cell<bool>) -> Option<Vec<u8>> {
+    // SAFETY: the name is a live string; `told` passes pointers that are good for the call.
+    told(refused, |data, size| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) })
 }
 
-fn replace(map: Map, name: &str, value: &[u8]) {
+fn replace(map: Map, name: &str, value: &[u8]) -> bool {
     let (name_size, value_size) = (name.len(), value.len());
     // SAFETY: the pointers and sizes are those of live strings.
-    let _ = unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };
+    let status =
+        unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name_size, value.as_ptr(), value_size) };
+    status == OK
 }
 
-/// A property, by its path with NUL between the parts.
-fn property(path: &[u8]) -> Option<Vec<u8>> {
-    // SAFETY: the path is a live slice; `taken` passes pointers that are good for the call.
-    taken(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+/// A property, by its path with NUL between the parts; what the host refuses is noted.
+fn property(path: &[u8], refused: &Cell<bool>) -> Option<Vec<u8>> {
+    // SAFETY: the path is a live slice; `told` passes pointers that are good for the call.
+    told(refused, |data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
-/// Makes a call that returns bytes, and takes them over.
-fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+/// Makes a call that returns bytes, if what it asks for is there. What the host refuses may be there: it is noted, and comes to
+/// nothing in bytes.
+#[inline]
+fn told(refused: &Cell<bool>, call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (std::ptr::null_mut(), 0);
+    match call(&raw mut data, &raw mut size) {
+        OK => Some(owned(data, size)),
+        NOT_FOUND => None,
+        _ => {
+            refused.set(true);
+            Some(Vec::new())
+        }
+    }
+}
+
+/// Makes a call that returns bytes, and takes them over; or gives its status.
+#[inline]
+fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, u32> {
     let (mut data, mut size) = (std::ptr::null_mut(), 0);
     let status = call(&raw mut data, &raw mut size);
-    if status != OK {
-        return None;
-    }
+    if status == OK { Ok(owned(data, size)) } else { Err(status) }
+}
+
+/// The bytes that a call has returned.
+#[inline(always)]
+fn owned(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() || size == 0 {
-        return Some(Vec::new());
+        return Vec::new();
     }
     // SAFETY: the host put the bytes where the SDK's `proxy_on_memory_allocate` told it to: into a `Vec` of this very
     // capacity, which was forgotten there.
-    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+    unsafe { Vec::from_raw_parts(data, size, size) }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use serin_core::{Effects, Facts, HeaderName, ResponseEffects, private_cache_control};
+use serin_core::{Decision, Effects, Facts, HeaderName, ResponseEffects, Source, private_cache_control};
 
 use crate::answer::{Answered, Awaited};
 use crate::host;
@@ -22,19 +22,34 @@ impl Stream {
         Self { configured, decided: None, awaited: None, response: None }
     }
 
-    /// Decides, and carries the decision out on the request.
+    /// Decides, and carries the decision out on the request. Where the host refuses what it is asked or told stable serves
+    /// instead: Envoy looks at the headers when the callback is over, so what was done before does not show.
     pub(crate) fn request_headers(&mut self) {
-        let Self { configured, decided, awaited, response } = self;
-        if configured.skips() {
-            return;
+        if self.serve(false) {
+            self.serve(true);
         }
-        let request = host::Request::new(configured.reads_many_headers());
+    }
+
+    /// Serves stable of the rollout that was found before, or what the request is decided for. Whether the host has refused
+    /// anything.
+    #[inline(never)]
+    fn serve(&mut self, stable: bool) -> bool {
+        let Self { configured, decided, awaited, response } = self;
+        let request = host::Request::new(configured.reads_many_headers(), configured.is_unsure());
+        if configured.skips(&request) {
+            return false;
+        }
         let facts = Facts::new(&request);
         let decision;
         let effects = match &configured.mode {
             Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
             Mode::Active(rules) => {
-                decision = serin_core::decide(rules, &configured.current(), &facts, configured.now(), crate::vm::draw);
+                if stable {
+                    decision = decided.and_then(|decided| Decision::in_doubt(rules, decided.rollout()));
+                } else {
+                    decision =
+                        serin_core::decide(rules, &configured.current(), &facts, configured.now(), crate::vm::draw);
+                }
                 *decided = decision.as_ref().map(Counted::of);
                 *awaited = decision.as_ref().and_then(|decision| Awaited::of(decision, configured));
                 Effects::of(rules, decision.as_ref(), &facts, configured.now())
@@ -43,8 +58,9 @@ impl Stream {
         for name in &effects.remove {
             host::remove_request_header(name);
         }
+        let mut refused = false;
         for (name, value) in effects.set() {
-            host::set_request_header(name, &value);
+            refused |= !host::set_request_header(name, &value);
         }
         if let Some(answer) = effects.response.as_ref().and_then(|response| response.answer.as_ref())
             && configured.logs_access()
@@ -52,6 +68,7 @@ impl Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
+        refused || request.in_doubt()
     }
 
     /// Counts the decision, and carries it out on the response, which may end with its headers.
@@ -62,8 +79,8 @@ impl Stream {
         }
         let status = self.awaited.take().map(|awaited| learned(&awaited, ends, &self.configured));
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
-            let is_5xx = || status.map_or_else(host::response_is_5xx, |status| status / 100 == 5);
-            apply(*response, rules.outputs().answer(), is_5xx);
+            let may_be_5xx = || status.map_or_else(host::response_may_be_5xx, |status| matches!(status / 100, 0 | 5));
+            apply(*response, rules.outputs().answer(), may_be_5xx);
         }
     }
 
@@ -83,28 +100,34 @@ impl Stream {
     }
 }
 
-/// Learns from the answer at hand, and gives its status.
+/// Learns from the answer at hand, and gives its status, 0 if the host does not tell it.
 #[inline(never)]
 fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
     let answer = Answered::read(ends);
-    awaited.answered(answer, configured);
+    if answer.status != 0 {
+        awaited.answered(answer, configured);
+    }
     answer.status
 }
 
 /// Carries out what a response gets.
-fn apply(response: ResponseEffects, answer: Option<&HeaderName>, is_5xx: impl FnOnce() -> bool) {
+fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) {
     if let (Some(value), Some(name)) = (&response.answer, answer) {
         host::set_response_header(name.as_str(), value.as_bytes());
     }
     let has_cookies = response.set_cookies.iter().any(Option::is_some);
-    let sets_cookies = has_cookies && !is_5xx();
+    let sets_cookies = has_cookies && !may_be_5xx();
     for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
         host::add_response_header("set-cookie", cookie);
     }
     if sets_cookies || response.private {
-        let sent = host::response_header("cache-control");
-        if let Some(value) = private_cache_control(sent.as_deref()) {
-            host::set_response_header("cache-control", &value);
+        let is_private = host::response_header("cache-control").is_some_and(|sent| {
+            let private = private_cache_control(sent.as_deref());
+            private.is_none_or(|value| host::set_response_header("cache-control", &value))
+        });
+        // Beside what the application says: its `no-store` must not give way unread.
+        if !is_private {
+            host::add_response_header("cache-control", "private");
         }
     }
 }

@@ -31,6 +31,11 @@ impl Counted {
         let &Decision { index, version, reason, override_ignored, .. } = decision;
         Self { rollout: index, version, reason, override_ignored }
     }
+
+    /// The index of the rollout.
+    pub(crate) fn rollout(self) -> usize {
+        self.rollout
+    }
 }
 
 #[derive(Clone, Default)]

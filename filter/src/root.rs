@@ -49,8 +49,11 @@ impl Root {
     pub(crate) fn tick(&mut self) {
         self.configured.look_at_the_clock();
         self.configured.give_up_late_answers();
-        self.configured.sync((&self.plugin, self.id));
-        self.configured.show_schedules((&self.plugin, self.id));
+        if self.configured.knows_the_time() {
+            self.configured.sync((&self.plugin, self.id));
+            self.configured.show_schedules((&self.plugin, self.id));
+        }
+        self.configured.settle();
         self.configured.flush();
     }
 
@@ -89,7 +92,9 @@ impl Root {
 impl Drop for Root {
     /// Envoy keeps a timer running for a root that is gone, so it is stopped here.
     fn drop(&mut self) {
-        self.configured.sync((&self.plugin, self.id));
+        if self.configured.knows_the_time() {
+            self.configured.sync((&self.plugin, self.id));
+        }
         self.configured.end((&self.plugin, self.id));
         self.configured.flush();
         host::set_tick_period(0);
@@ -102,6 +107,9 @@ pub(crate) struct Configured {
     pub(crate) mode: Mode,
     /// As of the last tick, so that requests need not ask for the time.
     now: Cell<Time>,
+    /// Until the host has told the time, and what guards have made of the versions: without these no cookie can be judged, and
+    /// nobody can be sent to a version.
+    unsure: Cell<bool>,
     /// Known from the first request on: the listener cannot be asked for at configuration.
     inbound: OnceCell<bool>,
     counts: RefCell<Counts>,
@@ -135,6 +143,7 @@ impl Configured {
         Self {
             mode,
             now: Cell::default(),
+            unsure: Cell::new(true),
             inbound: OnceCell::new(),
             counts: counts.into(),
             current: RefCell::default(),
@@ -149,18 +158,30 @@ impl Configured {
         self.look_at_the_clock();
         if let Mode::Active(rules) = &self.mode {
             let mut current = self.current.borrow_mut();
-            self.guards.borrow().read(plugin, rules, &mut current);
+            self.guards.borrow_mut().read(plugin, rules, &mut current);
             current.miss(rules, &vm::missing(), self.now());
         }
+        self.settle();
+    }
+
+    /// Looks whether all is known that requests need.
+    fn settle(&self) {
+        self.unsure.set(!self.knows_the_time() || !self.guards.borrow().is_known());
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
-    pub(crate) fn skips(&self) -> bool {
+    pub(crate) fn skips(&self, request: &host::Request) -> bool {
         let inbound = match &self.mode {
             Mode::Inert { inbound, .. } => *inbound,
             Mode::Active(rules) => rules.inbound(),
         };
-        inbound == Inbound::Skip && *self.inbound.get_or_init(host::is_inbound)
+        inbound == Inbound::Skip && self.is_inbound(request)
+    }
+
+    #[inline]
+    fn is_inbound(&self, request: &host::Request) -> bool {
+        let ask = || request.is_inbound().is_some_and(|is| *self.inbound.get_or_init(|| is));
+        self.inbound.get().copied().unwrap_or_else(ask)
     }
 
     /// Whether all headers of a request are read at once.
@@ -175,6 +196,16 @@ impl Configured {
 
     pub(crate) fn now(&self) -> Time {
         self.now.get()
+    }
+
+    /// Whether something is not known that every decision needs.
+    #[inline]
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.unsure.get()
+    }
+
+    fn knows_the_time(&self) -> bool {
+        self.now() != Time::default()
     }
 
     /// What the clock and the traffic make of the rules.
@@ -269,7 +300,9 @@ impl Configured {
     }
 
     fn look_at_the_clock(&self) {
-        self.now.set(Time::from_unix_seconds(host::now_nanoseconds() / 1_000_000_000));
+        if let Some(now) = host::now_nanoseconds() {
+            self.now.set(Time::from_unix_seconds(now / 1_000_000_000));
+        }
         if let Mode::Active(rules) = &self.mode {
             self.current.borrow_mut().follow_clock(rules, self.now());
         }

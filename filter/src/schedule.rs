@@ -51,10 +51,15 @@ impl Shown {
     /// One line for everything that no other worker has said: what was said last stands in shared data.
     fn say(&mut self, plugin: &str, rules: &Rules, changes: &[Change]) {
         let key = vm::key("schedule", plugin);
-        let Some((shared, version)) = host::shared_data(&key) else {
-            // Two workers may begin at once, so what they begin with says nothing.
-            host::set_shared_data(&key, &[], 0);
-            return;
+        let (shared, version) = match host::shared_data(&key) {
+            Ok(found) => found,
+            Err(status) => {
+                // Two workers may begin at once, so what they begin with says nothing.
+                if status == host::NOT_FOUND {
+                    host::set_shared_data(&key, &[], 0);
+                }
+                return;
+            }
         };
         let mut these: Vec<_> = self.0.iter().filter_map(|one| one.said(rules, News::None)).collect();
         for Change { at, moment, .. } in changes {
@@ -86,7 +91,7 @@ impl Shown {
             gone.extend(one.said(rules, News::Gone));
         }
         let key = vm::key("schedule", plugin);
-        if let (false, Some((shared, version))) = (gone.is_empty(), host::shared_data(&key)) {
+        if let (false, Ok((shared, version))) = (gone.is_empty(), host::shared_data(&key)) {
             host::set_shared_data(&key, &Said::added_to(&shared, &gone).0, version);
         }
     }

@@ -168,7 +168,7 @@ pub(crate) fn draw() -> u64 {
 
 /// Seeded from the host's entropy, since a generator's own seed would be the same on every worker and after every start.
 fn seeded() -> fastrand::Rng {
-    fastrand::Rng::with_seed(host::entropy().unwrap_or_else(host::now_nanoseconds))
+    fastrand::Rng::with_seed(host::entropy().or_else(host::now_nanoseconds).unwrap_or_default())
 }
 
 /// The metric of this name; `None` for a new one past the limit on series.

@@ -56,6 +56,17 @@ fn a_host_of_dots_is_only_a_host() {
 }
 
 #[test]
+fn a_host_is_at_most_253_octets_and_a_port() {
+    let named = |length: usize, port: &str| format!("{}.example.com{port}", "a".repeat(length - ".example.com".len()));
+    let entry = [("r", r#"[{"hosts": ["*.example.com"]}]"#)];
+    for (host, expected) in
+        [(named(253, ""), "r"), (named(253, ":65535"), "r"), (named(254, ":65535"), ""), (named(300, ""), "")]
+    {
+        check(&entry, &[(&host, "/", expected)]);
+    }
+}
+
+#[test]
 fn paths() {
     check(
         &[

@@ -1,9 +1,12 @@
 //! Facts: whatever is asked of them, the source is asked once.
 
+mod common;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use serin_core::{Facts, Source};
+use common::{TODAY, rollout, rules};
+use serin_core::{Current, Effects, Facts, Source, Time, decide};
 
 /// Has a header for every name that ends with an even number, and notes what it is asked for.
 #[derive(Default)]
@@ -41,5 +44,20 @@ fn every_header_is_read_once_however_many_there_are() {
             }
         }
         assert_eq!(*source.0.borrow(), names, "of {count}");
+    }
+}
+
+/// Reading it is a call to the host.
+#[test]
+fn the_scheme_is_read_only_where_a_cookie_depends_on_it() {
+    for (secure, expected) in [(r#""auto""#, true), ("true", false), ("false", false)] {
+        let document = rollout(r#""stable": "v1", "versions": {"v1": {}}"#);
+        let rules = rules(&document.replacen('{', &format!(r#"{{"cookie": {{"secure": {secure}}}, "#), 1));
+        let (source, now) = (Noting::default(), Time::from_unix_seconds(TODAY));
+        let facts = Facts::new(&source);
+        let decision = decide(&rules, &Current::new(&rules, now), &facts, now, || 7);
+        let effects = Effects::of(&rules, decision.as_ref(), &facts, now);
+        assert!(effects.response.is_some_and(|response| response.set_cookies[0].is_some()), "{secure}");
+        assert_eq!(source.0.borrow().iter().any(|name| name == ":scheme"), expected, "{secure}");
     }
 }

@@ -383,8 +383,11 @@ fn a_cookie_tells_other_proxies() {
         let renewed = here.ask(&knows, TODAY + 10 * 86_400).kept_cookie;
         assert_eq!(duration == "never", renewed.is_some_and(|line| line.contains(".d20788")), "{duration}");
         assert_eq!("r/v1/guard", elsewhere.ask(&knows, TODAY + 2).answer);
-        let after = elsewhere.ask(&knows, TODAY + 31).answer;
-        assert_eq!(if duration == "never" { "r/v1/guard" } else { "r/v2/slot" }, after);
+        for (second, over) in [(29, false), (30, true), (31, true)] {
+            let after = elsewhere.ask(&knows, TODAY + second).answer;
+            let expected = if over && duration != "never" { "r/v2/slot" } else { "r/v1/guard" };
+            assert_eq!(expected, after, "{duration} after {second} s");
+        }
         // It is about that very version.
         let other = Proxy::new(&document(duration).replace("two", "three"));
         assert_eq!("r/v2/slot", other.ask(&knows, TODAY + 2).answer);

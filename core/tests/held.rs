@@ -221,6 +221,24 @@ fn values_that_are_no_cookie_of_ours() {
     }
 }
 
+/// Two of one name stand beside each other where a browser got them for two paths or domains.
+#[test]
+fn the_first_cookie_that_keeps_something_counts() {
+    let rules = holding(10, "version", "");
+    let first = outcome(&rules, &Request::new(), early(&rules));
+    let (visitor, kept) = (first.cookie_value().unwrap(), first.kept_pair().unwrap());
+    let stable = kept.replace(".vv2", ".vv1");
+    for (others, expected) in [
+        ("canary-r=d20778; ", "r/v2/held"),
+        ("canary-r=junk; canary-r=d20777; ", "r/v2/held"),
+        (&format!("{stable}; canary-r=d20778; "), "r/v1/held"),
+    ] {
+        let request = Request::new().with("cookie", format!("canary={visitor}; {others}{kept}"));
+        let found = outcome(&holding(1, "version", r#", "at_zero": "drain"|"#), &request, 0);
+        assert_eq!((found.answer.as_str(), found.kept_cookie), (expected, None), "{others}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_was_held_is_held(bits: u64, weight in 1_u32..=99, later in 1_u32..=99, days in 0_u64..30) {

@@ -114,6 +114,9 @@ fn what_is_remembered_lasts_as_long_as_it_says() {
     let line = outcome(&rules, &Request::to("h", "/?canary=v2"), 0).kept_cookie.unwrap();
     assert!(line.starts_with(&format!("canary-r=ov2.e{}.d20778.kk.t", TODAY + 8 * HOUR)), "{line}");
     assert!(line.contains("; Max-Age=28800; "), "{line}");
+    let back = Request::to("h", "/?canary=auto").with("cookie", line.split(';').next().unwrap());
+    let taken = outcome(&rules, &back, 0).kept_cookie.unwrap();
+    assert!(taken.starts_with("canary-r=; Max-Age=0; "), "{taken}");
 }
 
 /// Workers look at the clock once a second each, so the next request of a visitor may come to one whose time is a little

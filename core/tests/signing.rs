@@ -4,7 +4,7 @@ mod common;
 
 use common::{Outcome, Request, TODAY, outcome, outcome_at};
 use proptest::prelude::*;
-use serin_core::{Rules, Surroundings, Time};
+use serin_core::{Rules, Surroundings, Time, Token};
 
 const K1: &str = r#"{"id": "k1", "secret": "the first secret of this test"}"#;
 const K2: &str = r#"{"id": "k2", "secret": "the second secret of this test"}"#;
@@ -158,6 +158,18 @@ fn tokens() {
     assert_eq!(outcome(&rules, &link, 0).answer, "shop/v2/override");
     let late = outcome_at(&rules, &link, 0, TODAY + 60);
     assert!(late.override_ignored && late.answer.ends_with("/slot"), "{}: a token ends", late.answer);
+}
+
+#[test]
+fn what_is_longer_than_anything_that_is_signed_is_not_checked() {
+    let rules = with_keys(K1);
+    let keys = rules.keys().unwrap();
+    for (length, expected) in [(1_023, true), (1_024, true), (1_025, false), (2_048, false)] {
+        let rest = keys.token("shop", "", NOW.plus(60)).unwrap().len();
+        let token = keys.token("shop", &"v".repeat(length - rest), NOW.plus(60)).unwrap();
+        let found = Token::read(token.as_bytes(), keys, "shop", NOW);
+        assert_eq!((token.len(), found.is_some()), (length, expected));
+    }
 }
 
 #[test]

@@ -32,6 +32,24 @@ fn all_conditions_have_to_hold() {
 }
 
 #[test]
+fn hosts() {
+    let to = |host: &str| Request::to(host, "/");
+    check(
+        r#"{"hosts": ["*.example.com", "shop.test"]}"#,
+        &[
+            (to("a.example.com"), true),
+            (to("b.A.Example.com:80"), true),
+            (to("shop.test"), true),
+            (to("example.com"), false),
+            (to(".example.com"), false),
+            (to("a.example.com.evil.test"), false),
+            (to("a.shop.test"), false),
+            (Request::new(), false),
+        ],
+    );
+}
+
+#[test]
 fn methods_are_compared_as_they_are() {
     let request = |method: &str| Request::to("h", "/").with(":method", method);
     check(

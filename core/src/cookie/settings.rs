@@ -115,7 +115,7 @@ impl CookieSettings {
     pub fn is_due(&self, issued: Day, today: Day) -> bool {
         let days = today.days_since(issued);
         let ahead = issued.days_since(today) > 1;
-        ahead || (days > 0 && u64::from(days) * u64::from(SECONDS_A_DAY) >= u64::from(self.max_age / 4))
+        ahead || u64::from(days) * u64::from(SECONDS_A_DAY) >= u64::from(self.max_age / 4)
     }
 
     /// Days are whole, so a cookie counts as past its age only once that is certain.

@@ -83,7 +83,9 @@ fn the_tail_is_exact() {
         (5, 10, 0.5, 638.0 / 1024.0),
         (10, 10, 0.5, 1.0 / 1024.0),
         (1, 10, 1.0, 1.0),
+        (10, 10, 1.0, 1.0),
         (1, 10, 0.0, 0.0),
+        (0, 10, 0.0, 1.0),
         (11, 10, 0.5, 0.0),
     ] {
         let found = tail(failures, requests, share);
@@ -111,6 +113,8 @@ fn the_bound_is_that_of_clopper_and_pearson() {
         (1, 1, 0.05, 0.05),
         (5, 100, 0.025, 0.016_432),
         (50, 1_000, 0.025, 0.037_335),
+        (10_000_000, 20_000_000, 0.05, 0.499_816),
+        (11, 10, 0.05, 0.0),
     ] {
         let found = lower_bound(failures, requests, chance);
         assert!((found - expected).abs() < 1e-6, "{failures} of {requests} at {chance}: {found}, not {expected}");
@@ -190,6 +194,9 @@ fn what_the_document_says_is_what_it_takes() {
         (r#"{"max_percent": 40, "confidence": 90}"#, 100, 50, true),
         (r#"{"max_percent": 0.5, "confidence": 99.99}"#, 10, 2, false),
         (r#"{"max_percent": 0.5, "confidence": 99.9}"#, 10, 3, true),
+        // The chance of 1 of 1 at a half is the half that is allowed, and has to be less.
+        (r#"{"max_percent": 50, "confidence": 50}"#, 1, 1, false),
+        (r#"{"max_percent": 49, "confidence": 50}"#, 1, 1, true),
     ] {
         let mut proxy = Proxy::new(&guarded(guard, ""));
         proxy.count("v2", requests, failures, TODAY);

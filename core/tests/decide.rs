@@ -207,6 +207,19 @@ fn a_request_that_no_rollout_covers_only_loses_our_names() {
 }
 
 #[test]
+fn what_the_response_or_the_access_log_tells() {
+    let document = rollout(r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 100}}"#);
+    for (fields, expected) in [
+        (r#""headers": {"answer": "x-answer"}"#, Some("r/v2/slot")),
+        (r#""access_log": true"#, Some("r/v2/slot")),
+        (r#""access_log": false"#, None),
+    ] {
+        let document = document.replacen('{', &format!("{{{fields}, "), 1);
+        assert_eq!(outcome(&rules(&document), &Request::new(), 7).told.as_deref(), expected, "{fields}");
+    }
+}
+
+#[test]
 fn any_bytes_anywhere_have_a_sound_answer() {
     let rules = rules(&shop(
         r#", "match": [{"hosts": ["shop"], "path": {"prefix": "/a"}}, {"path": {"prefix": "/"}}], "sticky": {"unit": [{"header": "x-id"}, {"cookie": "sid"}]}"#,

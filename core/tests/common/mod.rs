@@ -83,6 +83,8 @@ pub(crate) struct Outcome {
     /// The rollout's own cookie.
     pub(crate) kept_cookie: Option<String>,
     pub(crate) private: bool,
+    /// What the response, or the access log, says of the decision.
+    pub(crate) told: Option<String>,
     pub(crate) slot: Option<u32>,
     pub(crate) override_ignored: bool,
 }
@@ -154,6 +156,7 @@ pub(crate) fn outcome_with<S: Source>(
         set_cookie,
         kept_cookie,
         private: response.private,
+        told: response.answer,
         override_ignored: decision.as_ref().is_some_and(|decision| decision.override_ignored),
         slot: decision.as_ref().and_then(|decision| decision.slot).map(serin_core::Slot::number),
     }

@@ -98,6 +98,8 @@ fn cookies() {
             (Request::to("h", "/"), true),
         ],
     );
+    let [longest, too_long] = [4_092, 4_093].map(|length| [b"beta = ".to_vec(), b"x".repeat(length)].concat());
+    check(r#"{"cookies": [{"name": "beta", "present": true}]}"#, &[(line(&longest), true), (line(&too_long), false)]);
 }
 
 #[test]

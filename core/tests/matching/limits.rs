@@ -2,7 +2,7 @@
 
 use serin_core::{Rules, Surroundings};
 
-use crate::common::{Request, outcome, rules};
+use crate::common::{Request, outcome, rollout, rules};
 use crate::matching;
 
 #[test]
@@ -45,4 +45,21 @@ fn a_last_good_form_whose_condition_reads_an_output_header_is_not_kept() {
     };
     assert_eq!(after("{}"), "r/v1/slot");
     assert_eq!(after(r#"{"version": "x-c"}"#), "r/stable/broken");
+}
+
+#[test]
+fn a_header_counts_once_however_often_it_is_asked_for() {
+    let document = |names: usize| {
+        let when = |n: usize| {
+            format!(r#"{{"when": {{"headers": [{{"name": "x-{}", "exact": "{n}"}}]}}, "use": "v2"}}"#, n % names)
+        };
+        let rules: Vec<String> = (0..200).map(when).collect();
+        rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{}}}}, "rules": [{}]"#, rules.join(",")))
+    };
+    for (names, expected) in [(1, "r/v2/rule"), (64, "r/v2/rule"), (65, "")] {
+        let parsed = Rules::parse(document(names).as_bytes(), &Surroundings::default());
+        let request = Request::to("h", "/").with("x-0", "0");
+        let found = parsed.rules.filter(|_| parsed.errors.is_empty()).map(|rules| outcome(&rules, &request, 0).answer);
+        assert_eq!(found.unwrap_or_default(), expected, "{names}");
+    }
 }

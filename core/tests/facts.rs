@@ -47,17 +47,36 @@ fn every_header_is_read_once_however_many_there_are() {
     }
 }
 
-/// Reading it is a call to the host.
+/// What is read of a request that has a header for every name with an even number; each is a call to the host.
+fn reads(document: &str) -> Vec<String> {
+    let (rules, now) = (rules(document), Time::from_unix_seconds(TODAY));
+    let source = Noting::default();
+    let facts = Facts::new(&source);
+    let decision = decide(&rules, &Current::new(&rules, now), &facts, now, || 7);
+    Effects::of(&rules, decision.as_ref(), &facts, now);
+    source.0.take()
+}
+
 #[test]
 fn the_scheme_is_read_only_where_a_cookie_depends_on_it() {
+    let document = rollout(r#""stable": "v1", "versions": {"v1": {}}"#);
     for (secure, expected) in [(r#""auto""#, true), ("true", false), ("false", false)] {
-        let document = rollout(r#""stable": "v1", "versions": {"v1": {}}"#);
-        let rules = rules(&document.replacen('{', &format!(r#"{{"cookie": {{"secure": {secure}}}, "#), 1));
-        let (source, now) = (Noting::default(), Time::from_unix_seconds(TODAY));
-        let facts = Facts::new(&source);
-        let decision = decide(&rules, &Current::new(&rules, now), &facts, now, || 7);
-        let effects = Effects::of(&rules, decision.as_ref(), &facts, now);
-        assert!(effects.response.is_some_and(|response| response.set_cookies[0].is_some()), "{secure}");
-        assert_eq!(source.0.borrow().iter().any(|name| name == ":scheme"), expected, "{secure}");
+        let document = document.replacen('{', &format!(r#"{{"cookie": {{"secure": {secure}}}, "#), 1);
+        assert_eq!(reads(&document).iter().any(|name| name == ":scheme"), expected, "{secure}");
+    }
+}
+
+#[test]
+fn cookies_are_read_only_where_they_may_decide() {
+    for (fields, expected) in [
+        (r#""sticky": {"hold": "slot"}"#, true),
+        (r#""sticky": {"hold": "none"}"#, false),
+        (r#""sticky": {"hold": "version"}"#, true),
+        // The request names the version, and that is not remembered.
+        (r#""sticky": {"hold": "version"}, "override": {"header": "v2"}"#, false),
+        (r#""sticky": {"hold": "none"}, "override": {"header": "x-1", "remember": "1h"}"#, true),
+    ] {
+        let document = rollout(&format!(r#""stable": "v1", "versions": {{"v1": {{}}, "v2": {{}}}}, {fields}"#));
+        assert_eq!(reads(&document).iter().any(|name| name == "cookie"), expected, "{fields}");
     }
 }

@@ -398,6 +398,8 @@ fn a_cookie_tells_other_proxies() {
         // It is about that very version.
         let other = Proxy::new(&document(duration).replace("two", "three"));
         assert_eq!("r/v2/slot", other.ask(&knows, TODAY + 2).answer);
+        let promoted = Proxy::new(&document(duration).replace(r#""stable": "v1""#, r#""stable": "v2""#));
+        assert_eq!("r/v2/slot", promoted.ask(&knows, TODAY + 2).answer, "nothing stands in for stable");
         let silent = Proxy::new(&guarded(r#"{"max_percent": 5}"#, ""));
         assert_eq!("r/v2/slot", silent.ask(&knows, TODAY + 2).answer);
     }
@@ -430,6 +432,8 @@ fn a_version_without_a_cluster_is_absent_for_ten_seconds() {
     let note = |proxy: &mut Proxy, upstream, tries, second| proxy.current.note(0, v2, upstream, tries, at(second));
     assert!(note(&mut proxy, Upstream::Missing, false, 0));
     assert!(!note(&mut proxy, Upstream::Missing, false, 0), "it is told once");
+    let is_lost = |rollout, name| proxy.current.is_lost(rollout, proxy.version(name));
+    assert_eq!([true, false, false], [is_lost(0, "v2"), is_lost(0, "v1"), is_lost(1, "v2")]);
     assert_eq!("r/v1/missing", answer(&proxy));
     // Answers to what was asked before say nothing of now.
     note(&mut proxy, Upstream::Answered, false, 1);
@@ -465,6 +469,19 @@ fn a_version_without_a_cluster_is_absent_for_ten_seconds() {
     // A clock that has jumped back does not keep it out.
     proxy.tick(TODAY);
     assert_eq!("r/v2/slot", answer(&proxy));
+}
+
+#[test]
+fn an_answer_that_comes_late_puts_off_the_try() {
+    let mut proxy = Proxy::new(&guarded(r#"{"max_percent": 5}"#, ""));
+    let v2 = proxy.version("v2");
+    let at = |second: u64| Time::from_unix_seconds(TODAY + second);
+    proxy.current.note(0, v2, Upstream::Missing, false, at(0));
+    proxy.tick(TODAY + 10);
+    assert_eq!("r/v2/slot", proxy.ask(&Request::new(), TODAY + 10).answer);
+    proxy.current.note(0, v2, Upstream::Missing, false, at(11));
+    assert_eq!("r/v1/missing", proxy.ask(&Request::new(), TODAY + 11).answer);
+    assert!(!proxy.current.tries(0, v2, at(11)));
 }
 
 #[test]
@@ -528,18 +545,21 @@ fn another_configuration_knows_what_is_missing() {
 fn missing_clusters_can_be_left_to_envoy() {
     let minds = |fields: &str| {
         [100, 0].map(|weight| {
-            let document = guarded(r#"{"max_percent": 5}"#, fields).replace("100", &weight.to_string());
-            let (rules, request) = (rules(&document), Request::new());
-            decide(&rules, &Current::default(), &Facts::new(&request), Time::default(), || 0)
-                .unwrap()
-                .lessons()
-                .is_some_and(|lessons| lessons.missing)
+            let guarded = guarded(r#"{"max_percent": 5}"#, fields).replace("100", &weight.to_string());
+            let unguarded = guarded.replace(r#""guard": {"max_percent": 5}"#, r#""release": "1""#);
+            [guarded, unguarded].map(|document| {
+                let (rules, request) = (rules(&document), Request::new());
+                decide(&rules, &Current::default(), &Facts::new(&request), Time::default(), || 0)
+                    .unwrap()
+                    .lessons()
+                    .is_some_and(|lessons| lessons.missing)
+            })
         })
     };
-    assert_eq!([true, false], minds(""), "of v2, and of stable");
-    assert_eq!([true, false], minds(r#", "missing_cluster": "stable""#));
-    assert_eq!([false, false], minds(r#", "missing_cluster": "fail""#));
-    assert_eq!([false, false], minds(r#", "dry_run": true"#));
+    assert_eq!([[true; 2], [false; 2]], minds(""), "of v2, and of stable; with a guard, and without one");
+    assert_eq!([[true; 2], [false; 2]], minds(r#", "missing_cluster": "stable""#));
+    assert_eq!([[false; 2]; 2], minds(r#", "missing_cluster": "fail""#));
+    assert_eq!([[false; 2]; 2], minds(r#", "dry_run": true"#));
 }
 
 #[test]

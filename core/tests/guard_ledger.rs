@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{TODAY, rollout, rules};
-use serin_core::{Change, Counted, Guard, Identity, Ledger, Rules, Standing, Tally, Time, VersionId, Watchlist};
+use common::{Request, TODAY, outcome_with, rollout, rules};
+use serin_core::{
+    Change, Counted, Current, Guard, Identity, Ledger, Rules, Standing, Tally, Time, VersionId, Watchlist,
+};
 
 /// Rules whose second version has this guard, with further fields.
 fn guarded(guard: &str, fields: &str) -> Rules {
@@ -76,6 +78,33 @@ fn what_is_counted_is_judged_if_it_is_to_be_and_never_of_stable() {
             let line = change.in_words(&plugin.rules);
             assert!(line.contains("rollouts.r.versions.v2") && line.contains("10 of the last 12"), "{line}");
         }
+    }
+}
+
+#[test]
+fn each_version_has_a_standing_of_its_own() {
+    let rules = rules(&rollout(
+        r#""stable": "v1", "versions": {"v1": {}, "v2": {"weight": 50, "place": "low"}, "v3": {"weight": 50, "place": "high"}},
+        "guard": {"max_percent": 5, "for": "30s", "share": "cookie"}"#,
+    ));
+    let (list, mut ledger, mut current) = (Watchlist::new(&rules), Ledger::default(), Current::new(&rules, at(0)));
+    let id = |name: &str| rules.rollout(0).unwrap().version_named(name.as_bytes()).unwrap();
+    let out = |second| Standing::Out { until: Some(at(second)) };
+    assert!(!current.follow_guards(&rules, &list, &ledger));
+    for (second, name, expected) in [(0, "v2", [out(30), Standing::Serving]), (10, "v3", [out(30), out(40)])] {
+        let identity = list.iter().find(|watched| watched.version == id(name)).unwrap().identity;
+        ledger.add(identity, guard(&rules), FAILING, at(second));
+        ledger.judge(&rules, &list, at(second), &|_, _| true);
+        let news = [(); 2].map(|()| current.follow_guards(&rules, &list, &ledger));
+        assert_eq!((news, ["v2", "v3"].map(|name| current.standing(0, id(name)))), ([true, false], expected), "{name}");
+    }
+    let ask = |current: &Current, n: u64| {
+        outcome_with(&rules, current, &Request::new(), n.wrapping_mul(0x9e37_79b9_7f4a_7c15), TODAY + 11)
+    };
+    for n in 1..9 {
+        let until = if ask(&Current::default(), n).version() == "v2" { 30 } else { 40 };
+        let line = ask(&current, n).kept_cookie.unwrap();
+        assert!(line.contains(&format!(".f{}.d", TODAY + until)), "{line}");
     }
 }
 

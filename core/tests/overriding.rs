@@ -173,6 +173,37 @@ fn an_override_and_a_held_version_share_a_cookie() {
 }
 
 #[test]
+fn what_is_written_again_leaves_out_what_is_over() {
+    let document = shop(r#", "remember": "8d""#)
+        .replace(r#""v2": {}"#, r#""v2": {"weight": 100}"#)
+        .replace(r#""stable""#, r#""sticky": {"hold": "version"}, "stable""#);
+    let rules = rules(&document);
+    for (second, remembered) in [(0, true), (1, false), (2, false)] {
+        let mut browser = Browser::default();
+        browser.get(&rules, "/", TODAY);
+        browser.get(&rules, "/?canary=v3", TODAY);
+        let found = browser.get(&rules, "/", TODAY + 8 * 24 * HOUR - 1 + second);
+        let line = found.kept_cookie.unwrap_or_default();
+        assert_eq!(found.answer, if remembered { "r/v3/override" } else { "r/v2/held" }, "{second}");
+        assert!(!line.contains(".ov3") && line.contains(".vv2") != remembered, "{second}: {line}");
+    }
+}
+
+/// Envoy gives the first line of an HTTP/1 request alone. A cookie of ours in it says that a browser sent them all in one.
+#[test]
+fn further_lines_of_cookies_are_read_if_the_first_has_none_of_ours() {
+    let document =
+        shop("").replace(r#""stable""#, r#""sticky": {"unit": [{"cookie": "id"}], "prefer": "unit"}, "stable""#);
+    let rules = rules(&document);
+    for (first, expected) in
+        [("a=b", "r/v2/override"), ("lane=v9", "r/v1/slot"), ("id=x", "r/v1/slot"), ("canary=x", "r/v1/slot")]
+    {
+        let request = Request::to("h", "/").with("cookie", first).with("cookie", "lane=v2");
+        assert_eq!(outcome(&rules, &request, 0).answer, expected, "{first}");
+    }
+}
+
+#[test]
 fn a_memory_that_a_client_made_itself_counts_only_where_anybody_may_override() {
     let forged = format!("canary-r=ov2.e{}.d20778", TODAY + HOUR);
     let request = || Request::to("h", "/").with("cookie", &forged);
@@ -189,5 +220,9 @@ fn a_memory_that_a_client_made_itself_counts_only_where_anybody_may_override() {
     let parsed =
         Rules::parse(without_keys.as_bytes(), &Surroundings { last_good: Some(&good), ..Surroundings::default() });
     assert_eq!(parsed.errors.len(), 1, "{:?}", parsed.errors);
-    assert_eq!(outcome(&parsed.rules.unwrap(), &request(), 0).answer, "r/v1/slot");
+    let rules = parsed.rules.unwrap();
+    assert_eq!(outcome(&rules, &request(), 0).answer, "r/v1/slot");
+    let named = Request::to("h", "/?canary=v3").with("x-s", SECRET);
+    let found = outcome(&rules, &named, 0);
+    assert_eq!((found.answer.as_str(), found.kept_cookie), ("r/v3/override", None), "nor is it made one");
 }

@@ -41,6 +41,7 @@ fn check(document: &str, table: &[(i64, u32, Phase, Option<u64>)]) {
             (slots, phase, left),
             "{second} s after the start of {document}"
         );
+        assert_eq!(Current::new(&rules, now).slots(&rules, 0, v2), slots, "{second} s after the start of {document}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! A running Envoy with the filter: new rules and routes while it runs, statistics, log.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -97,6 +98,14 @@ impl Envoy {
     /// If the admin interface does not answer, as when Envoy has ended.
     pub async fn sum(&self, pattern: &str) -> Result<u64> {
         self.running.sum(pattern).await
+    }
+
+    /// The counters and gauges whose full name matches the regular expression `pattern`, by name.
+    ///
+    /// # Errors
+    /// As [`Envoy::sum`].
+    pub async fn stats(&self, pattern: &str) -> Result<BTreeMap<String, u64>> {
+        self.running.stats(pattern).await
     }
 
     /// The Prometheus lines of one metric.

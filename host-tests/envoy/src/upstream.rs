@@ -140,8 +140,11 @@ async fn answer_all(stream: TcpStream, site: Arc<Site>) {
     stream.set_nodelay(true).ok();
     let service = service_fn(|request| treat(&site, request));
     // Envoy closes its connections as it likes; that is no event here.
-    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    http1::Builder::new().max_headers(MOST_HEADERS).serve_connection(TokioIo::new(stream), service).await.ok();
 }
+
+/// More than Envoy passes on, whatever its limit is set to.
+const MOST_HEADERS: usize = 8_192;
 
 async fn treat(site: &Site, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
     let number = site.requests.fetch_add(1, Ordering::Relaxed);

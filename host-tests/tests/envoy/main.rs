@@ -7,6 +7,7 @@ mod conditions;
 mod effects;
 mod guard;
 mod holds;
+mod hostile;
 mod missing;
 mod paths;
 mod regions;

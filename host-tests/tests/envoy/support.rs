@@ -64,7 +64,12 @@ pub(crate) async fn raw(address: SocketAddr, line: &str, headers: &str) -> Resul
 /// As [`raw`], for another host.
 pub(crate) async fn raw_to(host: &str, address: SocketAddr, line: &str, headers: &str) -> Result<Raw> {
     let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n");
-    let answer = exchange(address, request.as_bytes()).await?;
+    raw_bytes(address, request.as_bytes()).await
+}
+
+/// Sends these very bytes, which ask for the connection to be closed.
+pub(crate) async fn raw_bytes(address: SocketAddr, request: &[u8]) -> Result<Raw> {
+    let answer = exchange(address, request).await?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Ok(Raw { status, head: head.to_owned(), body: body.trim().to_owned() })

@@ -289,7 +289,8 @@ pub(crate) fn normal_host(host: &[u8]) -> Cow<'_, [u8]> {
     if host.len() > LONGEST_HOST {
         return Cow::Borrowed(&[]);
     }
-    let port = memrchr(b':', host).filter(|_| host.last() != Some(&b']'));
+    let is_port = |colon: &usize| host.get(colon + 1..).is_some_and(|port| port.iter().all(u8::is_ascii_digit));
+    let port = memrchr(b':', host).filter(is_port);
     let name = port.and_then(|colon| host.get(..colon)).unwrap_or(host);
     if name.iter().any(u8::is_ascii_uppercase) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
 }

@@ -42,7 +42,11 @@ fn hosts() {
             ("example.com", "/", ""),
             (".example.com", "/", ""),
             ("xexample.com", "/", ""),
+            ("a.shop.example.com:", "/", "exact"),
+            // No port: by RFC 3986 the host of this one is `h`.
+            ("a.shop.example.com:80@h", "/", ""),
             ("[::1]:80", "/", "short"),
+            ("[::1]:8o", "/", ""),
             ("[::1]", "/", "short"),
             ("", "/", ""),
         ],

@@ -5,6 +5,7 @@ mod bytes;
 mod cookies;
 mod duplicates;
 mod frames;
+mod hosts;
 mod limits;
 mod line_breaks;
 mod paths;

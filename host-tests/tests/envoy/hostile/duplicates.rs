@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serin_envoy::{Http, Setup, send};
 
+use super::frames::{Fate, fate};
 use super::{BOTH, Target, answer, document, message, visitor_cookie};
 use crate::support::HOST;
 
@@ -63,5 +64,6 @@ async fn of_several_headers_one_counts() -> Result<()> {
             assert_eq!(expected == NEW, reply.as_ref().and_then(visitor_cookie).is_some(), "{what}");
         }
     }
+    assert_eq!(Fate::Refused, fate(target.address(), ":authority", b"qa.example.com").await?);
     target.assert_unhurt_and_counted().await
 }

@@ -7,10 +7,10 @@ use serin_envoy::{Configuration, Http, Routes, Setup};
 use super::unhurt::{injuries, vms};
 use super::witness::Witness;
 use super::{Target, ask, document};
-use crate::support::{HOST, by_version, raw_bytes, rest_to};
+use crate::support::{HOST, by_version, raw, raw_bytes, rest_to};
 
 /// How a client may write a header, in forms that Envoy lets through.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 13] = [
     "NAME: v2\r\n",
     "UPPER: v2\r\n",
     "NAME:v2\r\n",
@@ -23,19 +23,33 @@ const FORMS: [&str; 12] = [
     "NAME: \"v2\"\r\n",
     "NAME: é\r\n",
     "connection: NAME\r\nNAME: v2\r\n",
+    // Another header, and not ours.
+    "UNDERSCORES: v2\r\n",
 ];
 
+/// Forms that Envoy refuses.
+const REFUSED: [&str; 4] = ["NAME : v2\r\n", "NAME\t: v2\r\n", "NAME\0: v2\r\n", ":NAME: v2\r\n"];
+
 fn written(form: &str, name: &str) -> String {
-    form.replace("NAME", name).replace("UPPER", &name.to_uppercase())
+    let written = form.replace("NAME", name).replace("UPPER", &name.to_uppercase());
+    written.replace("UNDERSCORES", &name.replace('-', "_"))
 }
 
 /// Headers of the filter, and what they say of v2.
 type Own = &'static [(&'static str, &'static str)];
 
+/// What is written of v2, but not seen here: an override has no slot.
+const UNSEEN: &str = "-";
 const DEFAULT: Own = &[("x-canary-version", "v2")];
-const NAMED: Own =
-    &[("x-canary-version", "v2"), ("x-cluster", "v2"), ("x-slot", "-"), ("x-reason", "override"), ("x-lane", "canary")];
-const RENAMED: Own = &[("x-ver", "v2"), ("x-clu", "v2"), ("x-slo", "-"), ("x-rea", "override"), ("x-lane", "canary")];
+const NAMED: Own = &[
+    ("x-canary-version", "v2"),
+    ("x-cluster", "v2"),
+    ("x-slot", UNSEEN),
+    ("x-reason", "override"),
+    ("x-lane", "canary"),
+];
+const RENAMED: Own =
+    &[("x-ver", "v2"), ("x-clu", "v2"), ("x-slo", UNSEEN), ("x-rea", "override"), ("x-lane", "canary")];
 
 /// The document, with these names of output headers.
 fn naming(names: [&str; 4]) -> Value {
@@ -89,22 +103,31 @@ async fn no_copy_of_a_clients_reaches_an_upstream() -> Result<()> {
     target.push(inheriting).await?;
     check(&target, "inherit", &NAMED[1..], true).await?;
     assert_inherits(&target).await?;
+    for form in REFUSED {
+        let line = written(form, "x-canary-version");
+        assert_eq!(400, raw(target.address(), "GET /covered/headers", &line).await?.status, "{form:?}");
+    }
     target.assert_unhurt().await
 }
 
 #[tokio::test]
 async fn nor_where_the_connection_manager_strips_them_as_well() -> Result<()> {
-    let mut rules = naming(["x-canary-version", "x-canary-cluster", "x-slot", "x-reason"]);
-    rules["rollouts"]["shop"]["mark_stable"] = json!(false);
-    let target = Target::start(&Setup::from_env()?, rules).await?;
+    let mut target = Target::start(&Setup::from_env()?, Configuration::Text("no document".to_owned())).await?;
+    let both = [("x-canary-version", "v2"), ("x-canary-cluster", "v2")];
+    check(&target, "no document", &both, false).await?;
+    target.push(naming(["x-canary-version", "x-canary-cluster", "x-slot", "x-reason"])).await?;
     // The route takes the cluster's away itself.
-    let own = [&NAMED[..1], &NAMED[2..]].concat();
+    let own = [&NAMED[..1], &[("x-canary-cluster", UNSEEN)], &NAMED[2..]].concat();
     check(&target, "as shipped", &own, true).await?;
     target.assert_unhurt().await
 }
 
-/// All forms of all these headers, on requests for stable, for a canary, and that no rollout covers.
+/// All forms of all these headers, on requests for stable, for a canary, and that no rollout covers. v2 has those for a
+/// canary and no others.
 async fn check(target: &Target, what: &str, own: &[(&str, &str)], decides: bool) -> Result<()> {
+    const OVER_TWO: [&[&str]; 4] = [&["v2"], &[""], &["v1", "v2"], &["", "v2"]];
+    let on_v2 = || target.site.upstreams.requests("v2");
+    let known = on_v2();
     for (path, asked, on_canary) in [
         ("/covered/headers", "v1", false),
         ("/covered/headers", "v9", false),
@@ -118,9 +141,11 @@ async fn check(target: &Target, what: &str, own: &[(&str, &str)], decides: bool)
             );
             let reply = raw_bytes(target.address(), request.as_bytes()).await?;
             assert_eq!(200, reply.status, "{what}: {request:?}");
+            let is_decided = reply.header("x-answer").is_some_and(|answer| answer.starts_with("shop/"));
+            assert_eq!(decides && path.starts_with("/covered"), is_decided, "{what}: {request:?}: {}", reply.head);
             assert_seen(&reply.body, own, on_canary).with_context(|| format!("{what}: {request:?}"))?;
         }
-        for values in [&["v2"][..], &[""], &["v1", "v2"], &["", "v2"]] {
+        for values in OVER_TWO {
             let copies = own.iter().flat_map(|(name, _)| values.iter().map(move |value| (*name, value.as_bytes())));
             let headers: Vec<(&str, &[u8])> = copies.chain([("x-canary", asked.as_bytes())]).collect();
             let reply = ask(target.address(), Http::Two, path, &headers).await?;
@@ -128,6 +153,8 @@ async fn check(target: &Target, what: &str, own: &[(&str, &str)], decides: bool)
             assert_seen(&body, own, on_canary).with_context(|| format!("{what}: {path}, {asked}, {values:?}"))?;
         }
     }
+    let canaries = if decides { u64::try_from(FORMS.len() + OVER_TWO.len())? } else { 0 };
+    assert_eq!(known + canaries, on_v2(), "{what}");
     Ok(())
 }
 
@@ -137,8 +164,7 @@ fn assert_seen(body: &str, own: &[(&str, &str)], on_canary: bool) -> Result<()> 
     for (name, value) in own {
         let seen: Vec<&str> =
             pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
-        // An override has no slot.
-        let expected = if on_canary && *value != "-" { vec![*value] } else { vec![] };
+        let expected = if on_canary && *value != UNSEEN { vec![*value] } else { vec![] };
         anyhow::ensure!(seen == expected, "{name}: {seen:?}, not {expected:?}");
     }
     Ok(())

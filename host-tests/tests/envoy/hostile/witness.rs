@@ -29,16 +29,15 @@ impl Witness {
 }
 
 async fn tell(mut stream: TcpStream) -> Result<()> {
+    const TUNNEL: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+    const UPGRADE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await? == 0 {
             return Ok(());
         }
     }
-    let answer: &[u8] = match head.starts_with(b"CONNECT") {
-        true => b"HTTP/1.1 200 OK\r\n\r\n",
-        false => b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
-    };
+    let answer = if head.starts_with(b"CONNECT") { TUNNEL } else { UPGRADE };
     stream.write_all(&[answer, &head].concat()).await?;
     Ok(stream.shutdown().await?)
 }

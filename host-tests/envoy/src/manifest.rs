@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
 
 /// The route table that carries a decision out.
@@ -27,6 +28,8 @@ pub enum Configuration {
     Struct(Value),
     /// A `google.protobuf.StringValue`, as Istio and Envoy Gateway send it; any text, JSON or not.
     Text(String),
+    /// A `google.protobuf.BytesValue`: what no text can hold.
+    Bytes(Vec<u8>),
 }
 
 impl From<Value> for Configuration {
@@ -40,6 +43,10 @@ impl Configuration {
         match self {
             Self::Struct(document) => json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": document}),
             Self::Text(text) => json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}),
+            Self::Bytes(bytes) => {
+                let value = Base64::encode_string(bytes);
+                json!({"@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value})
+            }
         }
     }
 }
@@ -217,6 +224,7 @@ mod tests {
         for (rules, kind) in [
             (Configuration::Struct(json!({"a": 1})), "type.googleapis.com/google.protobuf.Struct"),
             (Configuration::Text("{".to_owned()), "type.googleapis.com/google.protobuf.StringValue"),
+            (Configuration::Bytes(vec![0xff]), "type.googleapis.com/google.protobuf.BytesValue"),
         ] {
             let parts = Plugin {
                 module: "/module.wasm".into(),

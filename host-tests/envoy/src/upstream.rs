@@ -2,8 +2,8 @@
 //!
 //! Each answers every request with its own name; a path that ends with `/headers` with the request's headers as a JSON
 //! array of `[name, value]` pairs instead. The query can ask for more: `status=503` for another status, `set-cookie=a%3Db`
-//! for a cookie of the application, `header=location:%2Fb` for any other header, and `attempts=3` for status 503 until
-//! Envoy says in `x-envoy-attempt-count` that this is the third attempt.
+//! for a cookie of the application, `header=location:%2Fb` for any other header, `echo=x-lane` for a header of the request,
+//! and `attempts=3` for status 503 until Envoy says in `x-envoy-attempt-count` that this is the third attempt.
 //!
 //! A server can be made to fail: see [`Behaviour`], and [`Upstreams::stop`].
 
@@ -173,6 +173,7 @@ fn answer(name: &str, request: &Request<Incoming>) -> Response<Full<Bytes>> {
             "status" => set_status(&mut response, &value),
             "set-cookie" => add_header(&mut response, SET_COOKIE.as_str(), &value),
             "header" => add_header_line(&mut response, &value),
+            "echo" => add_back(&mut response, request.headers(), &value),
             "attempts" if attempt(request.headers()) < value.parse().unwrap_or(0) => set_status(&mut response, "503"),
             _ => {}
         }
@@ -189,6 +190,15 @@ fn set_status<B>(response: &mut Response<B>, value: &str) {
 fn add_header_line<B>(response: &mut Response<B>, line: &str) {
     if let Some((name, value)) = line.split_once(':') {
         add_header(response, name, value);
+    }
+}
+
+/// Repeated ones apart, as they came.
+fn add_back<B>(response: &mut Response<B>, headers: &HeaderMap, name: &str) {
+    for value in headers.get_all(name) {
+        if let Ok(name) = HeaderName::try_from(name) {
+            response.headers_mut().append(name, value.clone());
+        }
     }
 }
 

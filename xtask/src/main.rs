@@ -17,6 +17,7 @@ mod scenarios;
 mod schema;
 mod shell;
 mod signals;
+mod soak;
 mod test;
 mod traps;
 mod trial;
@@ -49,6 +50,8 @@ enum Command {
     Scenarios(scenarios::Args),
     /// Write the JSON Schema of the rules document, `manifests/rules.schema.json`.
     Schema(schema::Args),
+    /// Have a real Envoy under load while documents are pushed and upstreams die, and judge every answer.
+    Soak(soak::Args),
     /// Run every check: format, lints, unit, property, harness and real-Envoy tests, docs.
     Test(test::Args),
     /// List what can still trap in the module, and hold it against `filter/traps.txt`.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Package(args) => package::run(&args),
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Traps(args) => traps::run(&args),
         Command::Trial(args) => trial::run(&args),

@@ -13,6 +13,7 @@ use crate::programs::{self, Programs};
 use crate::progress::Progress;
 use crate::scenarios;
 use crate::traps;
+use crate::soak;
 use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
@@ -24,7 +25,7 @@ const GUEST: [&str; 6] = ["--package", "serin-core", "--package", "serin-filter"
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, and the demo on both.
+    /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, a minute of soak on the newest, and the demo on both.
     #[arg(long)]
     full: bool,
     /// Have it an error if a program is missing that tests need, in place of skipping them.
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             suite.timed("oldest Envoy", |progress| envoy_binary::locate(Some(envoy_binary::OLDEST), progress))?;
         suite.tests(&modules, &oldest, &programs)?;
         suite.scenarios(&modules, [&oldest, &envoy])?;
+        suite.soak(&modules, &envoy)?;
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
     }
@@ -123,6 +125,16 @@ impl Suite {
         self.timed("scenarios", |progress| {
             let step = progress.step("scenarios");
             step.run_aloud(&mut scenarios::all(&modules.serin, &envoys, &step)?)?;
+            step.done("");
+            Ok(())
+        })
+    }
+
+    /// For a minute.
+    fn soak(&mut self, modules: &Modules, envoy: &Envoy) -> Result<()> {
+        self.timed("soak", |progress| {
+            let step = progress.step(format!("soak, with Envoy {}", envoy.version));
+            step.run_aloud(&mut soak::short(&modules.serin, envoy, &step)?)?;
             step.done("");
             Ok(())
         })

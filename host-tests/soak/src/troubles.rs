@@ -1,0 +1,59 @@
+//! Upstreams that die and come back: canaries again and again, stable seldom and for a moment.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use fastrand::Rng;
+use serin_envoy::{Behaviour, Upstreams};
+use tokio::time::sleep;
+
+use crate::load::locked;
+use crate::timeline::{Failure, Timeline};
+
+/// In this order, with the shortest and the longest time in seconds. The first round has the shortest.
+const TURNS: [(&str, Failure, [u64; 2]); 5] = [
+    ("v2", Failure::Stops, [4, 25]),
+    ("v3", Failure::Resets, [3, 10]),
+    ("v3", Failure::Stops, [4, 25]),
+    ("v2", Failure::Resets, [3, 10]),
+    ("v1", Failure::Stops, [1, 2]),
+];
+/// Between two of them.
+const PAUSE: Duration = Duration::from_secs(6);
+
+/// Has upstreams fail until `end`, with all of them back by then. Gives them back, and how often something failed.
+///
+/// # Errors
+/// If an upstream cannot be started again.
+pub(crate) async fn play(
+    mut upstreams: Upstreams,
+    timeline: Arc<Mutex<Timeline>>,
+    end: Instant,
+    seed: u64,
+) -> Result<(Upstreams, u64)> {
+    let mut random = Rng::with_seed(seed);
+    let mut count = 0;
+    loop {
+        for (name, failure, [shortest, longest]) in TURNS {
+            sleep(PAUSE.min(end.saturating_duration_since(Instant::now()))).await;
+            let seconds = if count < TURNS.len() as u64 { shortest } else { random.u64(shortest..=longest) };
+            let lasts = Duration::from_secs(seconds);
+            if Instant::now() + lasts >= end {
+                return Ok((upstreams, count));
+            }
+            count += 1;
+            locked(&timeline).fail(name, failure, Instant::now());
+            match failure {
+                Failure::Stops => upstreams.stop(name)?,
+                Failure::Resets => upstreams.set(name, Behaviour::Resets)?,
+            }
+            sleep(lasts).await;
+            match failure {
+                Failure::Stops => upstreams.start_again(name).await?,
+                Failure::Resets => upstreams.set(name, Behaviour::Answers)?,
+            }
+            locked(&timeline).recover(name, Instant::now());
+        }
+    }
+}

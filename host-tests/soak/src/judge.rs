@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serin_core::{Effects, Facts, SlotKey, Time, decide};
 
 use crate::scene::{CLUSTER, LANE, RELEASE};
-use crate::timeline::{Document, Window};
+use crate::timeline::{Document, Failure, Window};
 use crate::visitor::{Answer, Kind, Seen, Sent, VISITOR_COOKIE, Visitor, number_in, pair};
 
 /// What is said of one request.
@@ -16,8 +16,8 @@ use crate::visitor::{Answer, Kind, Seen, Sent, VISITOR_COOKIE, Visitor, number_i
 pub(crate) enum Verdict {
     /// It was answered as it had to be.
     Right,
-    /// It failed, and the upstream that it may have gone to was down.
-    Dead,
+    /// It failed, and the upstream that it may have gone to was down: this one, in this way.
+    Dead(&'static str, Failure),
     /// It failed for no reason that is known.
     Failed(String),
     /// It was answered, but not so.
@@ -70,12 +70,11 @@ fn judge_failure(sent: &Sent, what: &str, window: &Window) -> Verdict {
     let draws = if sent.is_of_somebody_new() { DRAWS } else { 1 };
     let mut bits = (0..draws).map(|draw| draw.wrapping_mul(SPREAD));
     let now = now();
-    let dead =
-        |bits| outcomes(sent, window, now, bits).iter().any(|outcome| window.down.contains(&outcome.upstream.as_str()));
-    if bits.any(dead) {
-        return Verdict::Dead;
+    let dead = |bits| outcomes(sent, window, now, bits).iter().find_map(|outcome| window.failure_of(&outcome.upstream));
+    match bits.find_map(dead) {
+        Some((upstream, failure)) => Verdict::Dead(upstream, failure),
+        None => Verdict::Failed(format!("{what}; {sent:?}, down: {:?}", window.down)),
     }
-    Verdict::Failed(format!("{what}; {sent:?}, down: {:?}", window.down))
 }
 
 /// So many draws find every version whose weight is not below five of a hundred.

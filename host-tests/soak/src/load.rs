@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::client::{Line, Shared};
 use crate::judge::{Verdict, has_moved, judge, seen};
 use crate::timeline::Timeline;
-use crate::visitor::{Answer, Visitor, crowd};
+use crate::visitor::{Answer, Kind, Visitor, crowd};
 
 /// Connections of HTTP/1.
 const CONNECTIONS: usize = 12;
@@ -24,15 +24,15 @@ const SHARED: (usize, usize) = (3, 4);
 /// So many of each kind of find are told in words.
 const TOLD: usize = 5;
 
-/// What was found. Everything but the first two fields and `dead` has to be nothing.
+/// What was found. Everything but the first three fields has to be nothing.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Tally {
     /// Requests by the version of HTTP.
     pub(crate) requests: BTreeMap<&'static str, u64>,
     /// Answers by status; `none` where the connection broke.
     pub(crate) statuses: BTreeMap<String, u64>,
-    /// Failures of an upstream that was down.
-    pub(crate) dead: u64,
+    /// Failures of an upstream that was down, by what it was, how it failed, and who asked.
+    pub(crate) dead: BTreeMap<String, u64>,
     /// Failures of any other kind.
     pub(crate) failed: Finds,
     /// Answers that were not what the rules say.
@@ -148,7 +148,7 @@ impl Common {
         let moved = visitor.last.as_ref().zip(now.as_ref()).filter(|(before, after)| has_moved(before, after));
         {
             let mut tally = locked(&self.tally);
-            tally.count(line.http(), &answer, verdict);
+            tally.count(line.http(), visitor.kind, &answer, verdict);
             if renumbered {
                 tally.renumbered.add(|| format!("{sent:?} was given {cookies:?}"));
             }
@@ -162,14 +162,17 @@ impl Common {
 }
 
 impl Tally {
-    fn count(&mut self, http: Http, answer: &Result<Answer, String>, verdict: Verdict) {
+    fn count(&mut self, http: Http, kind: Kind, answer: &Result<Answer, String>, verdict: Verdict) {
         let http = if http == Http::One { "HTTP/1" } else { "HTTP/2" };
         *self.requests.entry(http).or_default() += 1;
         let status = answer.as_ref().map_or("none".to_owned(), |answer| answer.status.to_string());
         *self.statuses.entry(status).or_default() += 1;
         match verdict {
             Verdict::Right => {}
-            Verdict::Dead => self.dead += 1,
+            Verdict::Dead(upstream, failure) => {
+                let by_name = if matches!(kind, Kind::Override(_)) { ", asked for by name" } else { "" };
+                *self.dead.entry(format!("{upstream} {failure}{by_name}")).or_default() += 1;
+            }
             Verdict::Failed(what) => self.failed.add(|| what),
             Verdict::Wrong(what) => self.wrong.add(|| what),
         }

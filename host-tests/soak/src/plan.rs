@@ -1,6 +1,7 @@
 //! What is pushed, in which order: documents that are sound, others that are not, and very long ones. Pure, by a seed.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -111,15 +112,14 @@ pub(crate) struct Plan {
     /// The number of the push, so that no two are alike: Envoy skips what it has already.
     number: u32,
     round: Vec<Kind>,
-    /// What surrounds the longest documents, the same in all.
-    others: Vec<(String, Value)>,
+    /// Of the next empty document.
+    blanks: usize,
 }
 
 impl Plan {
     /// The plan of a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        let others = (0..MOST_ROLLOUTS).map(other).collect();
-        Self { random: Rng::with_seed(seed), scene: Scene::default(), number: 0, round: Vec::new(), others }
+        Self { random: Rng::with_seed(seed), scene: Scene::default(), number: 0, round: Vec::new(), blanks: 0 }
     }
 
     /// What Envoy starts with.
@@ -174,7 +174,7 @@ impl Plan {
             Kind::Huge => {
                 if let Some(rollouts) = document["rollouts"].as_object_mut() {
                     let missing = MOST_ROLLOUTS - rollouts.len();
-                    rollouts.extend(self.others.iter().take(missing).cloned());
+                    rollouts.extend(OTHERS.iter().take(missing).cloned());
                 }
             }
             Kind::BadRollout => document["rollouts"]["shop"]["versions"]["v2"]["wieght"] = json!(1),
@@ -184,8 +184,11 @@ impl Plan {
                 text.truncate(text.len() - 1 - self.random.usize(..text.len() / 2));
                 return Configuration::Text(text);
             }
-            // As many blanks as tell it from the one before.
-            Kind::Empty => return Configuration::Text(" ".repeat((self.number % 16) as usize)),
+            // One blank more each time: Envoy leaves out the trial run of what it had before.
+            Kind::Empty => {
+                self.blanks += 1;
+                return Configuration::Text(" ".repeat(self.blanks - 1));
+            }
             Kind::Binary => {
                 let bytes = std::iter::repeat_with(|| self.random.u8(..));
                 return Configuration::Bytes(bytes.take(4_000).chain([0xff]).collect());
@@ -196,9 +199,14 @@ impl Plan {
                 return Configuration::Text(text);
             }
         }
-        if self.random.bool() { document.into() } else { Configuration::Text(document.to_string()) }
+        // Envoy itself takes seconds for a `Struct` of several megabytes.
+        let is_text = kind.is_long() || self.random.bool();
+        if is_text { Configuration::Text(document.to_string()) } else { document.into() }
     }
 }
+
+/// What surrounds the longest documents, the same in all.
+static OTHERS: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| (0..MOST_ROLLOUTS).map(other).collect());
 
 /// A rollout of other hosts, with its name.
 fn other(number: usize) -> (String, Value) {

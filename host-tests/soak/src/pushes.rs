@@ -82,7 +82,7 @@ impl Pusher {
         if let Some(document) = document {
             locked(&self.timeline).announce(Arc::new(document));
         }
-        self.envoy.push(push.configuration).await?;
+        self.envoy.push(push.configuration).await.with_context(|| format!("a push: {}", push.kind))?;
         let moved = fs::metadata(self.envoy.rules_file())?.modified()?;
         while self.markers().await?.iter().any(|seen| *seen != marker) {
             ensure!(moved.elapsed()? < END, "{} took no effect within {END:?}", push.kind);

@@ -1,6 +1,7 @@
 //! What may have been in force, and which upstreams may have been down, at a time. The clock comes in as an argument.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,10 @@ pub(crate) const CANARIES: [&str; 2] = ["v2", "v3"];
 /// All sets of them.
 const SETS: usize = 1 << CANARIES.len();
 
-/// A worker that found a cluster missing has stable serve for ten seconds more, looks at the clock once a second, and knows of
-/// the time in whole seconds.
-const LINGERS: Duration = Duration::from_secs(13);
+/// A worker that finds a cluster missing has stable serve for ten seconds, knows of the time in whole seconds, and looks at the
+/// clock once a second. On a machine with other things to do it takes seconds to read a long document, which may come before
+/// the last failure is noticed and again before it looks at the clock.
+const LINGERS: Duration = Duration::from_secs(18);
 /// No request takes so long.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
@@ -79,12 +81,21 @@ pub(crate) fn members(set: usize) -> impl Iterator<Item = &'static str> {
 }
 
 /// How an upstream fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Failure {
     /// Connections break and new ones are refused.
     Stops,
     /// Every request ends its connection.
     Resets,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stops => "stopped",
+            Self::Resets => "reset",
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +112,7 @@ pub(crate) struct Window {
     /// The documents, the oldest first.
     pub(crate) documents: Vec<Arc<Document>>,
     /// The upstreams that were down, or went down.
-    pub(crate) down: Vec<&'static str>,
+    pub(crate) down: Vec<(&'static str, Failure)>,
     /// The set of canaries that some worker may have taken for missing.
     pub(crate) missing: usize,
 }
@@ -163,7 +174,7 @@ impl Timeline {
         let missing = stopped.filter(|trouble| lasts(trouble, LINGERS));
         Window {
             documents: documents.map(|(document, _)| Arc::clone(document)).collect(),
-            down: down.map(|trouble| trouble.upstream).collect(),
+            down: down.map(|trouble| (trouble.upstream, trouble.failure)).collect(),
             missing: missing.filter_map(|trouble| bit(trouble.upstream)).fold(0, |set, bit| set | bit),
         }
     }
@@ -177,6 +188,11 @@ impl Window {
     /// All sets of canaries that may have been missing.
     pub(crate) fn sets(&self) -> impl Iterator<Item = usize> {
         (0..SETS).filter(|set| set & !self.missing == 0)
+    }
+
+    /// How this upstream failed, if it did.
+    pub(crate) fn failure_of(&self, upstream: &str) -> Option<(&'static str, Failure)> {
+        self.down.iter().find(|(down, _)| *down == upstream).copied()
     }
 
     /// Whether this version may have been missing.
@@ -221,7 +237,7 @@ mod tests {
         for name in ["v1", "v2", "v3"] {
             timeline.recover(name, at(20));
         }
-        for (seconds, down, missing) in [(9, 0, 0), (10, 3, 1), (20, 3, 1), (21, 0, 1), (33, 0, 1), (34, 0, 0)] {
+        for (seconds, down, missing) in [(9, 0, 0), (10, 3, 1), (20, 3, 1), (21, 0, 1), (38, 0, 1), (39, 0, 0)] {
             let window = timeline.window(at(seconds), at(seconds));
             assert_eq!((down, missing), (window.down.len(), window.missing), "{seconds}");
         }

@@ -1,5 +1,6 @@
 //! Upstreams that die and come back: canaries again and again, stable seldom and for a moment.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use tokio::time::sleep;
 
 use crate::load::locked;
 use crate::timeline::{Failure, Timeline};
+
+/// How often upstreams failed, by what it was and how.
+pub(crate) type Troubles = BTreeMap<String, u64>;
 
 /// In this order, with the shortest and the longest time in seconds. The first round has the shortest.
 const TURNS: [(&str, Failure, [u64; 2]); 5] = [
@@ -22,7 +26,8 @@ const TURNS: [(&str, Failure, [u64; 2]); 5] = [
 /// Between two of them.
 const PAUSE: Duration = Duration::from_secs(6);
 
-/// Has upstreams fail until `end`, with all of them back by then. Gives them back, and how often something failed.
+/// Has upstreams fail until `end`, with all of them back by then. Gives them back, and how often each
+/// failed, by what it was and how.
 ///
 /// # Errors
 /// If an upstream cannot be started again.
@@ -31,18 +36,18 @@ pub(crate) async fn play(
     timeline: Arc<Mutex<Timeline>>,
     end: Instant,
     seed: u64,
-) -> Result<(Upstreams, u64)> {
+) -> Result<(Upstreams, Troubles)> {
     let mut random = Rng::with_seed(seed);
-    let mut count = 0;
+    let mut troubles = Troubles::new();
     loop {
         for (name, failure, [shortest, longest]) in TURNS {
             sleep(PAUSE.min(end.saturating_duration_since(Instant::now()))).await;
-            let seconds = if count < TURNS.len() as u64 { shortest } else { random.u64(shortest..=longest) };
+            let seconds = if troubles.len() < TURNS.len() { shortest } else { random.u64(shortest..=longest) };
             let lasts = Duration::from_secs(seconds);
             if Instant::now() + lasts >= end {
-                return Ok((upstreams, count));
+                return Ok((upstreams, troubles));
             }
-            count += 1;
+            *troubles.entry(format!("{name} {failure}")).or_default() += 1;
             locked(&timeline).fail(name, failure, Instant::now());
             match failure {
                 Failure::Stops => upstreams.stop(name)?,

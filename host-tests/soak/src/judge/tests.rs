@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::plan::{Kind as Pushed, Plan, Push};
-use crate::timeline::{Failure, Timeline};
+use crate::timeline::Timeline;
 
 /// What happens to one visitor after the other, as it should and otherwise.
 struct Court {
@@ -45,7 +45,7 @@ impl Court {
     fn check(&self, visitor: &Visitor, answer: &Result<Answer, String>, expected: &str) {
         let found = match judge(&visitor.sent(), answer, &self.window()) {
             Verdict::Right => "right",
-            Verdict::Dead => "dead",
+            Verdict::Dead(..) => "dead",
             Verdict::Failed(_) => "failed",
             Verdict::Wrong(_) => "wrong",
         };
@@ -171,7 +171,7 @@ fn stable_stands_in_only_for_a_canary_that_may_be_missing() {
     court.timeline.fail("v2", Failure::Stops, court.clock);
     court.check(&visitor, &stable, "right");
     court.timeline.recover("v2", court.clock);
-    court.clock += Duration::from_secs(12);
+    court.clock += Duration::from_secs(17);
     court.check(&visitor, &stable, "right");
     court.clock += Duration::from_secs(2);
     court.check(&visitor, &stable, "wrong");

@@ -10,6 +10,7 @@ mod budgets;
 mod debian;
 mod demo;
 mod envoy_binary;
+mod fuzz;
 mod package;
 mod programs;
 mod progress;
@@ -44,6 +45,8 @@ enum Command {
     Budgets(budgets::Args),
     /// Send real canary traffic through a real Envoy and show what happened.
     Demo(demo::Args),
+    /// Try bytes that nobody meant on all that reads what others have written, and on the built module.
+    Fuzz(fuzz::Args),
     /// Write the module as an OCI image, with the digests that pin it, and the manifests with these filled in.
     Package(package::Args),
     /// Run scenarios in the wasmtime host and in real Envoys, and show where these differ.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Budgets(args) => budgets::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Package(args) => package::run(&args),
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Schema(args) => schema::run(&args),

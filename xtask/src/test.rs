@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::envoy_binary::{self, Envoy};
+use crate::fuzz;
 use crate::programs::{self, Programs};
 use crate::progress::Progress;
 use crate::scenarios;
-use crate::traps;
 use crate::soak;
+use crate::traps;
 use crate::wasm::{self, toolchain::Toolchain};
 use crate::workspace;
 
@@ -25,7 +26,8 @@ const GUEST: [&str; 6] = ["--package", "serin-core", "--package", "serin-filter"
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, a minute of soak on the newest, and the demo on both.
+    /// Also run the tests on the oldest Envoy that is supported, all scenarios in every combination on both, the fuzz targets
+    /// for some seconds each, a minute of soak on the newest, and the demo on both.
     #[arg(long)]
     full: bool,
     /// Have it an error if a program is missing that tests need, in place of skipping them.
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         suite.tests(&modules, &oldest, &programs)?;
         suite.scenarios(&modules, [&oldest, &envoy])?;
         suite.soak(&modules, &envoy)?;
+        suite.fuzz()?;
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
     }
@@ -101,6 +104,9 @@ impl Suite {
 
     fn format_and_lints(&mut self) -> Result<()> {
         self.quiet("format", workspace::cargo().args(["fmt", "--all", "--check", "--", "--color", "never"]))?;
+        let mut fuzz = workspace::cargo();
+        fuzz.args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check", "--", "--color", "never"]);
+        self.quiet("format of the fuzz targets", &mut fuzz)?;
         let mut native = workspace::cargo();
         native.args(["clippy", "--locked"]).args(NATIVE).args(["--all-targets", "--", "-D", "warnings"]);
         self.quiet("lints", &mut native)?;
@@ -146,6 +152,23 @@ impl Suite {
             "docs",
             cargo.args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
         )
+    }
+
+    /// The fuzz targets, which are a workspace of their own: lints, their corpora, and some seconds of each.
+    fn fuzz(&mut self) -> Result<()> {
+        let mut lints = workspace::cargo();
+        lints.args([
+            "clippy",
+            "--locked",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+            "--all-targets",
+            "--features",
+            "module",
+        ]);
+        lints.arg("--target-dir").arg(workspace::target()?.join("fuzz")).args(["--", "-D", "warnings"]);
+        self.quiet("lints of the fuzz targets", &mut lints)?;
+        self.timed("fuzz targets", fuzz::smoke)
     }
 
     /// The demo as people run it, in a process of its own.

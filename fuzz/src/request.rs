@@ -1,0 +1,180 @@
+//! Target `request`: the built module in the wasmtime host, with documents, requests, answers, pushes, time and faults out of the
+//! input's choices. Nothing kills a VM, every request goes on to an upstream, and without faults the outcome is that of the
+//! core. `SERIN_WASM` names the module.
+
+mod expected;
+mod site;
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use serin_host::{Action, Exchange, Fault, HeaderMap, Module, Stream, Usage};
+
+use crate::counters::saw;
+use crate::dice::Dice;
+use crate::draft;
+use site::{Site, WORKERS};
+
+/// Compiled once.
+static MODULE: LazyLock<Module> = LazyLock::new(|| {
+    let path = std::env::var_os("SERIN_WASM").map(PathBuf::from);
+    let path = path.expect("SERIN_WASM names no module: run `cargo xtask fuzz`, which builds it and says where it is");
+    Module::open(&path).expect("a module that an Envoy can load")
+});
+
+/// Documents that are known to be sound, and such that are known not to be.
+static DOCUMENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let cases = |json: &str| serde_json::from_str::<Vec<Value>>(json).expect("a list of cases");
+    let good = cases(include_str!("../../core/tests/good-documents.json"));
+    let bad = cases(include_str!("../../core/tests/bad-documents.json"));
+    let text = |case: &Value| case["document"].as_str().map_or_else(|| case["document"].to_string(), str::to_owned);
+    let texts = good.iter().chain(&bad).map(text);
+    // The largest take seconds, and are what the tests of the limits are for.
+    texts.filter(|text| text.len() <= 4_096).map(String::into_bytes).collect()
+});
+
+/// What happens under one input.
+const MOST_STEPS: usize = 16;
+/// Streams in flight.
+const MOST_OPEN: usize = 3;
+
+/// Host calls that can fail, the last seven by not giving what they should. A host that tells another size than it has asked
+/// the module to allocate, or that has no environment at all, is none that a module could live in.
+const CALLS: [&str; 15] = [
+    "proxy_log",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_replace_header_map_value",
+    "proxy_add_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_set_property",
+    "proxy_set_shared_data",
+    "proxy_define_metric",
+    "clock_time_get",
+    "proxy_get_header_map_value",
+    "proxy_get_header_map_pairs",
+    "proxy_get_property",
+    "proxy_get_buffer_bytes",
+    "proxy_get_shared_data",
+];
+const GIVING: usize = 5;
+
+/// Plays what the input says.
+pub fn run(input: &[u8]) {
+    let dice = &mut Dice::new(input);
+    let first = document(dice);
+    let faults = if dice.once_in(4) { vec![fault(dice)] } else { Vec::new() };
+    let mut site = Site::start(&MODULE, &first, faults, dice);
+    let mut open = Vec::new();
+    for _ in 0..MOST_STEPS {
+        step(&mut site, &mut open, dice);
+        site.check_alive();
+        if dice.is_empty() {
+            break;
+        }
+    }
+    open.into_iter().for_each(|open| close(&site, open));
+    site.advance(1, false);
+    site.check_alive();
+    site.workers().iter().for_each(|worker| notice(&worker.usage()));
+}
+
+/// A stream in flight, and the status that it will be answered with.
+struct Open {
+    stream: Stream,
+    answer: HeaderMap,
+    expected: Option<HeaderMap>,
+}
+
+fn step(site: &mut Site, open: &mut Vec<Open>, dice: &mut Dice<'_>) {
+    match dice.below(10) {
+        0 => site.push(&document(dice), !open.is_empty()),
+        1 => site.advance(dice.pick(&[1, 2, 10, 61]), !open.is_empty()),
+        2 => {
+            let (call, fault) = fault(dice);
+            site.inject(dice.below(WORKERS), call, Some(fault));
+        }
+        3 => site.inject(dice.below(WORKERS), dice.pick(&CALLS), None),
+        4 if !open.is_empty() => {
+            let ended = open.remove(dice.below(open.len()));
+            if dice.once_in(3) { drop(ended) } else { close(site, ended) }
+        }
+        _ => {
+            let sent = draft::request(dice);
+            let answer = answer(dice);
+            let (stream, expected) = site.open(&sent, &answer, dice);
+            let opened = Open { stream, answer, expected };
+            if dice.once_in(4) && open.len() < MOST_OPEN { open.push(opened) } else { close(site, opened) }
+        }
+    }
+}
+
+/// Has a stream answered, and checks that it came through.
+fn close(site: &Site, open: Open) {
+    let Open { stream, answer, expected } = open;
+    let exchange = stream.complete().unwrap_or_else(|death| panic!("{death}"));
+    assert_passed(&exchange, &answer);
+    if let Some(expected) = expected.filter(|_| site.is_compared()) {
+        assert_eq!(exchange.response, expected);
+    }
+    notice(&exchange.usage);
+}
+
+/// The request has reached an upstream, and its answer the client.
+#[track_caller]
+fn assert_passed(exchange: &Exchange, answer: &HeaderMap) {
+    assert_eq!(exchange.action, Action::Continue);
+    assert!(!exchange.was_local && !exchange.was_reset && exchange.upstream.is_some(), "{exchange:?}");
+    assert_eq!(exchange.response.get(":status"), answer.get(":status"), "{exchange:?}");
+}
+
+/// New ways of calling the host, and new orders of magnitude of work, are new coverage.
+fn notice(usage: &Usage) {
+    for cost in usage.by_callback() {
+        let calls = cost.host_calls();
+        for (call, times) in &calls {
+            saw((cost.callback(), call, times.min(&16)));
+        }
+        saw((cost.callback(), calls.keys().collect::<Vec<_>>()));
+        // Eight steps for each doubling.
+        let fuel = cost.fuel / cost.times.max(1);
+        let doublings = fuel.max(8).ilog2();
+        saw((cost.callback(), doublings, fuel >> (doublings - 3)));
+    }
+}
+
+/// A document: a draft, one that is known, or any bytes.
+fn document(dice: &mut Dice<'_>) -> Vec<u8> {
+    match dice.below(8) {
+        0..5 => draft::document(dice).to_string().into_bytes(),
+        5 | 6 => DOCUMENTS[dice.below(DOCUMENTS.len())].clone(),
+        _ => dice.bytes(200),
+    }
+}
+
+fn fault(dice: &mut Dice<'_>) -> (&'static str, Fault) {
+    let at = dice.below(CALLS.len() + 1);
+    let Some(call) = CALLS.get(at) else { return ("random_get", Fault::Number(1 + dice.below(76) as u32)) };
+    let number = Fault::Number(dice.pick(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99, u32::MAX]));
+    let gives = at >= CALLS.len() - GIVING;
+    (call, if gives { dice.pick(&[number, Fault::Null, Fault::Size(0), Fault::NoMemory]) } else { number })
+}
+
+fn answer(dice: &mut Dice<'_>) -> HeaderMap {
+    let mut answer =
+        HeaderMap::response().with(":status", dice.pick(&["200", "200", "200", "302", "404", "101", "503", "504"]));
+    if dice.once_in(3) {
+        answer.add(
+            "cache-control",
+            dice.pick(&["public, max-age=60, s-maxage=600", "no-store", "private", ",,=", "\u{ff}"]),
+        );
+    }
+    if dice.once_in(4) {
+        answer.add("set-cookie", dice.pick(&["session=1; Path=/", "canary=v2"]));
+    }
+    if dice.once_in(6) {
+        answer.add("grpc-status", dice.pick(&["0", "14", "x", "99999999999"]));
+    }
+    answer
+}

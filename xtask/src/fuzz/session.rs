@@ -1,0 +1,227 @@
+//! One target, run for a while.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Target;
+use super::build::Built;
+use crate::progress::{Progress, Step};
+use crate::shell::quoted;
+use crate::workspace;
+
+/// An input that takes longer is a finding.
+const MOST_SECONDS_AN_INPUT: u64 = 20;
+const MOST_MEGABYTES: u64 = 2_048;
+/// The largest input that is tried.
+const LONGEST: u64 = 8_192;
+/// How long a finding is made smaller.
+const MINIMISE_SECONDS: u64 = 30;
+/// Behind its time a target still ends the input that it is at, and minimises.
+const GRACE: Duration = Duration::from_secs(300);
+/// So much of an input is shown.
+const MOST_SHOWN: usize = 1_024;
+/// Lines of a target's last words that are shown.
+const MOST_LINES: usize = 30;
+
+/// A target that is about to run.
+pub(super) struct Session {
+    target: Target,
+    binary: PathBuf,
+    module: Option<PathBuf>,
+    /// Where new inputs are kept; those of the repository are read beside it.
+    corpus: PathBuf,
+    artifacts: PathBuf,
+    log: PathBuf,
+}
+
+impl Session {
+    pub(super) fn new(target: Target, built: &Built) -> Result<Self> {
+        let name = target.name();
+        let artifacts = super::folder(&["artifacts", name])?;
+        let log = super::folder(&["logs"])?.join(format!("{name}.log"));
+        let (corpus, binary) = (super::folder(&["corpus", name])?, built.binary(target));
+        Ok(Self { target, binary, module: built.module.clone(), corpus, artifacts, log })
+    }
+
+    /// Runs the target for so long.
+    ///
+    /// # Errors
+    /// If it cannot be run. What it finds is in the summary.
+    pub(super) fn run(&self, seconds: u64, progress: &Progress) -> Result<Summary> {
+        let step = progress.step(format!("fuzzing: {}", self.target.name()));
+        let before = self.findings()?;
+        let mut options = vec![format!("-max_total_time={seconds}"), "-print_final_stats=1".to_owned()];
+        options.push(format!("-max_len={LONGEST}"));
+        options.push(format!("-artifact_prefix={}/", self.artifacts.display()));
+        let of_repository = workspace::root().join("fuzz");
+        let dictionary = of_repository.join(format!("{}.dict", self.target.name()));
+        options.extend(dictionary.exists().then(|| format!("-dict={}", dictionary.display())));
+        let seeds = of_repository.join("corpus").join(self.target.name());
+        let outcome = self.call(&options, &[&self.corpus, &seeds], seconds, &step);
+        let log = self.read_log()?;
+        let mut summary = Summary::of(self.target, &log);
+        if let Err(error) = outcome {
+            let new = self.findings()?.into_iter().find(|path| !before.contains(path));
+            summary.finding = Some(match new {
+                Some(input) => self.told(&input, &log, &step)?,
+                None => format!("{}: {error:#}\n{}", self.target.name(), last_lines(&log)),
+            });
+        }
+        step.done(summary.to_string().trim());
+        Ok(summary)
+    }
+
+    /// Runs the binary, whose words go into the log.
+    fn call(&self, options: &[String], paths: &[&Path], seconds: u64, step: &Step) -> Result<()> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"exec "$0" "$@" 2>"$LOG""#]).arg(&self.binary).args(options);
+        shell.arg(format!("-timeout={MOST_SECONDS_AN_INPUT}")).arg(format!("-rss_limit_mb={MOST_MEGABYTES}"));
+        shell.args(paths).env("LOG", &self.log);
+        shell.envs(self.module.iter().map(|module| ("SERIN_WASM", module)));
+        step.run_within(&mut shell, Duration::from_secs(seconds) + GRACE).map(|_| ())
+    }
+
+    fn read_log(&self) -> Result<String> {
+        let bytes = fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn findings(&self) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.artifacts)?.map(|entry| Ok(entry?.path()));
+        entries.collect::<Result<Vec<_>>>()
+    }
+
+    /// What is wrong with an input, the input, a smaller one, and how to have it again.
+    fn told(&self, input: &Path, log: &str, step: &Step) -> Result<String> {
+        let smaller = input.with_extension("smaller");
+        let options = [
+            "-minimize_crash=1".to_owned(),
+            format!("-max_total_time={MINIMISE_SECONDS}"),
+            format!("-exact_artifact_path={}", smaller.display()),
+        ];
+        // It fails as long as it succeeds; what counts is the file.
+        let _ = self.call(&options, &[input], MINIMISE_SECONDS, step);
+        let smallest = if smaller.exists() { &smaller } else { input };
+        let module = self.module.iter().map(|module| format!("SERIN_WASM={} ", quoted(module))).collect::<String>();
+        Ok(format!(
+            "{}: an input that must not be\n{}\n\ninput     {}\nminimised {}\nagain     {module}{} {}",
+            self.target.name(),
+            last_lines(log),
+            shown(input)?,
+            shown(smallest)?,
+            quoted(&self.binary),
+            quoted(smallest),
+        ))
+    }
+}
+
+/// The words of the target itself, without libFuzzer's.
+fn last_lines(log: &str) -> String {
+    let own = |line: &&str| !line.starts_with('#') && !line.starts_with("NEW_FUNC") && !line.starts_with("stat::");
+    let lines: Vec<&str> = log.lines().filter(own).collect();
+    let at = lines.iter().position(|line| line.contains("panicked at") || line.starts_with("==")).unwrap_or_default();
+    lines[at..].iter().take(MOST_LINES).map(|line| format!("    {line}\n")).collect()
+}
+
+fn shown(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let cut = if bytes.len() > MOST_SHOWN { "…" } else { "" };
+    Ok(format!("{} bytes: \"{}\"{cut}", bytes.len(), bytes[..bytes.len().min(MOST_SHOWN)].escape_ascii()))
+}
+
+/// What became of a target, by its log.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Summary {
+    target: &'static str,
+    executions: u64,
+    per_second: u64,
+    /// Inputs that are kept, each for something that no other one does.
+    corpus: u64,
+    /// Edges of the code that were passed; none where the code is not instrumented.
+    edges: Option<u64>,
+    /// What libFuzzer tells apart beside edges: how often they were passed, and what was compared.
+    features: u64,
+    /// What was found that must not be.
+    pub(super) finding: Option<String>,
+}
+
+impl Summary {
+    pub(super) fn title() -> &'static str {
+        "target      executions   a second  corpus   edges  features  outcome"
+    }
+
+    fn of(target: Target, log: &str) -> Self {
+        let statistic = |name: &str| {
+            let line = log.lines().rev().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));
+            line.and_then(|rest| rest.trim_start_matches(':').trim().parse().ok())
+        };
+        let executed = statistic("number_of_executed_units").or_else(|| status(log, '#'));
+        Self {
+            target: target.name(),
+            executions: executed.unwrap_or_default(),
+            per_second: statistic("average_exec_per_sec").unwrap_or_default(),
+            corpus: word_behind(log, "corp:").unwrap_or_default(),
+            edges: word_behind(log, "cov:"),
+            features: word_behind(log, "ft:").unwrap_or_default(),
+            finding: None,
+        }
+    }
+}
+
+/// The number of inputs in the last line of libFuzzer's that tells of one.
+fn status(log: &str, mark: char) -> Option<u64> {
+    log.lines().rev().find_map(|line| line.strip_prefix(mark)?.split_whitespace().next()?.parse().ok())
+}
+
+/// The number behind the last such word of libFuzzer's.
+fn word_behind(log: &str, word: &str) -> Option<u64> {
+    let lines = log.lines().rev().filter(|line| line.starts_with('#'));
+    let mut words = lines.filter_map(|line| line.split_once(word)).map(|(_, rest)| rest.trim_start());
+    let digits = |rest: &str| rest.split(|character: char| !character.is_ascii_digit()).next().map(str::to_owned);
+    words.find_map(|rest| digits(rest)?.parse().ok())
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let edges = self.edges.map_or_else(|| "-".to_owned(), |edges| edges.to_string());
+        let outcome = if self.finding.is_some() { "FOUND SOMETHING" } else { "ok" };
+        let Self { target, executions, per_second, corpus, features, .. } = self;
+        write!(f, "{target:<10}{executions:>12}{per_second:>11}{corpus:>8}{edges:>8}{features:>10}  {outcome}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_read_from_the_words_of_libfuzzer() {
+        let log = "INFO: Seed: 1\n#2\tINITED cov: 12 ft: 13 corp: 1/1b exec/s: 0 rss: 30Mb\n\
+                   #4096\tNEW    cov: 345 ft: 678 corp: 90/1234b lim: 4 exec/s: 0 rss: 31Mb L: 2/4 MS: 1 ChangeByte-\n\
+                   #8192\tDONE   cov: 346 ft: 679 corp: 91/1240b lim: 4 exec/s: 4096 rss: 31Mb\n\
+                   Done 8192 runs in 2 second(s)\nstat::number_of_executed_units: 8192\nstat::average_exec_per_sec:     4096\n";
+        let summary = Summary::of(Target::Cookie, log);
+        let expected = Summary {
+            target: "cookie",
+            executions: 8_192,
+            per_second: 4_096,
+            corpus: 91,
+            edges: Some(346),
+            features: 679,
+            finding: None,
+        };
+        assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn what_is_not_instrumented_has_no_edges() {
+        let log = "#5\tpulse  ft: 40 corp: 3/9b lim: 4 exec/s: 2 rss: 31Mb\n";
+        let summary = Summary::of(Target::Request, log);
+        assert_eq!((summary.executions, summary.edges, summary.features), (5, None, 40));
+    }
+}

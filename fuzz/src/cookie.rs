@@ -7,7 +7,7 @@ use serin_cli::Request;
 use serin_core::{CookieSettings, Mark, Rules, SlotKey, Time, VisitorNumber};
 
 use crate::given::Given;
-use crate::judge::{Judged, judge};
+use crate::judge::{Judged, decided};
 use crate::{lines, sound};
 
 const NOW: Time = Time::from_unix_seconds(20_778 * 86_400 + 40_000);
@@ -44,7 +44,7 @@ impl Asked {
     fn decided(&self, lines: &[&[u8]]) -> Judged {
         let mut headers = vec![("x-unit".to_owned(), b"somebody".to_vec())];
         headers.extend(lines.iter().map(|line| ("cookie".to_owned(), line.to_vec())));
-        judge(&self.rules, &self.given, &Request { headers, ..Request::default() }, NOW, DRAWN)
+        decided(&self.rules, &self.given, &Request { headers, ..Request::default() }, NOW, DRAWN)
     }
 }
 

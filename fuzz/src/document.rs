@@ -1,6 +1,7 @@
 //! Target `document`: any bytes as a document.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serin_cli::Request;
 use serin_core::{Parsed, Rules, Surroundings, Time, review, samples};
@@ -18,22 +19,23 @@ const MOST_ASKED: usize = 8;
 const NOW: Time = Time::from_unix_seconds(1_795_248_000);
 
 /// What was in force before: rollouts of all kinds, under names that a document is likely to have.
-const BEFORE: &str = r#"{"rollouts": {
+const DOCUMENT_BEFORE: &str = r#"{"rollouts": {
     "r": {"stable": "v1", "versions": {"v1": {}, "v2": {"cluster": "before", "weight": 50}}, "override": {"header": "x-before"}},
     "shop": {"match": [{"hosts": ["before.example.com"]}], "stable": "s", "mark_stable": true,
         "versions": {"s": {"set_headers": {"x-set": "s"}}, "c": {"weight": 1, "set_headers": {"x-set": "c"}}},
         "sticky": {"hold": "version"}}
 }, "headers": {"version": "x-before-version"}}"#;
 
+static BEFORE: LazyLock<Rules> = LazyLock::new(|| sound(DOCUMENT_BEFORE));
+
 /// Reads the bytes as a document, alone and after another one, and has it decide.
 pub fn run(input: &[u8]) {
     check(input, None);
-    check(input, Some(BEFORE));
+    check(input, Some(&BEFORE));
 }
 
-fn check(input: &[u8], before: Option<&str>) {
-    let last_good = before.map(sound);
-    let surroundings = Surroundings { last_good: last_good.as_ref(), env: &env };
+fn check(input: &[u8], last_good: Option<&Rules>) {
+    let surroundings = Surroundings { last_good, env: &env };
     let parsed = Rules::parse(input, &surroundings);
     assert_eq!(
         format!("{parsed:?}"),
@@ -43,7 +45,7 @@ fn check(input: &[u8], before: Option<&str>) {
     check_mistakes(&parsed);
     let mut given = Given::default();
     given.add(input);
-    given.add(before.unwrap_or_default().as_bytes());
+    given.add(last_good.map_or("", |_| DOCUMENT_BEFORE).as_bytes());
     for output in parsed.outputs.on_request() {
         assert!(given.has_header(output.name.as_str()), "{:?}", output.name);
     }

@@ -8,7 +8,7 @@ use serin_core::{Rules, Time, Token, Visitor, VisitorNumber};
 
 use crate::dice::Dice;
 use crate::given::Given;
-use crate::judge::{Judged, judge};
+use crate::judge::{Judged, decided};
 use crate::sound;
 
 /// The versions that a rollout's own cookie and a token may name.
@@ -44,7 +44,7 @@ impl Site {
         let mut headers =
             vec![(":authority".to_owned(), host.as_bytes().to_vec()), ("cookie".to_owned(), cookie.to_vec())];
         headers.extend(wish.map(|wish| ("x-canary".to_owned(), wish.as_bytes().to_vec())));
-        judge(&self.rules, &self.given, &Request { headers, ..Request::default() }, moment.now, moment.bits)
+        decided(&self.rules, &self.given, &Request { headers, ..Request::default() }, moment.now, moment.bits)
     }
 
     fn is_signed(&self) -> bool {

@@ -78,12 +78,12 @@ pub async fn run(options: &Options) -> Result<Report> {
     let envoy = setup.start(&upstreams, first.configuration).await?;
     let mut pusher = Pusher::new(envoy, &timeline, WORKERS).await?;
     let load = Load::start(pusher.envoy().address(), &timeline, options.seed);
-    let started = Instant::now();
-    let end = started + options.time;
-    let troubles = tokio::spawn(troubles::play(upstreams, Arc::clone(&timeline), end, options.seed));
     for kind in WARM_UP {
         pusher.push(plan.next(Some(kind))).await?;
     }
+    let started = Instant::now();
+    let end = started + options.time;
+    let troubles = tokio::spawn(troubles::play(upstreams, Arc::clone(&timeline), end, options.seed));
     let mut readings = vec![Reading::take(pusher.envoy(), &load, started).await?];
     let mut next = Instant::now();
     while next < end {

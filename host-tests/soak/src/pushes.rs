@@ -18,7 +18,7 @@ use crate::visitor::{Answer, Kind as VisitorKind, Visitor};
 const WATCHERS: usize = 16;
 /// A push takes effect within this time, and one of several megabytes within the second; which leaves room for a machine
 /// that has other things to do.
-const LIMITS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+const LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(30)];
 /// The run ends if one takes no effect at all.
 const END: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);

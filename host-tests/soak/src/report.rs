@@ -34,8 +34,8 @@ pub struct Report {
 }
 
 /// Resident memory of the second half may be so much more than that of the first, in parts of a hundred: V8's and Envoy's own
-/// allocators give back late, and the longest documents come at any time.
-const MORE_MEMORY: u64 = 10;
+/// allocators give back late, and of 240 MiB the longest documents take 25 more, which come at any time.
+const MORE_MEMORY: u64 = 20;
 
 impl Report {
     pub(crate) fn new(
@@ -240,7 +240,7 @@ mod tests {
             ("death", |report| report.deaths = one()),
             ("next to no requests", |report| _ = report.tally.requests.remove("HTTP/2")),
             ("next to no requests", |report| _ = report.tally.requests.insert("HTTP/1", 10)),
-            ("memory grows", |report| report.readings[3].resident = 1_400),
+            ("memory grows", |report| report.readings[3].resident = 1_500),
             ("VMs", |report| report.readings[3].vms = 5),
             ("metrics", |report| report.readings[3].metrics = 100),
             ("started anew", |report| report.readings[3].reloads = 1),

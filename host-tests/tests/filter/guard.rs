@@ -70,7 +70,8 @@ fn what_counts_as_a_failure() {
     type Act = Box<dyn Fn(&mut Proxy, Request)>;
     let grpc = |code: &'static str| -> Act {
         Box::new(move |_, request| {
-            request.answered(HeaderMap::response().with("grpc-status", code)).send().unwrap();
+            let answer = HeaderMap::response().with(":status", "200").with("grpc-status", code);
+            request.answered(answer).send().unwrap();
         })
     };
     let status = |code: &'static str| -> Act {
@@ -96,7 +97,7 @@ fn what_counts_as_a_failure() {
         ("gRPC not found", false, grpc("5")),
         ("gRPC ok", false, grpc("0")),
         ("gRPC nonsense", false, grpc("unavailable")),
-        ("late", true, late(Some(HeaderMap::response()))),
+        ("late", true, late(Some(HeaderMap::response().with(":status", "200")))),
         ("never, until after the time", true, late(None)),
         ("gone before the time", false, Box::new(|_, request| drop(request.start().unwrap()))),
         (
@@ -275,12 +276,12 @@ fn only_a_rollout_with_a_guard_pays_for_it() {
     };
     let with_body = |request: Request| {
         let mut stream = request.start().unwrap();
-        stream.respond_with_body(HeaderMap::response()).unwrap();
+        stream.respond_with_body(HeaderMap::response().with(":status", "200")).unwrap();
         stream.finish().unwrap().usage.total_host_calls()
     };
     let without_body = |request: Request| {
         let mut stream = request.start().unwrap();
-        stream.respond(HeaderMap::response()).unwrap();
+        stream.respond(HeaderMap::response().with(":status", "200")).unwrap();
         stream.finish().unwrap().usage.total_host_calls()
     };
     let (statuses, times) = (json!({"max_percent": 5}), json!({"max_percent": 5, "failures": {"slower_than": "1s"}}));

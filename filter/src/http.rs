@@ -60,7 +60,10 @@ impl Stream {
         }
         let mut refused = false;
         for (name, value) in effects.set() {
-            refused |= !host::set_request_header(name, &value);
+            if !host::set_request_header(name, &value) {
+                host::remove_request_header(name);
+                refused = true;
+            }
         }
         if let Some(answer) = effects.response.as_ref().and_then(|response| response.answer.as_ref())
             && configured.logs_access()

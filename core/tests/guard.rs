@@ -352,6 +352,7 @@ fn visitors_of_a_version_that_is_out_keep_what_they_hold() {
     proxy.tick(TODAY);
     let during = proxy.ask(&holder, TODAY + 1);
     assert_eq!(("r/v1/guard", None), (during.answer.as_str(), during.kept_cookie.as_deref()));
+    assert!(during.slot.is_some() && during.slot == first.slot, "{:?}", during.slot);
     // Nobody new is held on stable for it.
     assert_eq!(None, proxy.ask(&Request::new(), TODAY + 1).kept_cookie);
     assert_eq!(
@@ -378,6 +379,7 @@ fn a_cookie_tells_other_proxies() {
         here.count("v2", 10, 10, TODAY);
         here.tick(TODAY);
         let told = here.ask(&Request::new().with("cookie", visitor.cookies()), TODAY + 1);
+        assert!(told.slot.is_some() && told.slot == visitor.slot, "{:?}", told.slot);
         let line = told.kept_cookie.clone().unwrap();
         assert!(
             line.starts_with("canary-r=x") && line.contains(&cookie) && line.contains(&format!("Max-Age={age};")),
@@ -395,6 +397,8 @@ fn a_cookie_tells_other_proxies() {
             let expected = if over && duration != "never" { "r/v2/slot" } else { "r/v1/guard" };
             assert_eq!(expected, after, "{duration} after {second} s");
         }
+        let past = elsewhere.ask(&knows, TODAY + 31 * 86_400).answer;
+        assert_eq!("r/v2/slot", past, "a cookie past its age says nothing");
         // It is about that very version.
         let other = Proxy::new(&document(duration).replace("two", "three"));
         assert_eq!("r/v2/slot", other.ask(&knows, TODAY + 2).answer);

@@ -59,6 +59,7 @@ fn the_cookie_of_a_rollout() {
     assert_eq!((fields[1].len(), fields[1].starts_with('u')), (5, true));
     let again = outcome(&rules, &back(&first), 0);
     assert_eq!((again.answer.as_str(), again.kept_cookie, again.set_cookie), ("r/v2/held", None, None));
+    assert!(again.slot.is_some() && again.slot == first.slot, "{:?}", again.slot);
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod by_route {
             assert_eq!(again.answer, format!("r/{version}/held"));
             assert_eq!(set(&again), [("x-canary-version", version)], "for stable as well");
             assert_eq!((again.set_cookie, again.kept_cookie), (None, None));
+            assert!(first.slot.is_some() && first.slot == again.slot, "{:?} then {:?}", first.slot, again.slot);
         }
     }
 

@@ -122,6 +122,17 @@ fn another_total_at_the_same_shares_moves_nobody() {
 }
 
 #[test]
+fn low_and_high_are_the_places_at_the_ends() {
+    let laid_out = |low: &str, high: &str| {
+        let versions =
+            format!(r#""v0": {{}}, "v2": {{"weight": 10, "place": {low}}}, "v3": {{"weight": 20, "place": {high}}}"#);
+        let rules = rules(&rollout(&format!(r#""stable": "v0", "versions": {{{versions}}}"#)));
+        rules.rollouts().next().unwrap().intervals().unwrap().clone()
+    };
+    assert_eq!(laid_out(r#""low""#, r#""high""#), laid_out("0", "-1"));
+}
+
+#[test]
 fn slots_end_at_a_million() {
     assert_eq!(Slot::new(SLOTS - 1).map(Slot::number), Some(999_999));
     assert_eq!(Slot::new(SLOTS), None);

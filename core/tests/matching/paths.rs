@@ -70,6 +70,8 @@ fn regexes() {
         ],
     );
     check_paths(r#"{"regex": ".*é"}"#, &[("/é", true), ("/%C3%A9", false)]);
+    let hundred = format!("/{}", "a1".repeat(50));
+    check_paths(r#"{"regex": "/[a-z0-9]{100}"}"#, &[(&hundred, true), (&hundred[1..], false)]);
     let long = format!("/{}", "a".repeat(2048));
     check_paths(r#"{"regex": "/a*"}"#, &[(&long[..2048], true), (&long, false)]);
 }

@@ -153,17 +153,9 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// With headers that are read one by one, or all at once. It may be in doubt from the beginning.
-    #[inline]
-    pub(crate) fn new(at_once: bool, in_doubt: bool) -> Self {
-        Self { at_once, pairs: OnceCell::new(), in_doubt: Cell::new(in_doubt) }
-    }
-
-    /// Whether the listener is a sidecar's inbound one (`core.v3.TrafficDirection.INBOUND` is 1); `None` if the host does not
-    /// say.
-    pub(crate) fn is_inbound(&self) -> Option<bool> {
-        let value = property(b"xds\0listener_direction", &self.in_doubt);
-        (!self.in_doubt.get()).then(|| value.is_some_and(|value| value.first() == Some(&1)))
+    /// With headers that are read one by one, or all at once.
+    pub(crate) fn new(at_once: bool) -> Self {
+        Self { at_once, pairs: OnceCell::new(), in_doubt: Cell::new(false) }
     }
 
     // A function of its own, or whoever reads headers one by one pays for it as well.
@@ -316,6 +308,13 @@ pub(crate) fn configuration(most: usize) -> Vec<u8> {
 /// The name that the plugin has in Envoy's configuration; with Istio `namespace.name`.
 pub(crate) fn plugin_name() -> Option<String> {
     String::from_utf8(property(b"plugin_name", &Cell::default())?).ok()
+}
+
+/// Whether the listener is a sidecar's inbound one (`core.v3.TrafficDirection.INBOUND` is 1); `None` if the host does not say.
+pub(crate) fn is_inbound() -> Option<bool> {
+    let refused = Cell::new(false);
+    let value = property(b"xds\0listener_direction", &refused);
+    (!refused.get()).then(|| value.is_some_and(|value| value.first() == Some(&1)))
 }
 
 /// The wall clock, in nanoseconds since 1970-01-01 UTC, if the host tells it.

@@ -35,8 +35,8 @@ impl Stream {
     #[inline(never)]
     fn serve(&mut self, stable: bool) -> bool {
         let Self { configured, decided, awaited, response } = self;
-        let request = host::Request::new(configured.reads_many_headers(), configured.is_unsure());
-        if configured.skips(&request) {
+        let request = host::Request::new(configured.reads_many_headers());
+        if configured.skips() {
             return false;
         }
         let facts = Facts::new(&request);
@@ -71,7 +71,7 @@ impl Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
-        refused || request.in_doubt()
+        refused || request.in_doubt() || configured.is_unsure()
     }
 
     /// Counts the decision, and carries it out on the response, which may end with its headers.

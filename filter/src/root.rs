@@ -110,8 +110,9 @@ pub(crate) struct Configured {
     /// Until the host has told the time, and what guards have made of the versions: without these no cookie can be judged, and
     /// nobody can be sent to a version.
     unsure: Cell<bool>,
-    /// Known from the first request on: the listener cannot be asked for at configuration.
-    inbound: OnceCell<bool>,
+    /// Whether this is a sidecar's inbound listener and the document does not want a decision there. Known from the first request
+    /// on: the listener cannot be asked for at configuration.
+    skips: OnceCell<bool>,
     counts: RefCell<Counts>,
     /// What the clock and the traffic make of the rules.
     current: RefCell<Current>,
@@ -136,15 +137,15 @@ impl Configured {
             let times = |rollout: &Rollout| rollout.guard().is_some_and(|guard| guard.slower_than().is_some());
             (Counts::new(rules), Counter::new(rules), Shown::new(rules), rules.rollouts().any(times))
         };
-        let (counts, guards, schedules, times) = match &mode {
-            Mode::Inert { .. } => none(),
-            Mode::Active(rules) => of(rules),
+        let ((counts, guards, schedules, times), inbound) = match &mode {
+            Mode::Inert { inbound, .. } => (none(), *inbound),
+            Mode::Active(rules) => (of(rules), rules.inbound()),
         };
         Self {
             mode,
             now: Cell::default(),
             unsure: Cell::new(true),
-            inbound: OnceCell::new(),
+            skips: if inbound == Inbound::Skip { OnceCell::new() } else { OnceCell::from(false) },
             counts: counts.into(),
             current: RefCell::default(),
             guards: guards.into(),
@@ -170,18 +171,10 @@ impl Configured {
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
-    pub(crate) fn skips(&self, request: &host::Request) -> bool {
-        let inbound = match &self.mode {
-            Mode::Inert { inbound, .. } => *inbound,
-            Mode::Active(rules) => rules.inbound(),
-        };
-        inbound == Inbound::Skip && self.is_inbound(request)
-    }
-
     #[inline]
-    fn is_inbound(&self, request: &host::Request) -> bool {
-        let ask = || request.is_inbound().is_some_and(|is| *self.inbound.get_or_init(|| is));
-        self.inbound.get().copied().unwrap_or_else(ask)
+    pub(crate) fn skips(&self) -> bool {
+        let ask = || host::is_inbound().is_some_and(|is| *self.skips.get_or_init(|| is));
+        self.skips.get().copied().unwrap_or_else(ask)
     }
 
     /// Whether all headers of a request are read at once.
@@ -201,7 +194,7 @@ impl Configured {
     /// Whether something is not known that every decision needs.
     #[inline]
     pub(crate) fn is_unsure(&self) -> bool {
-        self.unsure.get()
+        self.unsure.get() || self.skips.get().is_none()
     }
 
     fn knows_the_time(&self) -> bool {

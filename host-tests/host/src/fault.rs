@@ -30,11 +30,15 @@ const GIVING: [&str; 7] = [
 ];
 
 impl Fault {
+    /// Whether it can happen to this call: only calls that give a value can give a wrong one.
+    pub fn can_happen_to(self, host_call: &str) -> bool {
+        matches!(self, Self::Status(_) | Self::Number(_)) || GIVING.contains(&host_call)
+    }
+
     /// The number of the call that it is for.
     pub(crate) fn target(self, host_call: &str) -> FunctionId {
         let id = catalog::find(host_call).unwrap_or_else(|| panic!("no host has a call {host_call:?}"));
-        let is_of_all = matches!(self, Self::Status(_) | Self::Number(_));
-        assert!(is_of_all || GIVING.contains(&host_call), "{host_call} gives no value that {self:?} could happen to");
+        assert!(self.can_happen_to(host_call), "{host_call} gives no value that {self:?} could happen to");
         id
     }
 }

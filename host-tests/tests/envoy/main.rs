@@ -2,6 +2,7 @@
 //!
 //! One program for all of them: to link it takes longer than to run most.
 
+mod capabilities;
 mod chains;
 mod conditions;
 mod effects;

@@ -5,6 +5,7 @@ mod bytes;
 mod contexts;
 mod depth;
 mod effects;
+mod faults;
 mod guard;
 mod keys;
 mod lifecycle;

@@ -211,10 +211,11 @@ pub(crate) fn set_request_header(name: &str, value: &str) -> bool {
     replace(Map::Request, name, value.as_bytes())
 }
 
-/// Removes a request header. Envoy matches its routes again, so this is for headers that are there.
-pub(crate) fn remove_request_header(name: &str) {
+/// Removes a request header. Envoy matches its routes again, so this is for headers that are there. Whether it is gone.
+pub(crate) fn remove_request_header(name: &str) -> bool {
     // SAFETY: the pointer and size are those of a live string.
-    let _ = unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) };
+    let status = unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) };
+    status == OK
 }
 
 /// A response header, if there is one; `None` if the host does not say. Only meaningful while response headers are handled.
@@ -358,12 +359,25 @@ pub(crate) fn set_tick_period(milliseconds: u32) {
     let _ = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
 }
 
-/// 64 random bits from the host, if it gives any.
-pub(crate) fn entropy() -> Option<u64> {
+/// 64 random bits from the host, or the time.
+pub(crate) fn entropy() -> u64 {
     let mut bytes = [0; 8];
-    // SAFETY: the host writes as many bytes as the live buffer has.
-    let status = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
-    (status == OK).then(|| u64::from_le_bytes(bytes))
+    serin_random_get(bytes.as_mut_ptr(), bytes.len());
+    u64::from_le_bytes(bytes)
+}
+
+/// `random_get` of WASI, but never refused. The standard library, which seeds the maps of regular expressions with it, would end
+/// the VM then; so the post-link step has everything call this instead.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn serin_random_get(buffer: *mut u8, size: usize) -> u32 {
+    // SAFETY: there are so many bytes at the buffer: that is what WASI asks of who calls.
+    if unsafe { random_get(buffer, size) } != OK {
+        let now = now_nanoseconds().unwrap_or_default().to_le_bytes();
+        // SAFETY: as above, and no more bytes than the time has.
+        unsafe { buffer.copy_from_nonoverlapping(now.as_ptr(), size.min(now.len())) };
+    }
+    OK
 }
 
 /// One line in Envoy's log, at error level.

@@ -8,6 +8,7 @@ use crate::answer::{Answered, Awaited};
 use crate::host;
 use crate::metrics::Counted;
 use crate::root::{Configured, Mode};
+use crate::vm;
 
 /// A stream, with what its response needs: request headers are gone by then.
 pub(crate) struct Stream {
@@ -26,6 +27,7 @@ impl Stream {
     /// instead: Envoy looks at the headers when the callback is over, so what was done before does not show.
     pub(crate) fn request_headers(&mut self) {
         if self.serve(false) {
+            vm::tell_of_refusal();
             self.serve(true);
         }
     }
@@ -56,7 +58,10 @@ impl Stream {
             }
         };
         for name in &effects.remove {
-            host::remove_request_header(name);
+            // A header that was seen and cannot be removed is to name nothing.
+            if !host::remove_request_header(name) && !request.in_doubt() {
+                host::set_request_header(name, "");
+            }
         }
         let mut refused = false;
         for (name, value) in effects.set() {
@@ -71,7 +76,7 @@ impl Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
-        refused || request.in_doubt() || configured.is_unsure()
+        refused || request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout))
     }
 
     /// Counts the decision, and carries it out on the response, which may end with its headers.

@@ -3,7 +3,7 @@
 //!
 //! One VM may serve several plugins (Istio gives all of them the same `vm_id`), hence the names.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serin_core::{Identity, Rollout, Rules, Time, list};
@@ -21,6 +21,7 @@ thread_local! {
     static PLUGINS: RefCell<Vec<Plugin>> = RefCell::default();
     static MISSING: RefCell<Vec<(Identity, Time)>> = RefCell::default();
     static RANDOM: RefCell<fastrand::Rng> = RefCell::new(seeded());
+    static TOLD_OF_REFUSAL: Cell<bool> = const { Cell::new(false) };
     /// Sorted by name.
     static METRICS: RefCell<Vec<(String, Metric)>> = RefCell::default();
 }
@@ -151,6 +152,16 @@ pub(crate) fn key(what: &str, plugin: &str) -> String {
     ["serin.", what, ".", plugin].concat()
 }
 
+/// Tells, once a VM, that the host refuses what requests need.
+#[cold]
+pub(crate) fn tell_of_refusal() {
+    if !TOLD_OF_REFUSAL.replace(true) {
+        host::log_warning(
+            "the host refuses a call that requests need, about headers, properties, the time or shared data: stable serves",
+        );
+    }
+}
+
 /// A number that tells documents apart, the same in every VM.
 pub(crate) fn fingerprint(document: &[u8]) -> u64 {
     SipHasher13::new().hash(document)
@@ -168,7 +179,7 @@ pub(crate) fn draw() -> u64 {
 
 /// Seeded from the host's entropy, since a generator's own seed would be the same on every worker and after every start.
 fn seeded() -> fastrand::Rng {
-    fastrand::Rng::with_seed(host::entropy().or_else(host::now_nanoseconds).unwrap_or_default())
+    fastrand::Rng::with_seed(host::entropy())
 }
 
 /// The metric of this name; `None` for a new one past the limit on series.

@@ -3,6 +3,7 @@
 //! The SDK exports every callback of the ABI, and its trait objects keep every host call alive. An export costs each
 //! request a call into the VM, and an import is something that a host must have; so what is not used goes.
 
+mod entropy;
 mod panics;
 mod wrappers;
 
@@ -60,6 +61,9 @@ pub(crate) fn cut(wasm: &[u8], declared: &BTreeSet<String>) -> Result<Module> {
     config.generate_name_section(false).generate_producers_section(false).generate_dwarf(false);
     let mut module = config.parse(wasm).context("the linked module is not valid WebAssembly")?;
     prefer_own_callbacks(&mut module)?;
+    if declared.contains(entropy::RANDOM_GET) {
+        entropy::redirect(&mut module)?;
+    }
     trim_exports(&mut module)?;
     wrappers::empty(&mut module)?;
     panics::empty(&mut module);

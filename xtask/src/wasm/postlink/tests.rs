@@ -48,6 +48,27 @@ fn undeclared_host_calls_become_functions_that_answer_internal_failure() {
     assert_eq!(constant_functions(&wasm), [INTERNAL_FAILURE]);
 }
 
+#[test]
+fn random_bytes_are_asked_of_the_filters_own_function_alone() {
+    let import = r#"(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))"#;
+    let asked = "(drop (call $random (i32.const 0) (i32.const 8)))";
+    let own =
+        format!(r#"{asked}) (func (export "serin_random_get") (param i32 i32) (result i32) {asked} i32.const 77"#);
+    let module = cut(&wat(import, &own), &declared(&["random_get"])).unwrap();
+    let asks = |instruction: &Instr| match instruction {
+        Instr::Call(call) => matches!(module.funcs.get(call.func).kind, walrus::FunctionKind::Import(_)),
+        _ => false,
+    };
+    let is_own = |instruction: &Instr| matches!(instruction, Instr::Const(Const { value: Value::I32(77) }));
+    let instructions = module.funcs.iter_local().map(|(_, function)| &function.block(function.entry_block()).instrs);
+    let found: Vec<(bool, bool)> = instructions
+        .map(|all| (all.iter().any(|(one, _)| asks(one)), all.iter().any(|(one, _)| is_own(one))))
+        .filter(|found| *found != (false, false))
+        .collect();
+    assert_eq!(found, [(true, true)]);
+    check_error(&wat(import, asked), &["random_get"], "does not export serin_random_get");
+}
+
 /// A function of that symbol, which logs; a table that holds it; and a call through the table.
 fn logging_through_a_table(symbol: &str) -> String {
     format!(

@@ -76,7 +76,7 @@ impl Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
-        refused || request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout))
+        refused || request.in_doubt() || configured.is_unsure(|| decided.map(Counted::rollout))
     }
 
     /// Counts the decision, and carries it out on the response, which may end with its headers.

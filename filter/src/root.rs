@@ -107,8 +107,9 @@ pub(crate) struct Configured {
     pub(crate) mode: Mode,
     /// As of the last tick, so that requests need not ask for the time.
     now: Cell<Time>,
-    /// Until the host has told what guards have made of the versions: without that nobody can be sent to one that is guarded.
-    unsure_of_guards: Cell<bool>,
+    /// Until the host has told what the listener is, the time, without which no cookie can be judged, and what guards have made of
+    /// the versions, without which nobody can be sent to one that is guarded.
+    unsure: Cell<bool>,
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there. Known from the first request
     /// on: the listener cannot be asked for at configuration.
     skips: OnceCell<bool>,
@@ -143,7 +144,7 @@ impl Configured {
         Self {
             mode,
             now: Cell::default(),
-            unsure_of_guards: Cell::new(true),
+            unsure: Cell::new(true),
             skips: if inbound == Inbound::Skip { OnceCell::new() } else { OnceCell::from(false) },
             counts: counts.into(),
             current: RefCell::default(),
@@ -166,7 +167,7 @@ impl Configured {
 
     /// Looks whether all is known that requests need.
     fn settle(&self) {
-        self.unsure_of_guards.set(!self.guards.borrow().is_known());
+        self.unsure.set(self.skips.get().is_none() || !self.knows_the_time() || !self.guards.borrow().is_known());
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
@@ -193,9 +194,15 @@ impl Configured {
     /// Whether something is not known that a decision for this rollout needs: what the listener is, the time, by which cookies
     /// are judged, or what its guard has made of its versions.
     #[inline]
-    pub(crate) fn is_unsure(&self, rollout: Option<usize>) -> bool {
-        let of_guard = || rollout.is_some_and(|rollout| self.guard(rollout).is_some());
-        self.skips.get().is_none() || !self.knows_the_time() || (self.unsure_of_guards.get() && of_guard())
+    pub(crate) fn is_unsure(&self, rollout: impl FnOnce() -> Option<usize>) -> bool {
+        self.unsure.get() && self.is_unsure_of(rollout())
+    }
+
+    #[cold]
+    fn is_unsure_of(&self, rollout: Option<usize>) -> bool {
+        self.settle();
+        let known = self.skips.get().is_some() && self.knows_the_time();
+        !known || (!self.guards.borrow().is_known() && rollout.is_some_and(|rollout| self.guard(rollout).is_some()))
     }
 
     fn knows_the_time(&self) -> bool {

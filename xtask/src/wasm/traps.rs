@@ -67,7 +67,8 @@ pub(crate) fn find(module: &Module) -> Vec<Site> {
         for trap in scan::function(module, id, &blaming) {
             let file = match trap.at {
                 At::Location(at) => locations.file(at),
-                At::Caller if !graph.is_in_table(id) => continue,
+                // Found once more where it is called.
+                At::Caller if graph.is_called_by_name_alone(id) => continue,
                 At::Caller | At::Unknown => None,
             };
             let panics = trap.panics.map(|id| name(module, id));

@@ -9,7 +9,7 @@ use super::kind::Kind;
 
 /// Where calls lead to from the exports. A call through a table may be of every function in one that has its type.
 pub(super) struct Graph {
-    /// Of each function that is reached, the one that calls it; none of an export.
+    /// Of each function that is reached, the one that calls it; none of what the host calls.
     callers: BTreeMap<FunctionId, Option<FunctionId>>,
     /// Functions that are called in another way than by name.
     by_table: BTreeSet<FunctionId>,
@@ -47,13 +47,13 @@ impl Graph {
 
     /// Whether a function is only there to panic, so that what calls it is of interest, and not what it does itself.
     pub(super) fn only_panics(&self, module: &Module, id: FunctionId) -> bool {
-        !self.by_table.contains(&id)
+        self.is_called_by_name_alone(id)
             && module.funcs.get(id).name.as_deref().is_some_and(|name| Kind::of(name).is_some())
     }
 
-    /// Whether something calls it in another way than by name.
-    pub(super) fn is_in_table(&self, id: FunctionId) -> bool {
-        self.by_table.contains(&id)
+    /// Whether all that calls it are functions that name it, and neither the host nor a call through a table.
+    pub(super) fn is_called_by_name_alone(&self, id: FunctionId) -> bool {
+        !self.by_table.contains(&id) && self.callers.get(&id).is_some_and(Option::is_some)
     }
 
     /// From an export to this function, both included, by the fewest calls.

@@ -110,6 +110,26 @@ fn who_calls_what_blames_its_caller_is_the_one_that_counts() {
     check(&call, &other, &["alloc: index in alloc::vec::index"]);
 }
 
+/// The host has no place to blame, whatever an export does with the last of its arguments.
+#[test]
+fn a_panic_of_what_the_host_calls_is_found_wherever_it_says_that_it_is() {
+    let passes_on = format!("(call ${BOUNDS} (i32.const 1) (i32.const 2) (local.get 0)) unreachable");
+    check(&format!("(param i32) {passes_on}"), "", &["proxy_wasm: index in proxy_on_tick"]);
+    // One that the module calls as well.
+    let exported = format!(r#"(func ${HELD} (export "held") (param i32) {passes_on})"#);
+    check(
+        &format!("(call ${HELD} (i32.const 64))"),
+        &exported,
+        &[
+            "serin_core: index in serin_core::slot (serin_core/src/slot.rs)",
+            "serin_core: index in serin_core::table::held",
+        ],
+    );
+    // One that is named as if it did nothing but panic.
+    let named = r#"(func $_ZN4core9panicking5maybe17h0123456789abcdefE (export "maybe") (if (i32.const 0) (then unreachable)))"#;
+    check("", named, &["core: unreachable instruction in core::panicking::maybe"]);
+}
+
 /// The list that belongs to the body of a function, by that compiler.
 fn record(body: &str, reason: &str) -> (Record, Vec<Site>) {
     let sites = find(&module(&format!("(call ${HELD})"), &format!("(func ${HELD} {body})")));

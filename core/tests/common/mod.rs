@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+pub(crate) mod guarded;
+
 use std::borrow::Cow;
 
 use serin_core::{Current, Decision, Effects, Facts, Rules, Source, Surroundings, Time, decide};

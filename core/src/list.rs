@@ -1,15 +1,19 @@
 //! Lists that are kept in order: what `Vec` does at a place, without the panic where there is no such place.
 
-/// Inserts a value before the one at a place, or at the end.
+/// Inserts a value before the one at a place. Where the list has no such place the value comes last, and nobody is told: places
+/// are to come from a search of the same list.
 #[inline]
 pub fn insert<T>(list: &mut Vec<T>, at: usize, value: T) {
     list.insert(at.min(list.len()), value);
 }
 
 /// Removes the value at a place, if there is one.
+///
+/// `Vec::remove` panics behind a check as well: the compiler cannot tell a value that is there from the `None` that shares its bits.
 #[inline]
 pub fn remove<T>(list: &mut Vec<T>, at: usize) -> Option<T> {
-    (at < list.len()).then(|| list.remove(at))
+    let mut places = 0..;
+    list.extract_if(.., |_| places.next() == Some(at)).next()
 }
 
 #[cfg(test)]

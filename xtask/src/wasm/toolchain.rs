@@ -81,13 +81,13 @@ impl Toolchain {
         Ok(cargo)
     }
 
-    /// The compiler's name and version, such as `rustc 1.95.0`.
+    /// The compiler's name and version, such as `rustc 1.95.0`, and who built it if that is not the Rust project, since others link
+    /// another LLVM and inline otherwise; so does one that builds the standard library along.
     pub(crate) fn version(&self) -> Option<String> {
-        let text = match self {
-            Self::Installed => rustc_prints(&["--version"]),
-            Self::Debian(rust) => rust.version(),
-        }?;
-        Some(text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+        match self {
+            Self::Installed => rustc_prints(&["--version"]).map(|text| named(&text)),
+            Self::Debian(rust) => rust.version().map(|text| format!("{}, library as well", named(&text))),
+        }
     }
 
     /// `cargo clippy` for [`TARGET`] with these arguments; every warning is an error.
@@ -106,6 +106,22 @@ impl Toolchain {
             }
         }
     }
+}
+
+/// What `rustc --version` prints, without the commit. Distributions say in further parentheses that it is they; the Rust project
+/// has none.
+fn named(text: &str) -> String {
+    let mut parts = text.trim().split(" (");
+    let version = parts.next().unwrap_or_default();
+    let builders = parts.filter(|part| !is_commit(part));
+    builders.fold(version.to_owned(), |name, builder| format!("{name} ({builder}"))
+}
+
+/// Whether it is a hash and a day, as in `59807616e 2026-04-14)`.
+fn is_commit(part: &str) -> bool {
+    part.split_once(' ').is_some_and(|(hash, day)| {
+        hash.chars().all(|digit| digit.is_ascii_hexdigit()) && day.starts_with(|digit: char| digit.is_ascii_digit())
+    })
 }
 
 /// A compiler option that writes `to` for the path `from`, so that no path of this machine gets into the module.
@@ -164,4 +180,25 @@ fn none_works(rustup: &str, debian: &str) -> String {
 
 fn indented(text: &str) -> String {
     text.trim().replace('\n', "\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compilers_of_a_version_are_told_apart_by_who_built_them() {
+        for (printed, expected) in [
+            ("rustc 1.95.0 (59807616e 2026-04-14)\n", "rustc 1.95.0"),
+            ("rustc 1.97.0-nightly (59807616e 2026-05-14)", "rustc 1.97.0-nightly"),
+            (
+                "rustc 1.95.0 (59807616e 2026-04-14) (built from a source tarball)",
+                "rustc 1.95.0 (built from a source tarball)",
+            ),
+            ("rustc 1.95.0 (59807616e 2026-04-14) (Fedora 1.95.0-1.fc44)", "rustc 1.95.0 (Fedora 1.95.0-1.fc44)"),
+            ("rustc 1.95.0 (Debian 1.95.0-1)", "rustc 1.95.0 (Debian 1.95.0-1)"),
+        ] {
+            assert_eq!(named(printed), expected);
+        }
+    }
 }

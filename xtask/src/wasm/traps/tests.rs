@@ -121,7 +121,7 @@ fn a_panic_of_what_the_host_calls_is_found_wherever_it_says_that_it_is() {
         &format!("(call ${HELD} (i32.const 64))"),
         &exported,
         &[
-            "serin_core: index in serin_core::slot (serin_core/src/slot.rs)",
+            "serin_core: index in proxy_on_tick (serin_core/src/slot.rs)",
             "serin_core: index in serin_core::table::held",
         ],
     );

@@ -35,7 +35,6 @@ fn left(worker: &Worker) -> usize {
 fn check(what: &str, document: impl AsRef<[u8]>) -> Proxy {
     let proxy = proxy(document);
     let left = left(&proxy.worker(0));
-    println!("{what}: {} bytes of the stack were used", STACK - left);
     assert!(left >= LEAST_LEFT, "{what}: {left} bytes of the stack are left");
     proxy
 }
@@ -61,16 +60,24 @@ fn what_is_never_closed_leaves_some_of_the_stack() {
     }
 }
 
+/// Puts a level around the one below.
+type Wrap = fn(Value) -> Value;
+
+/// The levels, and how many of each are read: one is two, three or five messages inside each other, and the reader allows for 128,
+/// of which the document itself takes two.
+const WRAPS: [(Wrap, usize); 3] =
+    [(|inner| json!([inner]), 63), (|inner| json!({"x": inner}), 42), (|inner| json!([{"rollouts": inner}]), 25)];
+
 #[test]
 fn the_deepest_struct_leaves_some_of_the_stack() {
-    let wraps: [fn(Value) -> Value; 3] =
-        [|inner| json!([inner]), |inner| json!({"x": inner}), |inner| json!([{"rollouts": inner}])];
-    for wrap in wraps {
-        // The reader allows for 128 messages inside each other, and a level is two or three of them.
-        for levels in [20, 24, 25, 31, 41, 42, 62, 63, 200] {
+    for (wrap, most) in WRAPS {
+        for (levels, is_too_deep) in [(most / 2, false), (most, false), (most + 1, true), (200, true)] {
             let inner = (0..levels).fold(Value::Null, |inner, _| wrap(inner));
             let document = serde_json::Map::from_iter([("rollouts".to_owned(), inner)]);
-            check(&format!("{levels} times {}", wrap(Value::Null)), encode_struct(&document, false));
+            let what = format!("{levels} times {}", wrap(Value::Null));
+            let log = check(&what, encode_struct(&document, false)).log();
+            let is_refused = log.iter().any(|line| line.text.contains("neither JSON nor a Struct"));
+            assert_eq!(is_refused, is_too_deep, "{what}: {log:?}");
         }
     }
 }

@@ -4,15 +4,18 @@ use serde_json::{Value, json};
 use serin_host::routes::{Route, RouteTable, Target, Weighted};
 use serin_host::{Request, Worker};
 
+use super::running::KEY;
+use super::{Phase, READ_HEADER, READ_PROPERTY, READ_SHARED, TELL_TIME};
 use crate::site::{merge, shop, shop_with};
+
+/// A call that is needed from a phase on.
+type Need = (Phase, &'static str);
 
 /// A document, and who asks.
 pub(super) struct Site {
     pub(super) name: &'static str,
     pub(super) document: Value,
     pub(super) visitors: Vec<Visitor>,
-    /// Calls without which it is not known who serves whom.
-    pub(super) needs: &'static [&'static str],
     /// Whether v2 fails, so that its guard takes it out, before anything else happens.
     pub(super) trips: bool,
     pub(super) is_inbound: bool,
@@ -24,11 +27,19 @@ pub(super) struct Site {
 pub(super) struct Visitor {
     pub(super) headers: Vec<(&'static str, &'static str)>,
     pub(super) version: &'static str,
+    /// Calls without which it is not known who serves them.
+    pub(super) needs: Vec<Need>,
     /// The document under which they got their first cookies.
     pub(super) under: Option<Value>,
 }
 
 impl Site {
+    /// With calls that all visitors of it need.
+    fn needing(mut self, needs: &[Need]) -> Self {
+        self.visitors = self.visitors.into_iter().map(|visitor| visitor.needing(needs)).collect();
+        self
+    }
+
     /// Whether the routes draw where no header says otherwise.
     pub(super) fn is_drawn(&self) -> bool {
         self.document["rollouts"]["shop"]["split"].is_string()
@@ -48,7 +59,12 @@ impl Site {
 
 impl Visitor {
     fn new(version: &'static str, headers: &[(&'static str, &'static str)]) -> Self {
-        Self { headers: headers.to_vec(), version, under: None }
+        Self { headers: headers.to_vec(), version, needs: TIME.to_vec(), under: None }
+    }
+
+    fn needing(mut self, needs: &[Need]) -> Self {
+        self.needs.extend(needs);
+        self
     }
 
     fn with_cookies_of(self, document: Value) -> Self {
@@ -73,9 +89,9 @@ impl Visitor {
     }
 }
 
-/// The headers that no client may set, and what clients set them to.
+/// The headers that no client may set, and what clients set them to: one that passes would lead to v2.
 const OURS: [&str; 5] = ["x-canary-version", "x-cluster", "x-slot", "x-reason", "x-lane"];
-pub(super) const SPOOFED: &str = "spoofed";
+pub(super) const SPOOFED: &str = "v2";
 
 /// v2 by its header, v1 by its header, and all others: to v1, or drawn.
 pub(super) fn routes(document: &Value) -> RouteTable {
@@ -95,10 +111,18 @@ pub(super) fn routes(document: &Value) -> RouteTable {
     RouteTable::new(&["shop-v1", "shop-v2"], routes)
 }
 
-const ONE_BY_ONE: &[&str] = &["proxy_get_header_map_value"];
+/// Where headers are read one by one.
+const HEADERS: [Need; 3] = [(Phase::Start, READ_HEADER), (Phase::Request, READ_HEADER), (Phase::Push, READ_HEADER)];
+/// Where the client's address decides.
+const ADDRESS: [Need; 3] =
+    [(Phase::Start, READ_PROPERTY), (Phase::Request, READ_PROPERTY), (Phase::Push, READ_PROPERTY)];
+/// Nobody is sent anywhere before the time is known, by which cookies are judged.
+const TIME: [Need; 2] = [(Phase::Start, TELL_TIME), (Phase::Push, TELL_TIME)];
+/// Where a guard may have taken the version out.
+const LEDGER: [Need; 2] = [(Phase::Start, READ_SHARED), (Phase::Push, READ_SHARED)];
 
 fn site(name: &'static str, document: Value, visitors: Vec<Visitor>) -> Site {
-    Site { name, document, visitors, needs: &[], trips: false, is_inbound: false }
+    Site { name, document, visitors, trips: false, is_inbound: false }
 }
 
 fn with(mut document: Value, top: &Value) -> Value {
@@ -140,20 +164,36 @@ pub(super) fn all() -> Vec<Site> {
     };
     let covering = json!({"match": [{"hosts": ["example.com"], "path": {"prefix": "/cart"}}]});
     let mut all = vec![
-        Site { needs: ONE_BY_ONE, ..site("held", held(100, &json!({})), visitors(&json!({}))) },
+        site("held", held(100, &json!({})), visitors(&json!({}))).needing(&HEADERS),
         site("hosts", held(100, &covering), visitors(&covering)),
     ];
+    all.extend(by_conditions());
     all.extend(by_unit());
     all.extend(by_routes());
     all.extend(by_time());
     all
 }
 
+fn by_conditions() -> Vec<Site> {
+    let regexes = json!({
+        "match": [{"path": {"regex": "/(?P<page>cart|basket)"}}],
+        "rules": [{"when": {"headers": [{"name": "x-team", "regex": "(?P<team>qa|dev)-[0-9]+"}]}, "use": "v1"}],
+    });
+    let mut off = shop(0);
+    off["rollouts"]["shop"]["versions"]["v2"] = json!({"cluster": "shop-v2", "off": true});
+    let teams = vec![Visitor::new("v2", &[]), Visitor::new("v1", &[("x-team", "qa-7")])];
+    vec![
+        site("regexes", shop_with(100, &regexes), teams).needing(&HEADERS),
+        site("nothing for v2", shop(0), vec![Visitor::new("v1", &[])]).needing(&HEADERS),
+        site("v2 is off", with(off, &everything_written()), vec![Visitor::new("v1", &[])]).needing(&HEADERS),
+    ]
+}
+
 fn by_unit() -> Vec<Site> {
     let by_address = shop_with(
         100,
         &json!({
-            "sticky": {"unit": [{"source": "address"}], "prefer": "unit"}, "mark_stable": true,
+            "sticky": {"unit": [{"source": "address"}], "prefer": "unit", "cache": "all"}, "mark_stable": true,
             "rules": [{"when": {"headers": [{"name": "x-team", "exact": "qa"}]}, "use": "v1"}],
         }),
     );
@@ -161,29 +201,16 @@ fn by_unit() -> Vec<Site> {
         shop_with(0, &json!({"override": {"header": "x-canary", "trust": {"header": "x-secret", "env": "KEY"}}})),
         &everything_written(),
     );
-    let named = [("x-canary", "v2"), ("x-secret", super::KEY)];
+    let named = [("x-canary", "v2"), ("x-secret", KEY)];
     let inherits = with(shop_with(100, &json!({"inherit": true})), &json!({"inbound": "decide"}));
     let addressed = vec![Visitor::new("v2", &[]), Visitor::new("v1", &[("x-team", "qa")])];
-    let needs: &[&str] = &["proxy_get_header_map_value", "proxy_get_property"];
+    let secrets = vec![Visitor::new("v1", &[]), Visitor::new("v2", &named)];
+    let told = |version| Visitor::new(version, &[("x-canary-version", version)]);
     vec![
-        Site { needs, ..site("address", by_address, addressed) },
-        Site { needs: ONE_BY_ONE, ..site("secret", secret, vec![Visitor::new("v1", &[]), Visitor::new("v2", &named)]) },
-        Site {
-            needs: ONE_BY_ONE,
-            is_inbound: true,
-            ..site(
-                "inherit",
-                inherits,
-                vec![
-                    Visitor::new("v1", &[("x-canary-version", "v1")]),
-                    Visitor::new("v2", &[("x-canary-version", "v2")]),
-                ],
-            )
-        },
-        Site {
-            is_inbound: true,
-            ..site("passed over", shop(100), vec![Visitor::new("v1", &[("x-canary-version", "v1")])])
-        },
+        site("address", by_address, addressed).needing(&HEADERS).needing(&ADDRESS),
+        site("secret", secret, secrets).needing(&HEADERS),
+        Site { is_inbound: true, ..site("inherit", inherits, vec![told("v1"), told("v2")]).needing(&HEADERS) },
+        Site { is_inbound: true, ..site("passed over", shop(100), vec![told("v1")]) },
     ]
 }
 
@@ -202,20 +229,11 @@ fn by_routes() -> Vec<Site> {
         }),
     );
     let remembering = |version| Visitor::new(version, &[("x-canary", version)]);
+    // The slots of these two are 90 and 84 of a hundred.
+    let users = vec![Visitor::new("v1", &[("x-user-id", "a")]), Visitor::new("v2", &[("x-user-id", "b")])];
     vec![
-        // The slots of these two are 90 and 84 of a hundred.
-        Site {
-            needs: ONE_BY_ONE,
-            ..site(
-                "native",
-                native,
-                vec![Visitor::new("v1", &[("x-user-id", "a")]), Visitor::new("v2", &[("x-user-id", "b")])],
-            )
-        },
-        Site {
-            needs: ONE_BY_ONE,
-            ..site("route", route, vec![remembering("v1"), remembering("v2"), Visitor::new("v2", &[])])
-        },
+        site("native", native, users).needing(&HEADERS),
+        site("route", route, vec![remembering("v1"), remembering("v2"), Visitor::new("v2", &[])]).needing(&HEADERS),
     ]
 }
 
@@ -226,12 +244,18 @@ fn by_time() -> Vec<Site> {
     let scheduled = json!({"schedule": {"version": "v2", "start": "2025-12-31T09:00:00Z", "steps": [{"weight": 100}]}});
     let mut timed = shop_with(0, &scheduled);
     timed["rollouts"]["shop"]["versions"]["v2"] = json!({"cluster": "shop-v2"});
+    // A rollout with a guard, and one without.
+    let beside = |guard: &Value, version: &'static str| {
+        let mut document = shop_with(100, guard);
+        document["rollouts"]["plain"] = shop(100)["rollouts"]["shop"].clone();
+        document["rollouts"]["plain"]["match"] = json!([{"headers": [{"name": "x-plain", "present": true}]}]);
+        let plain = Visitor::new("v2", &[("x-plain", "1")]);
+        (document, vec![Visitor::new(version, &[]).needing(&LEDGER), plain])
+    };
+    let ((tripped, tripping), (idle, idling)) = (beside(&guard, "v1"), beside(&lenient, "v2"));
     vec![
-        Site { needs: ONE_BY_ONE, trips: true, ..site("guard", shop_with(100, &guard), vec![Visitor::new("v1", &[])]) },
-        Site {
-            needs: ONE_BY_ONE,
-            ..site("guard that has nothing to do", shop_with(100, &lenient), vec![Visitor::new("v2", &[])])
-        },
-        Site { needs: ONE_BY_ONE, ..site("schedule", timed, vec![Visitor::new("v2", &[])]) },
+        Site { trips: true, ..site("guard", tripped, tripping).needing(&HEADERS) },
+        site("guard that has nothing to do", idle, idling).needing(&HEADERS),
+        site("schedule", timed, vec![Visitor::new("v2", &[])]).needing(&HEADERS),
     ]
 }

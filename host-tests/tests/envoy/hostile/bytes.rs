@@ -23,7 +23,7 @@ const PLACES: [(&str, &str, &str, Option<&str>); 6] = [
 ];
 
 /// So many requests at once: Envoy takes a second to close after one that it refuses.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 64;
 
 /// Whether a byte may stand in a value (RFC 9110 §5.5): visible characters, `obs-text`, and white space between them.
 fn is_sound(byte: u8) -> bool {

@@ -27,7 +27,7 @@ const PLACES: [(&str, &str); 8] = [
 /// What an upstream shows of the first.
 const COPY: &str = r#"["x-lane","evil"]"#;
 /// So many requests at once: Envoy takes a second to close after one that it refuses.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 64;
 /// All headers that a response may have.
 const KNOWN: [&str; 9] = [
     "content-length",

@@ -5,6 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serin_core::{Effects, Facts, SlotKey, Time, decide};
 
 use crate::scene::{CLUSTER, LANE, RELEASE};
@@ -112,20 +113,16 @@ const STABLE: &str = "v1";
 
 /// The random bits that a new visitor number was made of: the first answer has to be the stored answer.
 fn drawn(cookies: &[String]) -> u64 {
-    let values = cookies.iter().filter_map(|line| pair(line)).filter(|(name, _)| *name == VISITOR_COOKIE);
-    let digits = values.filter_map(|(_, value)| number_in(value)).flat_map(str::bytes);
-    digits.fold(0, |bits, digit| (bits << 6) | u64::from(six_bits(digit)))
+    let mut values = cookies.iter().filter_map(|line| pair(line)).filter(|(name, _)| *name == VISITOR_COOKIE);
+    values.find_map(|(_, value)| bits_of(number_in(value)?)).unwrap_or_default()
 }
 
-/// What a character of base64url stands for.
-fn six_bits(character: u8) -> u8 {
-    match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'-' => 62,
-        _ => 63,
-    }
+/// The sixty bits that ten characters stand for.
+fn bits_of(number: &str) -> Option<u64> {
+    // Two more characters, for zeros, make whole bytes of it.
+    let mut bytes = [0; 9];
+    let bytes = Base64UrlUnpadded::decode(format!("AA{number}"), &mut bytes).ok()?;
+    bytes.last_chunk().map(|bits| u64::from_be_bytes(*bits))
 }
 
 /// What to hold a visitor's next answer against. `visitor` has kept this answer's cookies, and `held` is the version that they

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod faults;
 mod judge;
 mod load;
 mod plan;
@@ -28,16 +29,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use serin_envoy::{Setup, Upstreams};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use load::Load;
+use load::{Finds, Load};
 use plan::{Kind, Plan};
 use pushes::Pusher;
 use readings::Reading;
+use report::Found;
 use timeline::{Document, Timeline};
+use troubles::Troubles;
 
 pub use report::Report;
 
@@ -60,46 +63,100 @@ const WORKERS: u32 = 2;
 const PERIOD: Duration = Duration::from_secs(1);
 /// The upstreams. The last one shows which document is in force, and never fails.
 const UPSTREAMS: [&str; 4] = ["v1", "v2", "v3", "beacon"];
-/// What every worker has done once before memory is looked at: the longest document, twice.
-const WARM_UP: [Kind; 4] = [Kind::Huge, Kind::TooLong, Kind::BadRollout, Kind::Huge];
-/// Visitors that are under way may see what comes last.
+/// What every worker has done once before memory is looked at.
+const WARM_UP: [Kind; 3] = [Kind::Huge, Kind::TooLong, Kind::BadRollout];
+/// What memory is looked at after, at the start and at the end: the most that it takes, and what is left of that. Both long
+/// ones, since what is left depends on the one before, too.
+const LOOK: [Kind; 3] = [Kind::TooLong, Kind::Huge, Kind::Weights];
+
+/// An Envoy that breaks a connection may be about to end.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Runs it, and tells what was found.
+/// Runs it, and tells what was found; also if Envoy ends by itself or takes up a push not at all, which ends the run.
 ///
 /// # Errors
-/// If Envoy cannot be started, ends by itself, or takes up a push not at all.
+/// If Envoy cannot be started.
 pub async fn run(options: &Options) -> Result<Report> {
-    let upstreams = Upstreams::start(&UPSTREAMS).await?;
-    let mut plan = Plan::new(options.seed);
+    let mut upstreams = Upstreams::start(&UPSTREAMS).await?;
+    let plan = Plan::new(options.seed);
     let first = plan.first();
     let setup = Setup::new(&options.envoy, &options.module).workers(WORKERS).manager(access_log());
     let timeline = Arc::new(Mutex::new(Timeline::new(Document::new(&first, None)?)));
     let envoy = setup.start(&upstreams, first.configuration).await?;
-    let mut pusher = Pusher::new(envoy, &timeline, WORKERS).await?;
+    let pusher = Pusher::new(envoy, &timeline, WORKERS).await?;
     let load = Load::start(pusher.envoy().address(), &timeline, options.seed);
-    for kind in WARM_UP {
-        pusher.push(plan.next(Some(kind))).await?;
+    let mut broken = Finds::default();
+    let (readings, troubles) = Default::default();
+    let mut soak = Soak { plan, pusher, load, timeline, started: Instant::now(), readings, troubles };
+    if let Err(error) = soak.play(&mut upstreams, options).await {
+        broken.add(|| format!("{error:#}"));
+        if let Ok(ended) = timeout(LAST, soak.pusher.envoy().ended()).await {
+            broken.add(|| format!("{ended:#}"));
+        }
     }
-    let started = Instant::now();
-    let end = started + options.time;
-    let troubles = tokio::spawn(troubles::play(upstreams, Arc::clone(&timeline), end, options.seed));
-    let mut readings = vec![Reading::take(pusher.envoy(), &load, started).await?];
-    let mut next = Instant::now();
-    while next < end {
-        sleep(next.saturating_duration_since(Instant::now())).await;
-        pusher.push(plan.next(None)).await?;
-        readings.push(Reading::take(pusher.envoy(), &load, started).await?);
-        next = (next + PERIOD).max(Instant::now());
+    let took = soak.started.elapsed();
+    let tally = soak.load.stop(&mut broken).await;
+    let log = soak.pusher.envoy().log().unwrap_or_else(|error| {
+        broken.add(|| format!("{error:#}"));
+        String::new()
+    });
+    let found = Found { took, tally, troubles: soak.troubles, readings: soak.readings, broken };
+    Ok(Report::new(options, found, &soak.pusher, &log))
+}
+
+/// A run.
+struct Soak {
+    plan: Plan,
+    pusher: Pusher,
+    load: Load,
+    timeline: Arc<Mutex<Timeline>>,
+    started: Instant,
+    readings: Vec<Reading>,
+    troubles: Troubles,
+}
+
+impl Soak {
+    async fn play(&mut self, upstreams: &mut Upstreams, options: &Options) -> Result<()> {
+        for kind in WARM_UP {
+            self.pusher.push(self.plan.next(Some(kind))).await?;
+        }
+        self.started = Instant::now();
+        self.look().await?;
+        let end = Instant::now() + options.time;
+        let (timeline, mut died) = (Arc::clone(&self.timeline), Troubles::new());
+        let dying = troubles::play(upstreams, &timeline, end, options.seed, &mut died);
+        let played = tokio::try_join!(self.push_until(end), dying);
+        self.troubles = died;
+        played?;
+        self.look().await
     }
-    // They serve until the last visitor is answered.
-    let (_upstreams, troubles) = troubles.await.context("the task of the upstreams broke down")??;
-    sleep(LAST).await;
-    readings.push(Reading::take(pusher.envoy(), &load, started).await?);
-    let took = started.elapsed();
-    let tally = load.stop().await?;
-    let log = pusher.envoy().log()?;
-    Ok(Report::new(options, took, tally, troubles, &pusher, readings, &log))
+
+    async fn push_until(&mut self, end: Instant) -> Result<()> {
+        let mut next = Instant::now();
+        while next < end {
+            sleep(next.saturating_duration_since(Instant::now())).await;
+            self.push(None).await?;
+            next = (next + PERIOD).max(Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        for kind in LOOK {
+            self.push(Some(kind)).await?;
+        }
+        Ok(())
+    }
+
+    /// The next push, of this kind or of whichever comes next, and a reading after it.
+    async fn push(&mut self, kind: Option<Kind>) -> Result<()> {
+        let push = self.plan.next(kind);
+        let kind = push.kind;
+        self.pusher.push(push).await?;
+        let reading = Reading::take(self.pusher.envoy(), &self.load, self.started, kind);
+        self.readings.push(reading.await?);
+        Ok(())
+    }
 }
 
 /// All that failed, and a part of everything else: what a machine writes of millions of requests fills its disk.

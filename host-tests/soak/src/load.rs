@@ -107,16 +107,15 @@ impl Load {
         locked(&self.scene.tally).requests.values().sum()
     }
 
-    /// Lets what is under way be answered, and tells what was found.
-    ///
-    /// # Errors
-    /// If a task has broken down.
-    pub(crate) async fn stop(mut self) -> Result<Tally> {
+    /// Lets what is under way be answered, and tells what was found. Adds to `broken` what tasks broke down of.
+    pub(crate) async fn stop(mut self, broken: &mut Finds) -> Tally {
         self.scene.ends.store(true, Ordering::Relaxed);
         while let Some(task) = self.tasks.join_next().await {
-            task.context("a connection's task broke down")??;
+            if let Err(error) = task.context("a connection's task broke down").flatten() {
+                broken.add(|| format!("{error:#}"));
+            }
         }
-        Ok(locked(&self.scene.tally).clone())
+        locked(&self.scene.tally).clone()
     }
 }
 

@@ -8,10 +8,13 @@ use serde::Serialize;
 use serin_envoy::Envoy;
 
 use crate::load::Load;
+use crate::plan::Kind;
 
 /// What an Envoy has used at a moment.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Reading {
+    /// What was pushed right before.
+    pub(crate) push: Kind,
     /// When, in milliseconds.
     pub(crate) at: u64,
     /// Requests until then.
@@ -33,8 +36,9 @@ impl Reading {
     ///
     /// # Errors
     /// If Envoy has ended.
-    pub(crate) async fn take(envoy: &Envoy, load: &Load, started: Instant) -> Result<Self> {
+    pub(crate) async fn take(envoy: &Envoy, load: &Load, started: Instant, push: Kind) -> Result<Self> {
         Ok(Self {
+            push,
             at: started.elapsed().as_millis().try_into()?,
             requests: load.requests(),
             resident: resident(envoy.id())?,

@@ -1,7 +1,7 @@
 //! Upstreams that die and come back: canaries again and again, stable seldom and for a moment.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -26,29 +26,33 @@ const TURNS: [(&str, Failure, [u64; 2]); 5] = [
 /// Between two of them.
 const PAUSE: Duration = Duration::from_secs(6);
 
-/// Has upstreams fail until `end`, with all of them back by then. Gives them back, and how often each
-/// failed, by what it was and how.
+/// What each of them is called in a report.
+pub(crate) fn kinds() -> impl Iterator<Item = String> {
+    TURNS.into_iter().map(|(name, failure, _)| format!("{name} {failure}"))
+}
+
+/// Has upstreams fail until `end`, with all of them back by then, and counts how often each failed, by what it was and how.
 ///
 /// # Errors
 /// If an upstream cannot be started again.
 pub(crate) async fn play(
-    mut upstreams: Upstreams,
-    timeline: Arc<Mutex<Timeline>>,
+    upstreams: &mut Upstreams,
+    timeline: &Mutex<Timeline>,
     end: Instant,
     seed: u64,
-) -> Result<(Upstreams, Troubles)> {
+    troubles: &mut Troubles,
+) -> Result<()> {
     let mut random = Rng::with_seed(seed);
-    let mut troubles = Troubles::new();
     loop {
         for (name, failure, [shortest, longest]) in TURNS {
             sleep(PAUSE.min(end.saturating_duration_since(Instant::now()))).await;
             let seconds = if troubles.len() < TURNS.len() { shortest } else { random.u64(shortest..=longest) };
             let lasts = Duration::from_secs(seconds);
             if Instant::now() + lasts >= end {
-                return Ok((upstreams, troubles));
+                return Ok(());
             }
             *troubles.entry(format!("{name} {failure}")).or_default() += 1;
-            locked(&timeline).fail(name, failure, Instant::now());
+            locked(timeline).fail(name, failure, Instant::now());
             match failure {
                 Failure::Stops => upstreams.stop(name)?,
                 Failure::Resets => upstreams.set(name, Behaviour::Resets)?,
@@ -58,7 +62,7 @@ pub(crate) async fn play(
                 Failure::Stops => upstreams.start_again(name).await?,
                 Failure::Resets => upstreams.set(name, Behaviour::Answers)?,
             }
-            locked(&timeline).recover(name, Instant::now());
+            locked(timeline).recover(name, Instant::now());
         }
     }
 }

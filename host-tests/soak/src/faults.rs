@@ -45,10 +45,14 @@ impl Report {
                 faults.push(format!("{stopped} {times} times, and {failures} requests failed until that was noticed"));
             }
         }
-        if time >= WHOLE {
-            faults.extend(self.absent());
+        // What broke off has an end that is like no other, and not everything.
+        if self.broken.count == 0 {
+            faults.extend(self.growth());
+            if time >= WHOLE {
+                faults.extend(self.absent());
+            }
         }
-        faults.extend(self.growth());
+        faults.extend(self.injuries());
         faults
     }
 
@@ -75,7 +79,7 @@ impl Report {
         pushes.chain(deaths).chain(unseen).collect()
     }
 
-    /// What has become more that must not.
+    /// How memory has grown.
     fn growth(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let [first, second] = self.peaks();
@@ -87,6 +91,12 @@ impl Report {
                 faults.push(format!("memory grows: {first} KiB in the first quarter after {kind}, {last} in the last"));
             }
         }
+        faults
+    }
+
+    /// What else has become more that must not.
+    fn injuries(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         if let (Some(start), Some(end)) = (self.readings.first(), self.readings.last()) {
             if end.vms != start.vms {
                 faults.push(format!("of {} VMs at the start there are {} at the end", start.vms, end.vms));
@@ -218,6 +228,15 @@ mod tests {
         report.tally.dead.clear();
         assert_eq!(Vec::<String>::new(), report.find_faults(WHOLE / 2));
         assert_eq!(Kind::ALL.len() + troubles::kinds().count() + 1, report.find_faults(WHOLE).len());
+    }
+
+    #[test]
+    fn what_broke_off_has_that_fault_alone() {
+        let mut report = sound();
+        report.broken = one();
+        report.pushed.clear();
+        report.readings.truncate(1);
+        assert_eq!(1, report.find_faults(WHOLE).len());
     }
 
     #[test]

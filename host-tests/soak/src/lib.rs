@@ -89,10 +89,8 @@ pub async fn run(options: &Options) -> Result<Report> {
     let (readings, troubles) = Default::default();
     let mut soak = Soak { plan, pusher, load, timeline, started: Instant::now(), readings, troubles };
     if let Err(error) = soak.play(&mut upstreams, options).await {
-        broken.add(|| format!("{error:#}"));
-        if let Ok(ended) = timeout(LAST, soak.pusher.envoy().ended()).await {
-            broken.add(|| format!("{ended:#}"));
-        }
+        let ended = timeout(LAST, soak.pusher.envoy().ended()).await;
+        broken.add(|| ended.map_or_else(|_| format!("{error:#}"), |ended| format!("{error}: {ended:#}")));
     }
     let took = soak.started.elapsed();
     let tally = soak.load.stop(&mut broken).await;

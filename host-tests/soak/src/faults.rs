@@ -20,10 +20,10 @@ const UNNOTICED: u64 = 100;
 const MOST_METRICS: u64 = 60;
 /// Fewer are no load.
 const FEWEST: u64 = 1_000;
-/// The least resident memory of the last quarter may be so much more than that of the first, in parts of a hundred. Within a
-/// run of three or ten minutes what is left after a document of one kind differs by less than three, and does not rise.
+/// The least resident memory of the last quarter may be so much more than that of the first, in parts of a hundred. In ten
+/// minutes it differed by one; readings after a document of one kind, of which a quarter of a minute has a few, by four.
 const MORE_AT_LEAST: u64 = 5;
-/// The same for the most resident memory of each half, which is that after a longest document: it differs by one.
+/// The same for the most resident memory of each half, which is that after a longest document: it differed by three.
 const MORE_AT_MOST: u64 = 10;
 
 impl Report {

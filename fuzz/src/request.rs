@@ -40,9 +40,8 @@ const MOST_STEPS: usize = 16;
 const MOST_OPEN: usize = 3;
 
 /// Host calls that can fail, the last five by not giving what they should. A host that tells another size than it has asked
-/// the module to allocate is none that a module could live in, nor is one without environment or entropy, for which the standard
-/// library has the module end.
-const CALLS: [&str; 15] = [
+/// the module to allocate is none that a module could live in.
+const CALLS: [&str; 20] = [
     "proxy_log",
     "proxy_get_current_time_nanoseconds",
     "proxy_set_tick_period_milliseconds",
@@ -52,6 +51,11 @@ const CALLS: [&str; 15] = [
     "proxy_set_property",
     "proxy_set_shared_data",
     "proxy_define_metric",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "environ_sizes_get",
+    "environ_get",
+    "random_get",
     "clock_time_get",
     "proxy_get_header_map_value",
     "proxy_get_header_map_pairs",

@@ -1,6 +1,8 @@
-//! Documents and requests out of an input's choices: mostly sound ones, of parts that matter to each other.
+//! Documents and requests out of an input's choices: nine in ten are sound, of parts that matter to each other.
 
 mod rollout;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
 use serin_cli::Request;
@@ -69,30 +71,59 @@ const ADDRESSES: [Option<&str>; 7] = [
 ];
 const CLUSTERS: [Option<&str>; 5] = [None, Some("shop-v1"), Some("shop-v2"), Some("cart-v2"), Some("another")];
 
+/// What is settled for a whole document, and what its rollouts may therefore ask for.
+struct Frame {
+    /// One document in ten is written without regard to what goes together.
+    is_careless: bool,
+    has_keys: bool,
+    has_cookie: bool,
+    carries_cluster: bool,
+    carries_slot: bool,
+}
+
+impl Frame {
+    /// Whether something may be asked for that needs something else.
+    fn allows(&self, is_met: bool) -> bool {
+        self.is_careless || is_met
+    }
+
+    /// A variable with a secret; rarely one that the environment does not have.
+    fn secret(&self, dice: &mut Dice<'_>, name: &'static str) -> &'static str {
+        if self.is_careless && dice.once_in(2) { "SERIN_NONE" } else { name }
+    }
+}
+
 /// A document.
 pub(crate) fn document(dice: &mut Dice<'_>) -> Value {
     let mut document = json!({});
-    let every_output = dice.once_in(3);
-    if every_output {
-        document["headers"] =
-            json!({"version": "x-v", "cluster": "x-c", "slot": "x-s", "reason": "x-r", "answer": "x-a"});
-    } else if dice.once_in(4) {
-        document["headers"] = json!({"slot": "x-s", "answer": dice.pick(&["", "x-a"])});
-    }
-    if dice.once_in(3) {
-        let mut keys = vec![json!({"id": "k2", "env": dice.pick(&["SERIN_KEY", "SERIN_NONE"])})];
-        keys.extend(dice.once_in(2).then(|| json!({"id": "k1", "env": "SERIN_OLD_KEY"})));
-        document["keys"] = keys.into();
-    }
+    let outputs = dice.pick(&[0, 0, 1, 1, 2]);
+    document["headers"] = match outputs {
+        0 => Value::Null,
+        1 => json!({"version": "x-v", "cluster": "x-c", "slot": "x-s", "reason": "x-r", "answer": "x-a"}),
+        _ => json!({"slot": "x-s", "answer": dice.pick(&["", "x-a"])}),
+    };
+    let has_keys = dice.once_in(3);
     if dice.once_in(3) {
         document["cookie"] = cookie(dice);
+    }
+    let frame = Frame {
+        is_careless: dice.once_in(10),
+        has_keys,
+        has_cookie: document["cookie"] != false,
+        carries_cluster: outputs == 1,
+        carries_slot: outputs > 0,
+    };
+    if has_keys {
+        let mut keys = vec![json!({"id": "k2", "env": frame.secret(dice, "SERIN_KEY")})];
+        keys.extend(dice.once_in(2).then(|| json!({"id": "k1", "env": "SERIN_OLD_KEY"})));
+        document["keys"] = keys.into();
     }
     if dice.once_in(4) {
         document["access_log"] = true.into();
     }
     let count = 1 + dice.below(NAMES.len());
     let rollouts: Map<String, Value> =
-        NAMES[..count].iter().map(|name| ((*name).to_owned(), rollout::draft(dice, name, count > 1))).collect();
+        NAMES[..count].iter().map(|name| ((*name).to_owned(), rollout::draft(dice, &frame, name, count > 1))).collect();
     document["rollouts"] = rollouts.into();
     document
 }
@@ -101,10 +132,12 @@ fn cookie(dice: &mut Dice<'_>) -> Value {
     if dice.once_in(4) {
         return false.into();
     }
+    let name = dice.pick(&["canary", "vid", "__Host-c", "~!#$%&'*+.^_`|c"]);
+    let is_secure = name.starts_with("__") || dice.once_in(2);
     json!({
-        "name": dice.pick(&["canary", "vid", "__Host-c", "~!#$%&'*+.^_`|c"]),
+        "name": name,
         "max_age": dice.pick(&["1d", "7d", "400d"]),
-        "secure": dice.pick(&[json!("auto"), json!(true)].each_ref()).clone(),
+        "secure": if is_secure { json!(true) } else { json!("auto") },
         "same_site": dice.pick(&["lax", "strict", "none"]),
         "http_only": !dice.once_in(4),
         "partitioned": dice.once_in(4),

@@ -2,16 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{COOKIES, PARAMETERS, VERSIONS, entry};
+use super::{COOKIES, Frame, PARAMETERS, VERSIONS, entry};
 use crate::dice::Dice;
 
 /// A rollout; one of several has something to match.
-pub(super) fn draft(dice: &mut Dice<'_>, name: &str, is_one_of_several: bool) -> Value {
-    let split = dice.pick(&["filter", "filter", "filter", "filter", "filter", "route", "native"]);
+pub(super) fn draft(dice: &mut Dice<'_>, frame: &Frame, name: &str, is_one_of_several: bool) -> Value {
+    let split = match dice.below(7) {
+        5 if frame.allows(frame.has_cookie) => "route",
+        6 if frame.allows(frame.carries_slot) => "native",
+        _ => "filter",
+    };
     let total = dice.pick(&[100_u64, 1, 7, 1_000, 1_000_000]);
     let count = 2 + dice.below(VERSIONS.len() - 1);
     let mut rollout = json!({"stable": "v1", "total": total});
-    rollout["versions"] = versions(dice, name, count, split, total);
+    let (versions, left) = versions(dice, frame, name, count, split, total);
+    rollout["versions"] = versions;
     if is_one_of_several || dice.once_in(3) {
         rollout["match"] = (0..1 + dice.below(2)).map(|_| entry(dice)).collect();
     }
@@ -19,21 +24,21 @@ pub(super) fn draft(dice: &mut Dice<'_>, name: &str, is_one_of_several: bool) ->
         rollout["split"] = split.into();
     }
     if dice.once_in(2) {
-        rollout["override"] = overrides(dice);
+        rollout["override"] = overrides(dice, frame);
     }
     if dice.once_in(3) {
         rollout["rules"] = (0..1 + dice.below(3)).map(|_| rule(dice, count, split, total)).collect();
     }
     if split == "route" || dice.once_in(2) {
-        rollout["sticky"] = sticky(dice, split);
+        rollout["sticky"] = sticky(dice, frame, split);
     }
     if split == "filter" && dice.once_in(4) {
-        rollout["schedule"] = schedule(dice, total);
+        rollout["schedule"] = schedule(dice, if frame.is_careless { total } else { left });
     }
-    if dice.once_in(4) {
+    if frame.allows(split != "native") && dice.once_in(4) {
         rollout["guard"] =
             json!({"window": "60s", "failures": {"status": ["5xx", 429], "slower_than": "800ms"}, "max_percent": 5});
-        if dice.once_in(2) {
+        if frame.allows(frame.has_cookie) && dice.once_in(2) {
             rollout["guard"]["share"] = "cookie".into();
         }
     }
@@ -52,18 +57,22 @@ pub(super) fn draft(dice: &mut Dice<'_>, name: &str, is_one_of_several: bool) ->
     rollout
 }
 
-fn versions(dice: &mut Dice<'_>, rollout: &str, count: usize, split: &str, total: u64) -> Value {
+/// The versions, and the most that `v2` may have beside the others.
+fn versions(dice: &mut Dice<'_>, frame: &Frame, rollout: &str, count: usize, split: &str, total: u64) -> (Value, u64) {
     let mut left = total;
+    let mut of_first = 0;
     let places = [json!("low"), json!("high"), json!(3)];
     let mut versions = Map::new();
     for (at, name) in VERSIONS[..count].iter().enumerate() {
         let mut version = json!({});
-        if split == "route" || !dice.once_in(6) {
+        let needs_cluster = split == "route" || (frame.carries_cluster && !frame.is_careless);
+        if needs_cluster || !dice.once_in(6) {
             version["cluster"] = format!("{rollout}-{name}").into();
         }
         if at > 0 && split == "filter" {
             let weight = dice.up_to(left);
             left -= weight;
+            of_first = if at == 1 { weight } else { of_first };
             version["weight"] = weight.into();
             version["place"] = places[at - 1].clone();
         }
@@ -75,22 +84,23 @@ fn versions(dice: &mut Dice<'_>, rollout: &str, count: usize, split: &str, total
         }
         versions.insert((*name).to_owned(), version);
     }
-    versions.into()
+    (versions.into(), left + of_first)
 }
 
-fn overrides(dice: &mut Dice<'_>) -> Value {
+fn overrides(dice: &mut Dice<'_>, frame: &Frame) -> Value {
     let mut overrides =
         json!({"header": "x-canary", "query": "canary", "cookie": dice.pick(&["lane", "canary", "vid"])});
     if dice.once_in(2) {
         overrides["aliases"] = json!({"always": "v2", "never": "v1"});
     }
     match dice.below(4) {
-        0 => overrides["trust"] = json!("signed"),
-        1 => overrides["trust"] = json!({"header": "x-secret", "env": dice.pick(&["SERIN_SECRET", "SERIN_NONE"])}),
+        0 if frame.allows(frame.has_keys) => overrides["trust"] = json!("signed"),
+        1 => overrides["trust"] = json!({"header": "x-secret", "env": frame.secret(dice, "SERIN_SECRET")}),
         _ => {}
     }
-    if dice.once_in(3) {
-        overrides["remember"] = dice.pick(&["1s", "5m", "10d"]).into();
+    let can_remember = frame.has_cookie && (frame.has_keys || !overrides["trust"].is_object());
+    if frame.allows(can_remember) && dice.once_in(3) {
+        overrides["remember"] = dice.pick(&["1m", "5m", "10d"]).into();
     }
     overrides
 }
@@ -116,16 +126,17 @@ fn rule(dice: &mut Dice<'_>, count: usize, split: &str, total: u64) -> Value {
     rule
 }
 
-fn sticky(dice: &mut Dice<'_>, split: &str) -> Value {
+fn sticky(dice: &mut Dice<'_>, frame: &Frame, split: &str) -> Value {
     let hold = match split {
         "route" => "version",
-        "native" => dice.pick(&["slot", "none"]),
-        _ => dice.pick(&["slot", "version", "page", "none"]),
+        "filter" if frame.allows(frame.has_cookie) => dice.pick(&["slot", "version", "page", "none"]),
+        _ => dice.pick(&["slot", "none"]),
     };
+    let can_drain = frame.allows(matches!(hold, "version" | "page"));
     let mut sticky = json!({
         "hold": hold,
         "prefer": dice.pick(&["visitor", "unit"]),
-        "at_zero": dice.pick(&["evict", "drain"]),
+        "at_zero": if can_drain && dice.once_in(2) { "drain" } else { "evict" },
         "cache": dice.pick(&["cookie", "all"]),
         "first": if dice.once_in(4) { "stable" } else { "draw" },
     });
@@ -141,12 +152,12 @@ fn sticky(dice: &mut Dice<'_>, split: &str) -> Value {
     sticky
 }
 
-fn schedule(dice: &mut Dice<'_>, total: u64) -> Value {
+fn schedule(dice: &mut Dice<'_>, most: u64) -> Value {
     let mut steps = Vec::new();
     for _ in 0..1 + dice.below(3) {
-        let mut step = json!({"weight": dice.up_to(total), "for": dice.pick(&["10m", "1h", "3d"])});
+        let mut step = json!({"weight": dice.up_to(most), "for": dice.pick(&["10m", "1h", "3d"])});
         if dice.once_in(2) {
-            step["to"] = dice.up_to(total).into();
+            step["to"] = dice.up_to(most).into();
         }
         steps.push(step);
     }

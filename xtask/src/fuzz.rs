@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// So many of them run side by side.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// Fuzz nothing: take over into fuzz/corpus what earlier runs have kept and does something new.
+    #[arg(long, conflicts_with_all = ["seconds", "jobs"])]
+    merge: bool,
 }
 
 /// The targets, as `fuzz/README.md` describes them.
@@ -70,11 +73,26 @@ impl Target {
 /// # Errors
 /// If something cannot be built or had, or if an input was found that must not be; the message shows it.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let targets = if args.targets.is_empty() { Target::value_variants() } else { &args.targets[..] };
-    let sessions = fuzz(targets, args.seconds, args.jobs, &Progress::new())?;
+    let all = Target::value_variants();
+    let is_wanted = |target: &&Target| args.targets.is_empty() || args.targets.contains(target);
+    let targets: Vec<Target> = all.iter().filter(is_wanted).copied().collect();
+    let progress = Progress::new();
+    let built = Built::new(&targets, &progress)?;
+    if args.merge {
+        return targets.iter().try_for_each(|target| Session::new(*target, &built)?.merge(&progress));
+    }
+    let outcomes = fuzz(&built, &targets, args.seconds, args.jobs, &progress);
     println!("{}", Summary::title());
-    sessions.iter().for_each(|summary| println!("{summary}"));
-    found(&sessions)
+    outcomes.iter().flatten().for_each(|summary| println!("{summary}"));
+    found(outcomes)
+}
+
+/// Whether this machine can build the targets; what can be fetched is.
+///
+/// # Errors
+/// If there is no C++ compiler, or cargo-fuzz is not to be had.
+pub(crate) fn check(progress: &Progress) -> Result<()> {
+    build::check(progress)
 }
 
 /// All targets, with what their corpora hold and for a few seconds more.
@@ -82,32 +100,34 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// # Errors
 /// As for [`run`].
 pub(crate) fn smoke(progress: &Progress) -> Result<()> {
-    found(&fuzz(Target::value_variants(), SMOKE_SECONDS, 1, progress)?)
+    let targets = Target::value_variants();
+    found(fuzz(&Built::new(targets, progress)?, targets, SMOKE_SECONDS, 1, progress))
 }
 
-fn found(sessions: &[Summary]) -> Result<()> {
-    let findings: Vec<&str> = sessions.iter().filter_map(|summary| summary.finding.as_deref()).collect();
+/// Everything that was found, and all that could not be run.
+fn found(outcomes: Vec<Result<Summary>>) -> Result<()> {
+    let told = |outcome: Result<Summary>| match outcome {
+        Ok(summary) => summary.finding,
+        Err(error) => Some(format!("{error:#}")),
+    };
+    let findings: Vec<String> = outcomes.into_iter().filter_map(told).collect();
     if findings.is_empty() { Ok(()) } else { bail!("{}", findings.join("\n\n")) }
 }
 
 /// Runs the targets one after the other, or so many side by side, and tells of each, in their order.
-fn fuzz(targets: &[Target], seconds: u64, jobs: u8, progress: &Progress) -> Result<Vec<Summary>> {
-    let built = Built::new(targets, progress)?;
-    let mut summaries = Vec::new();
-    for beside in targets.chunks(jobs.into()) {
-        let run = |target: &Target| Session::new(*target, &built)?.run(seconds, progress);
-        let outcomes = std::thread::scope(|scope| {
-            let threads: Vec<_> = beside.iter().map(|target| scope.spawn(|| run(target))).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread panicked")))
-                .collect::<Vec<_>>()
-        });
-        for outcome in outcomes {
-            summaries.push(outcome??);
-        }
-    }
-    Ok(summaries)
+fn fuzz(built: &Built, targets: &[Target], seconds: u64, jobs: u8, progress: &Progress) -> Vec<Result<Summary>> {
+    let run = |target: Target| {
+        let summary = Session::new(target, built).and_then(|session| session.run(seconds, progress));
+        summary.with_context(|| format!("cannot fuzz {}", target.name()))
+    };
+    let beside = |targets: &[Target]| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = targets.iter().map(|target| scope.spawn(|| run(*target))).collect();
+            let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            ended.map(|outcome| outcome.unwrap_or_else(|_| bail!("a thread panicked"))).collect::<Vec<_>>()
+        })
+    };
+    targets.chunks(jobs.into()).flat_map(beside).collect()
 }
 
 /// A folder below `target/fuzz`, made if it is not there.

@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let envoy = suite.timed("Envoy", |progress| envoy_binary::locate(None, progress))?;
     let programs = suite.timed("programs", |progress| Programs::find(&programs::ALL, progress))?;
     suite.skipped.extend(programs.skipped());
+    let fuzzes = args.full && suite.can_fuzz()?;
     if let (true, Some(skipped)) = (args.complete, suite.skipped.first()) {
         bail!("`--complete` leaves nothing out, and this would have to be: {skipped}");
     }
@@ -58,7 +59,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         suite.tests(&modules, &oldest, &programs)?;
         suite.scenarios(&modules, [&oldest, &envoy])?;
         suite.soak(&modules, &envoy)?;
-        suite.fuzz()?;
+        if fuzzes {
+            suite.fuzz()?;
+        }
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
     }
@@ -154,20 +157,34 @@ impl Suite {
         )
     }
 
-    /// The fuzz targets, which are a workspace of their own: lints, their corpora, and some seconds of each.
+    /// Whether there is what the fuzz targets are built with. Where there is not, everybody is told before anything is tested.
+    fn can_fuzz(&mut self) -> Result<bool> {
+        let can = self.timed("what builds fuzz targets", |progress| {
+            let step = progress.step("what builds fuzz targets");
+            let checked = fuzz::check(progress);
+            match &checked {
+                Ok(()) => step.done(""),
+                Err(error) => step.missed(format!("{error:#}\nLeft out without it: the fuzz targets.")),
+            }
+            Ok(checked.is_ok())
+        })?;
+        let skipped = "the fuzz targets, since a C++ compiler or cargo-fuzz is missing";
+        self.skipped.extend((!can).then(|| skipped.to_owned()));
+        Ok(can)
+    }
+
+    /// The fuzz targets, which are a workspace of their own: lints, tests, their corpora, and some seconds of each.
     fn fuzz(&mut self) -> Result<()> {
-        let mut lints = workspace::cargo();
-        lints.args([
-            "clippy",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--all-targets",
-            "--features",
-            "module",
-        ]);
-        lints.arg("--target-dir").arg(workspace::target()?.join("fuzz")).args(["--", "-D", "warnings"]);
+        let folder = workspace::target()?.join("fuzz");
+        let cargo = |command| {
+            let mut cargo = workspace::cargo();
+            cargo.args([command, "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"]).arg(&folder);
+            cargo
+        };
+        let mut lints = cargo("clippy");
+        lints.args(["--all-targets", "--features", "module", "--", "-D", "warnings"]);
         self.quiet("lints of the fuzz targets", &mut lints)?;
+        self.quiet("tests of the fuzz targets", cargo("test").arg("--lib"))?;
         self.timed("fuzz targets", fuzz::smoke)
     }
 

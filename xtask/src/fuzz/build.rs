@@ -31,6 +31,12 @@ impl Built {
     /// If there is no C++ compiler, or if something cannot be built or fetched.
     pub(super) fn new(targets: &[Target], progress: &Progress) -> Result<Self> {
         check_cpp()?;
+        let step = progress.step("libraries of the fuzz targets");
+        // cargo-fuzz has no `--locked`.
+        let mut locked = workspace::cargo();
+        locked.args(["metadata", "--locked", "--quiet", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"]);
+        step.run(&mut locked)?;
+        step.done("");
         let runs_module = targets.iter().any(|target| target.runs_module());
         let module = if runs_module { Some(wasm::build(progress)?) } else { None };
         let built = Self { folder: super::folder(&[])?, host: host()?, module };
@@ -63,6 +69,15 @@ impl Built {
         let profile = if target.runs_module() { self.folder.clone() } else { self.folder.join(&self.host) };
         profile.join("release").join(target.name())
     }
+}
+
+/// Whether this machine can build the targets; what can be fetched is.
+///
+/// # Errors
+/// If there is no C++ compiler, or cargo-fuzz is not to be had.
+pub(super) fn check(progress: &Progress) -> Result<()> {
+    check_cpp()?;
+    cargo_fuzz(progress).map(|_| ())
 }
 
 /// cargo-fuzz of this machine, or the one that is fetched once.
@@ -99,14 +114,17 @@ fn version(program: &Path) -> Option<String> {
 
 /// libFuzzer is built of its sources, which are C++.
 fn check_cpp() -> Result<()> {
-    let compiler = std::env::var_os("CXX").filter(|compiler| !compiler.is_empty()).unwrap_or_else(|| "c++".into());
-    if Command::new(&compiler).arg("--version").output().is_ok_and(|output| output.status.success()) {
+    let compiler = std::env::var("CXX").ok().filter(|compiler| !compiler.trim().is_empty());
+    let compiler = compiler.unwrap_or_else(|| "c++".to_owned());
+    // As its build takes it: a path, which may have spaces, or words, as in `ccache g++`.
+    let words = if Path::new(&compiler).exists() { vec![&*compiler] } else { compiler.split_whitespace().collect() };
+    let mut asked = Command::new(words[0]);
+    if asked.args(&words[1..]).arg("--version").output().is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
     bail!(
-        "there is no C++ compiler, which libFuzzer is built with: `{} --version` does not run. Install g++ or clang \
-         (Debian and Ubuntu: `apt-get install g++`), or set CXX to one",
-        compiler.display()
+        "there is no C++ compiler, which libFuzzer is built with: `{compiler} --version` does not run. Install g++ or clang \
+         (Debian and Ubuntu: `apt-get install g++`), or set CXX to one"
     )
 }
 

@@ -21,6 +21,8 @@ const MOST_MEGABYTES: u64 = 2_048;
 const LONGEST: u64 = 8_192;
 /// How long a finding is made smaller.
 const MINIMISE_SECONDS: u64 = 30;
+/// How long inputs may be compared.
+const MERGE_SECONDS: u64 = 900;
 /// Behind its time a target still ends the input that it is at, and minimises.
 const GRACE: Duration = Duration::from_secs(300);
 /// So much of an input is shown.
@@ -54,26 +56,43 @@ impl Session {
     /// If it cannot be run. What it finds is in the summary.
     pub(super) fn run(&self, seconds: u64, progress: &Progress) -> Result<Summary> {
         let step = progress.step(format!("fuzzing: {}", self.target.name()));
-        let before = self.findings()?;
         let mut options = vec![format!("-max_total_time={seconds}"), "-print_final_stats=1".to_owned()];
         options.push(format!("-max_len={LONGEST}"));
         options.push(format!("-artifact_prefix={}/", self.artifacts.display()));
-        let of_repository = workspace::root().join("fuzz");
-        let dictionary = of_repository.join(format!("{}.dict", self.target.name()));
+        let dictionary = workspace::root().join("fuzz").join(format!("{}.dict", self.target.name()));
         options.extend(dictionary.exists().then(|| format!("-dict={}", dictionary.display())));
-        let seeds = of_repository.join("corpus").join(self.target.name());
-        let outcome = self.call(&options, &[&self.corpus, &seeds], seconds, &step);
+        let outcome = self.call(&options, &[&self.corpus, &self.seeds()], seconds, &step);
         let log = self.read_log()?;
         let mut summary = Summary::of(self.target, &log);
-        if let Err(error) = outcome {
-            let new = self.findings()?.into_iter().find(|path| !before.contains(path));
-            summary.finding = Some(match new {
-                Some(input) => self.told(&input, &log, &step)?,
-                None => format!("{}: {error:#}\n{}", self.target.name(), last_lines(&log)),
-            });
+        match outcome {
+            Ok(()) => step.done(summary.to_string().trim()),
+            Err(error) => {
+                summary.finding = Some(match written(&log).filter(|input| input.exists()) {
+                    Some(input) => self.told(&input, &log, &step)?,
+                    None => format!("{}: {error:#}\n{}", self.target.name(), last_lines(&log)),
+                });
+                step.missed(summary.to_string().trim());
+            }
         }
-        step.done(summary.to_string().trim());
         Ok(summary)
+    }
+
+    /// Takes over into the repository what the kept inputs do and those of the repository do not.
+    ///
+    /// # Errors
+    /// If the binary cannot be run.
+    pub(super) fn merge(&self, progress: &Progress) -> Result<()> {
+        let step = progress.step(format!("new inputs: {}", self.target.name()));
+        let seeds = self.seeds();
+        let before = count(&seeds)?;
+        self.call(&["-merge=1".to_owned()], &[&seeds, &self.corpus], MERGE_SECONDS, &step)?;
+        step.done(format!("{} of {} taken over", count(&seeds)? - before, count(&self.corpus)?));
+        Ok(())
+    }
+
+    /// The inputs of the repository.
+    fn seeds(&self) -> PathBuf {
+        workspace::root().join("fuzz/corpus").join(self.target.name())
     }
 
     /// Runs the binary, whose words go into the log.
@@ -91,14 +110,13 @@ impl Session {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn findings(&self) -> Result<Vec<PathBuf>> {
-        let entries = fs::read_dir(&self.artifacts)?.map(|entry| Ok(entry?.path()));
-        entries.collect::<Result<Vec<_>>>()
-    }
-
     /// What is wrong with an input, the input, a smaller one, and how to have it again.
     fn told(&self, input: &Path, log: &str, step: &Step) -> Result<String> {
         let smaller = input.with_extension("smaller");
+        // That of an earlier run may be of another mistake.
+        if smaller.exists() {
+            fs::remove_file(&smaller).with_context(|| format!("cannot remove {}", smaller.display()))?;
+        }
         let options = [
             "-minimize_crash=1".to_owned(),
             format!("-max_total_time={MINIMISE_SECONDS}"),
@@ -126,6 +144,16 @@ fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(own).collect();
     let at = lines.iter().position(|line| line.contains("panicked at") || line.starts_with("==")).unwrap_or_default();
     lines[at..].iter().take(MOST_LINES).map(|line| format!("    {line}\n")).collect()
+}
+
+/// The input that ended the target, by its last words. It may have been there before: its name is that of its bytes.
+fn written(log: &str) -> Option<PathBuf> {
+    let paths = log.lines().rev().filter_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path));
+    paths.map(|path| PathBuf::from(path.trim())).next()
+}
+
+fn count(folder: &Path) -> Result<usize> {
+    Ok(fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?.count())
 }
 
 fn shown(path: &Path) -> Result<String> {
@@ -216,6 +244,14 @@ mod tests {
             finding: None,
         };
         assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn the_input_that_ended_a_target_is_the_last_that_it_has_written() {
+        let log = "#7\tNEW    cov: 1\nartifact_prefix='a b/'; Test unit written to a b/slow-unit-1\n\
+                   artifact_prefix='a b/'; Test unit written to a b/crash-2\nBase64: AA==\n";
+        assert_eq!(written(log), Some(PathBuf::from("a b/crash-2")));
+        assert_eq!(written("#7\tDONE   cov: 1\n"), None);
     }
 
     #[test]

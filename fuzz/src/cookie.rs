@@ -111,7 +111,9 @@ fn kept(lines: &[&[u8]]) {
         read.into_iter().nth(first)
     };
     // What a guard writes is private, and not read here a second time.
-    if lines.iter().any(|line| line.contains(&b'x')) {
+    let is_of_guard = |field: &[u8]| matches!(field.first(), Some(b'x' | b'f'));
+    let has_guards = |value: &Vec<u8>| value.split(|byte| *byte == b'.').any(is_of_guard);
+    if lines.iter().any(|line| lines::values(line, "canary-r").iter().any(has_guards)) {
         BY_KEPT.decided(lines);
         return;
     }

@@ -1,8 +1,6 @@
 //! Documents and requests out of an input's choices: nine in ten are sound, of parts that matter to each other.
 
 mod rollout;
-#[cfg(test)]
-mod tests;
 
 use serde_json::{Map, Value, json};
 use serin_cli::Request;
@@ -264,3 +262,6 @@ fn cookie_line(dice: &mut Dice<'_>) -> Vec<u8> {
     }
     line
 }
+
+#[cfg(test)]
+mod tests;

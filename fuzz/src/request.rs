@@ -167,8 +167,12 @@ fn fault(dice: &mut Dice<'_>) -> (&'static str, Fault) {
 }
 
 fn answer(dice: &mut Dice<'_>) -> HeaderMap {
-    let mut answer =
-        HeaderMap::response().with(":status", dice.pick(&["200", "200", "200", "302", "404", "101", "503", "504"]));
+    let status = if dice.once_in(8) {
+        dice.pick(&["503", "504", "500"])
+    } else {
+        dice.pick(&["200", "200", "200", "302", "404", "101"])
+    };
+    let mut answer = HeaderMap::response().with(":status", status);
     if dice.once_in(3) {
         answer.add(
             "cache-control",

@@ -114,7 +114,7 @@ impl Oracle {
     }
 }
 
-/// The effects on both messages; the answer is none of a server that has failed.
+/// The effects on both messages; the answer of a server that has failed gets no cookies.
 fn carry_out(effects: &Effects<'_>, rules: Option<&Rules>, request: &mut HeaderMap, response: &mut HeaderMap) {
     effects.remove.iter().for_each(|name| request.remove(name));
     effects.set().for_each(|(name, value)| request.replace(name, value.as_bytes()));
@@ -123,7 +123,8 @@ fn carry_out(effects: &Effects<'_>, rules: Option<&Rules>, request: &mut HeaderM
     if let (Some(value), Some(name)) = (&wanted.answer, rules.and_then(|rules| rules.outputs().answer())) {
         response.replace(name.as_str(), value);
     }
-    let cookies: Vec<String> = wanted.set_cookies.into_iter().flatten().collect();
+    let fails = response.get(":status").is_some_and(|status| status.starts_with(b"5"));
+    let cookies: Vec<String> = wanted.set_cookies.into_iter().flatten().filter(|_| !fails).collect();
     cookies.iter().for_each(|line| response.add("set-cookie", line));
     if (wanted.private || !cookies.is_empty())
         && let Some(value) = private_cache_control(application.as_deref())

@@ -146,10 +146,11 @@ fn last_lines(log: &str) -> String {
     lines[at..].iter().take(MOST_LINES).map(|line| format!("    {line}\n")).collect()
 }
 
-/// The input that ended the target, by its last words. It may have been there before: its name is that of its bytes.
+/// The input that ended the target, by its last words. It may have been there before: its name is that of its bytes. One that
+/// is slow ends nothing.
 fn written(log: &str) -> Option<PathBuf> {
     let paths = log.lines().rev().filter_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path));
-    paths.map(|path| PathBuf::from(path.trim())).next()
+    paths.map(|path| PathBuf::from(path.trim())).find(|path| !path.to_string_lossy().contains("/slow-unit-"))
 }
 
 fn count(folder: &Path) -> Result<usize> {
@@ -251,7 +252,7 @@ mod tests {
         let log = "#7\tNEW    cov: 1\nartifact_prefix='a b/'; Test unit written to a b/slow-unit-1\n\
                    artifact_prefix='a b/'; Test unit written to a b/crash-2\nBase64: AA==\n";
         assert_eq!(written(log), Some(PathBuf::from("a b/crash-2")));
-        assert_eq!(written("#7\tDONE   cov: 1\n"), None);
+        assert_eq!(written("Test unit written to a b/slow-unit-1\n#7\tDONE   cov: 1\n"), None);
     }
 
     #[test]

@@ -362,15 +362,16 @@ pub(crate) fn set_tick_period(milliseconds: u32) {
 /// 64 random bits from the host, or the time.
 pub(crate) fn entropy() -> u64 {
     let mut bytes = [0; 8];
-    serin_random_get(bytes.as_mut_ptr(), bytes.len());
+    // SAFETY: the buffer is live and has so many bytes.
+    unsafe { serin_random_get(bytes.as_mut_ptr(), bytes.len()) };
     u64::from_le_bytes(bytes)
 }
 
-/// `random_get` of WASI, but never refused. The standard library, which seeds the maps of regular expressions with it, would end
+/// `random_get` of WASI, but never refused: the first eight bytes are the time then, and the others are left. The standard library, which seeds the maps of regular expressions with it, would end
 /// the VM then; so the post-link step has everything call this instead.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn serin_random_get(buffer: *mut u8, size: usize) -> u32 {
+unsafe extern "C" fn serin_random_get(buffer: *mut u8, size: usize) -> u32 {
     // SAFETY: there are so many bytes at the buffer: that is what WASI asks of who calls.
     if unsafe { random_get(buffer, size) } != OK {
         let now = now_nanoseconds().unwrap_or_default().to_le_bytes();

@@ -24,7 +24,7 @@ impl Stream {
     }
 
     /// Decides, and carries the decision out on the request. Where the host refuses what it is asked or told stable serves
-    /// instead: Envoy looks at the headers when the callback is over, so what was done before does not show.
+    /// instead: Envoy looks at the headers when the callback is over, so what was set before it refused another does not show.
     pub(crate) fn request_headers(&mut self) {
         if self.serve(false) {
             vm::tell_of_refusal();
@@ -53,17 +53,21 @@ impl Stream {
                         serin_core::decide(rules, &configured.current(), &facts, configured.now(), crate::vm::draw);
                 }
                 *decided = decision.as_ref().map(Counted::of);
+                let effects = Effects::of(rules, decision.as_ref(), &facts, configured.now());
+                if !stable && (request.in_doubt() || configured.is_unsure(|| decided.map(Counted::rollout))) {
+                    return true;
+                }
                 *awaited = decision.as_ref().and_then(|decision| Awaited::of(decision, configured));
-                Effects::of(rules, decision.as_ref(), &facts, configured.now())
+                effects
             }
         };
+        let mut refused = false;
         for name in &effects.remove {
-            // A header that was seen and cannot be removed is to name nothing.
+            // A header that was seen and cannot be removed is to name nothing. One that was not seen is not there for most.
             if !host::remove_request_header(name) && !request.in_doubt() {
-                host::set_request_header(name, "");
+                refused |= !host::set_request_header(name, "");
             }
         }
-        let mut refused = false;
         for (name, value) in effects.set() {
             if !host::set_request_header(name, &value) {
                 host::remove_request_header(name);
@@ -76,7 +80,7 @@ impl Stream {
             host::set_filter_state("serin", answer);
         }
         *response = effects.response;
-        refused || request.in_doubt() || configured.is_unsure(|| decided.map(Counted::rollout))
+        refused
     }
 
     /// Counts the decision, and carries it out on the response, which may end with its headers.

@@ -21,10 +21,13 @@ const MOST_METRICS: u64 = 60;
 /// Fewer are no load.
 const FEWEST: u64 = 1_000;
 /// The least resident memory of the last quarter may be so much more than that of the first, in parts of a hundred. In ten
-/// minutes it differed by one; readings after a document of one kind, of which a quarter of a minute has a few, by four.
+/// minutes it differed by one; readings after a document of one kind, of which a quarter of a minute has a few, by four, so a
+/// short run may differ by three times as much.
 const MORE_AT_LEAST: u64 = 5;
 /// The same for the most resident memory of each half, which is that after a longest document: it differed by three.
 const MORE_AT_MOST: u64 = 10;
+/// From here on a run has enough readings for these bounds.
+const LONG: Duration = Duration::from_secs(300);
 
 impl Report {
     /// What is not as it has to be after a run that was to take this time, in words.
@@ -47,7 +50,7 @@ impl Report {
         }
         // What broke off has an end that is like no other, and not everything.
         if self.broken.count == 0 {
-            faults.extend(self.growth());
+            faults.extend(self.growth(if time < LONG { 3 } else { 1 }));
             if time >= WHOLE {
                 faults.extend(self.absent());
             }
@@ -80,14 +83,14 @@ impl Report {
     }
 
     /// How memory has grown.
-    fn growth(&self) -> Vec<String> {
+    fn growth(&self, times: u64) -> Vec<String> {
         let mut faults = Vec::new();
         let [first, second] = self.peaks();
-        if second > first + first * MORE_AT_MOST / 100 {
+        if second > first + first * MORE_AT_MOST * times / 100 {
             faults.push(format!("memory peaks: at most {first} KiB in the first half, {second} KiB in the second"));
         }
         for (kind, [first, last]) in self.floors() {
-            if last > first + first * MORE_AT_LEAST / 100 {
+            if last > first + first * MORE_AT_LEAST * times / 100 {
                 faults.push(format!("memory grows: {first} KiB in the first quarter after {kind}, {last} in the last"));
             }
         }

@@ -197,7 +197,8 @@ impl Entry {
 impl Host {
     fn holds(self, host: &[u8]) -> bool {
         let is_known = host.len() <= 253 + ":65535".len();
-        let colon = host.iter().rposition(|byte| *byte == b':').filter(|_| host.last() != Some(&b']'));
+        let is_port = |colon: &usize| host[colon + 1..].iter().all(u8::is_ascii_digit);
+        let colon = host.iter().rposition(|byte| *byte == b':').filter(is_port);
         let name = host[..colon.unwrap_or(host.len())].to_ascii_lowercase();
         match self {
             Self::Any => true,

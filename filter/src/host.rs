@@ -2,7 +2,8 @@
 //!
 //! The SDK's own wrappers panic on a header byte from 0x80 on and on any status they do not expect, and a panic kills
 //! the VM of a whole worker. So the calls are declared here, statuses are read as numbers, and whatever is not what was
-//! hoped for becomes `None`, or a status that is no answer. The post-link step keeps the imports that are declared here and no others.
+//! hoped for becomes `None`, or a status that is no answer. The post-link step keeps the imports that are declared here and
+//! no others.
 //!
 //! The SDK's dispatcher costs a request hundreds of instructions, and some kilobytes. So the callbacks stand here as well: the
 //! post-link step exports each `serin_on_…` as `proxy_on_…`, in place of the SDK's. What is the SDK's is the start of the
@@ -367,8 +368,9 @@ pub(crate) fn entropy() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// `random_get` of WASI, but never refused: the first eight bytes are the time then, and the others are left. The standard library, which seeds the maps of regular expressions with it, would end
-/// the VM then; so the post-link step has everything call this instead.
+/// `random_get` of WASI, but never refused: the first eight bytes are the time then, and the others are left. The standard
+/// library, which seeds the maps of regular expressions with it, would end the VM; so the post-link step has everything call
+/// this instead.
 #[unsafe(no_mangle)]
 #[inline(never)]
 unsafe extern "C" fn serin_random_get(buffer: *mut u8, size: usize) -> u32 {
@@ -461,11 +463,10 @@ fn property(path: &[u8], refused: &Cell<bool>) -> Option<Vec<u8>> {
 /// nothing in bytes.
 #[inline]
 fn told(refused: &Cell<bool>, call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
-    let (mut data, mut size) = (std::ptr::null_mut(), 0);
-    match call(&raw mut data, &raw mut size) {
-        OK => Some(owned(data, size)),
-        NOT_FOUND => None,
-        _ => {
+    match taken(call) {
+        Ok(bytes) => Some(bytes),
+        Err(NOT_FOUND) => None,
+        Err(_) => {
             refused.set(true);
             Some(Vec::new())
         }
@@ -477,16 +478,13 @@ fn told(refused: &Cell<bool>, call: impl FnOnce(*mut *mut u8, *mut usize) -> u32
 fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, u32> {
     let (mut data, mut size) = (std::ptr::null_mut(), 0);
     let status = call(&raw mut data, &raw mut size);
-    if status == OK { Ok(owned(data, size)) } else { Err(status) }
-}
-
-/// The bytes that a call has returned.
-#[inline(always)]
-fn owned(data: *mut u8, size: usize) -> Vec<u8> {
+    if status != OK {
+        return Err(status);
+    }
     if data.is_null() || size == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     // SAFETY: the host put the bytes where the SDK's `proxy_on_memory_allocate` told it to: into a `Vec` of this very
     // capacity, which was forgotten there.
-    unsafe { Vec::from_raw_parts(data, size, size) }
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
 }

@@ -57,7 +57,9 @@ impl Stream {
                 if !stable && (request.in_doubt() || configured.is_unsure(|| decided.map(Counted::rollout))) {
                     return true;
                 }
-                *awaited = decision.as_ref().and_then(|decision| Awaited::of(decision, configured));
+                // What stands in for a decision teaches nothing.
+                let teaches = decision.as_ref().filter(|_| !stable);
+                *awaited = teaches.and_then(|decision| Awaited::of(decision, configured));
                 effects
             }
         };

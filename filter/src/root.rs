@@ -53,7 +53,6 @@ impl Root {
             self.configured.sync((&self.plugin, self.id));
             self.configured.show_schedules((&self.plugin, self.id));
         }
-        self.configured.settle();
         self.configured.flush();
     }
 
@@ -107,7 +106,7 @@ pub(crate) struct Configured {
     pub(crate) mode: Mode,
     /// As of the last tick, so that requests need not ask for the time.
     now: Cell<Time>,
-    /// Until the host has told what the listener is, the time, without which no cookie can be judged, and what guards have made of
+    /// Until a request has found that the host has told what the listener is, the time, without which no cookie can be judged, and what guards have made of
     /// the versions, without which nobody can be sent to one that is guarded.
     unsure: Cell<bool>,
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there. Known from the first request
@@ -162,12 +161,6 @@ impl Configured {
             self.guards.borrow_mut().read(plugin, rules, &mut current);
             current.miss(rules, &vm::missing(), self.now());
         }
-        self.settle();
-    }
-
-    /// Looks whether all is known that requests need.
-    fn settle(&self) {
-        self.unsure.set(self.skips.get().is_none() || !self.knows_the_time() || !self.guards.borrow().is_known());
     }
 
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there.
@@ -200,9 +193,10 @@ impl Configured {
 
     #[cold]
     fn is_unsure_of(&self, rollout: Option<usize>) -> bool {
-        self.settle();
         let known = self.skips.get().is_some() && self.knows_the_time();
-        !known || (!self.guards.borrow().is_known() && rollout.is_some_and(|rollout| self.guard(rollout).is_some()))
+        let knows_guards = self.guards.borrow().is_known();
+        self.unsure.set(!known || !knows_guards);
+        !known || (!knows_guards && rollout.is_some_and(|rollout| self.guard(rollout).is_some()))
     }
 
     fn knows_the_time(&self) -> bool {

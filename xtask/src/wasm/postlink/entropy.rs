@@ -1,8 +1,10 @@
 //! Has the standard library ask the filter for random bytes, and not the host, which may refuse them.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
 use walrus::ir::{Call, ReturnCall, VisitorMut, dfs_pre_order_mut};
-use walrus::{ExportItem, FunctionId, Module};
+use walrus::{ExportItem, FunctionId, ImportKind, Module};
 
 use super::WASI_MODULE;
 
@@ -18,23 +20,31 @@ const OWN: &str = "serin_random_get";
 pub(super) fn redirect(module: &mut Module) -> Result<()> {
     let export = module.exports.iter().find(|export| export.name == OWN);
     let Some(ExportItem::Function(own)) = export.map(|export| export.item) else {
-        anyhow::bail!("the linked module does not export {OWN}, which random bytes are to be asked of");
+        bail!("the linked module does not export {OWN}, which random bytes are to be asked of");
     };
-    let hosts = module.imports.get_func(WASI_MODULE, RANDOM_GET).context("random bytes are asked of nobody")?;
+    let imports = module.imports.iter().filter(|import| import.module == WASI_MODULE && import.name == RANDOM_GET);
+    // The compiler may have made several of one import.
+    let hosts: BTreeSet<FunctionId> = imports
+        .filter_map(|import| match import.kind {
+            ImportKind::Function(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    ensure!(!hosts.is_empty(), "random bytes are asked of nobody");
     for (_, function) in module.funcs.iter_local_mut().filter(|(id, _)| *id != own) {
         let entry = function.entry_block();
-        dfs_pre_order_mut(&mut Redirect { hosts, own }, function, entry);
+        dfs_pre_order_mut(&mut Redirect { hosts: &hosts, own }, function, entry);
     }
     Ok(())
 }
 
-/// Puts one function in the place of another where it is called by name.
-struct Redirect {
-    hosts: FunctionId,
+/// Puts one function in the place of others where they are called by name.
+struct Redirect<'a> {
+    hosts: &'a BTreeSet<FunctionId>,
     own: FunctionId,
 }
 
-impl VisitorMut for Redirect {
+impl VisitorMut for Redirect<'_> {
     fn visit_call_mut(&mut self, call: &mut Call) {
         self.replace(&mut call.func);
     }
@@ -44,9 +54,9 @@ impl VisitorMut for Redirect {
     }
 }
 
-impl Redirect {
+impl Redirect<'_> {
     fn replace(&self, called: &mut FunctionId) {
-        if *called == self.hosts {
+        if self.hosts.contains(called) {
             *called = self.own;
         }
     }

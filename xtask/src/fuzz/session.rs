@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::Target;
 use super::build::Built;
@@ -65,6 +65,10 @@ impl Session {
         let log = self.read_log()?;
         let mut summary = Summary::of(self.target, &log);
         match outcome {
+            Ok(()) if summary.executions == 0 => {
+                summary.finding = Some(format!("{}: nothing was executed\n{}", self.target.name(), last_lines(&log)));
+                step.missed(summary.to_string().trim());
+            }
             Ok(()) => step.done(summary.to_string().trim()),
             Err(error) => {
                 summary.finding = Some(match written(&log).filter(|input| input.exists()) {
@@ -80,12 +84,17 @@ impl Session {
     /// Takes over into the repository what the kept inputs do and those of the repository do not.
     ///
     /// # Errors
-    /// If the binary cannot be run.
+    /// If the binary cannot be run, or if an input must not be: libFuzzer itself passes over those.
     pub(super) fn merge(&self, progress: &Progress) -> Result<()> {
         let step = progress.step(format!("new inputs: {}", self.target.name()));
         let seeds = self.seeds();
         let before = count(&seeds)?;
-        self.call(&["-merge=1".to_owned()], &[&seeds, &self.corpus], MERGE_SECONDS, &step)?;
+        let outcome = self.call(&["-merge=1".to_owned()], &[&seeds, &self.corpus], MERGE_SECONDS, &step);
+        let log = self.read_log()?;
+        outcome.with_context(|| last_lines(&log))?;
+        if let Some(input) = written(&log) {
+            bail!("{}: {} must not be\n{}", self.target.name(), input.display(), last_lines(&log));
+        }
         step.done(format!("{} of {} taken over", count(&seeds)? - before, count(&self.corpus)?));
         Ok(())
     }

@@ -127,16 +127,13 @@ fn slot_of(number: VisitorNumber) -> u32 {
     serin_core::SlotKey::new("s", "").slot(number.as_bytes()).number()
 }
 
-/// The bits that a number stands for.
+/// The sixty bits that a number stands for.
 fn bits_of(number: VisitorNumber) -> u64 {
-    let six = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'-' => 62,
-        _ => 63,
-    };
-    number.as_bytes().iter().fold(0, |bits, byte| bits << 6 | u64::from(six(*byte)))
+    // Two more characters, for zeros, make whole bytes of it.
+    let text = [b"AA".as_slice(), number.as_bytes()].concat();
+    let mut bytes = [0; 9];
+    let bytes = Base64UrlUnpadded::decode(&text, &mut bytes).expect("ten characters of base64url");
+    bytes.last_chunk().map_or(0, |bits| u64::from_be_bytes(*bits))
 }
 
 /// A token that counts is one that we have written.

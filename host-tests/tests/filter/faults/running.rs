@@ -136,6 +136,9 @@ impl<'a> Running<'a> {
                 assert_eq!(found, visitor.version, "no guard is theirs: {shown}");
             } else if !lies && !is_drawn {
                 assert!(found == "v1" || found == visitor.version, "{found} serves: {shown}");
+                // Nothing is kept of a version that could not be named to the routes.
+                let is_unnamed = is_refused && call == REPLACE_HEADER && found != visitor.version;
+                assert!(!is_unnamed || !exchange.response.has("set-cookie"), "{shown}");
             }
             // It is the document that names them.
             if !lies && call != READ_DOCUMENT {

@@ -189,7 +189,11 @@ impl Source for Request {
     fn headers(&self, name: &str) -> Vec<Vec<u8>> {
         match self.pairs() {
             Some(pairs) => pairs::values(pairs, name.as_bytes()).map(<[u8]>::to_vec).collect(),
-            None => header(Map::Request, name, &self.in_doubt).into_iter().collect(),
+            None => {
+                // There may be others behind the first.
+                self.in_doubt.set(true);
+                header(Map::Request, name, &self.in_doubt).into_iter().collect()
+            }
         }
     }
 
@@ -231,13 +235,14 @@ pub(crate) fn set_response_header(name: &str, value: &[u8]) -> bool {
     replace(Map::Response, name, value)
 }
 
-/// Adds a response header beside others of its name.
-pub(crate) fn add_response_header(name: &str, value: &str) {
+/// Adds a response header beside others of its name. Whether it was added.
+pub(crate) fn add_response_header(name: &str, value: &str) -> bool {
     let (name_size, value_size) = (name.len(), value.len());
     // SAFETY: the pointers and sizes are those of live strings.
-    let _ = unsafe {
+    let status = unsafe {
         proxy_add_header_map_value(Map::Response as u32, name.as_ptr(), name_size, value.as_ptr(), value_size)
     };
+    status == OK
 }
 
 /// The status of the response, 0 if it is none. Only meaningful while response headers are handled.
@@ -289,6 +294,9 @@ pub(crate) fn env(name: &str) -> Option<String> {
     let (mut count, mut size) = (0, 0);
     // SAFETY: the host writes four bytes at each live number.
     if unsafe { environ_sizes_get(&raw mut count, &raw mut size) } != OK {
+        return None;
+    }
+    if count == 0 || size == 0 {
         return None;
     }
     let (mut entries, mut bytes) = (vec![std::ptr::null_mut(); count], vec![0; size]);
@@ -354,10 +362,10 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> bool {
     status == OK
 }
 
-/// Calls `on_tick` of the current root every so many milliseconds; 0 stops.
-pub(crate) fn set_tick_period(milliseconds: u32) {
+/// Calls `on_tick` of the current root every so many milliseconds; 0 stops. Whether the host does so.
+pub(crate) fn set_tick_period(milliseconds: u32) -> bool {
     // SAFETY: no pointers.
-    let _ = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+    unsafe { proxy_set_tick_period_milliseconds(milliseconds) == OK }
 }
 
 /// 64 random bits from the host, or the time.

@@ -54,7 +54,7 @@ impl Stream {
                 }
                 *decided = decision.as_ref().map(Counted::of);
                 let effects = Effects::of(rules, decision.as_ref(), &facts, configured.now());
-                if !stable && (request.in_doubt() || configured.is_unsure(|| decided.map(Counted::rollout))) {
+                if !stable && (request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout), &effects)) {
                     return true;
                 }
                 // What stands in for a decision teaches nothing.
@@ -63,19 +63,7 @@ impl Stream {
                 effects
             }
         };
-        let mut refused = false;
-        for name in &effects.remove {
-            // A header that was seen and cannot be removed is to name nothing. One that was not seen is not there for most.
-            if !host::remove_request_header(name) && !request.in_doubt() {
-                refused |= !host::set_request_header(name, "");
-            }
-        }
-        for (name, value) in effects.set() {
-            if !host::set_request_header(name, &value) {
-                host::remove_request_header(name);
-                refused = true;
-            }
-        }
+        let refused = carry_out(&effects, request.in_doubt());
         if let Some(answer) = effects.response.as_ref().and_then(|response| response.answer.as_ref())
             && configured.logs_access()
         {
@@ -94,7 +82,9 @@ impl Stream {
         let status = self.awaited.take().map(|awaited| learned(&awaited, ends, &self.configured));
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
             let may_be_5xx = || status.map_or_else(host::response_may_be_5xx, |status| matches!(status / 100, 0 | 5));
-            apply(*response, rules.outputs().answer(), may_be_5xx);
+            if !apply(*response, rules.outputs().answer(), may_be_5xx) {
+                self.configured.lose_cookies();
+            }
         }
     }
 
@@ -114,6 +104,25 @@ impl Stream {
     }
 }
 
+/// Carries out what a request gets. Whether the host has refused any of it.
+#[inline]
+fn carry_out(effects: &Effects<'_>, in_doubt: bool) -> bool {
+    let mut refused = false;
+    for name in &effects.remove {
+        // A header that was seen and cannot be removed is to name nothing. One that was not seen is not there for most.
+        if !host::remove_request_header(name) && !in_doubt {
+            refused |= !host::set_request_header(name, "");
+        }
+    }
+    for (name, value) in effects.set() {
+        if !host::set_request_header(name, &value) {
+            host::remove_request_header(name);
+            refused = true;
+        }
+    }
+    refused
+}
+
 /// Learns from the answer at hand, and gives its status, 0 if the host does not tell it.
 #[inline(never)]
 fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
@@ -124,15 +133,16 @@ fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
     answer.status
 }
 
-/// Carries out what a response gets.
-fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) {
+/// Carries out what a response gets. Whether its cookies are in it, where it is to have some.
+fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) -> bool {
     if let (Some(value), Some(name)) = (&response.answer, answer) {
         host::set_response_header(name.as_str(), value.as_bytes());
     }
     let has_cookies = response.set_cookies.iter().any(Option::is_some);
     let sets_cookies = has_cookies && !may_be_5xx();
+    let mut all = true;
     for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
-        host::add_response_header("set-cookie", cookie);
+        all &= host::add_response_header("set-cookie", cookie);
     }
     if sets_cookies || response.private {
         let is_private = host::response_header("cache-control").is_some_and(|sent| {
@@ -144,4 +154,5 @@ fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: imp
             host::add_response_header("cache-control", "private");
         }
     }
+    all
 }

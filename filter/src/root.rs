@@ -4,7 +4,8 @@ use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 
 use serin_core::{
-    Current, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Surroundings, Time, Upstream, VersionId,
+    Current, Effects, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Surroundings, Time, Upstream,
+    VersionId,
 };
 
 use crate::guard::Counter;
@@ -41,13 +42,13 @@ impl Root {
         self.plugin = host::plugin_name().unwrap_or_default();
         let mode = self.read(&host::configuration(Rules::MOST_BYTES + 1));
         self.configured = Rc::new(Configured::new(mode));
-        self.configured.begin(&self.plugin);
-        host::set_tick_period(TICK_MILLISECONDS);
+        self.configured.begin(&self.plugin, host::set_tick_period(TICK_MILLISECONDS));
     }
 
     /// Does what is to be done once a second.
     pub(crate) fn tick(&mut self) {
         self.configured.look_at_the_clock();
+        self.configured.loses_cookies.set(false);
         self.configured.give_up_late_answers();
         if self.configured.knows_the_time() {
             self.configured.sync((&self.plugin, self.id));
@@ -106,9 +107,11 @@ pub(crate) struct Configured {
     pub(crate) mode: Mode,
     /// As of the last tick, so that requests need not ask for the time.
     now: Cell<Time>,
-    /// Until a request has found that the host has told what the listener is, the time, without which no cookie can be judged, and what guards have made of
-    /// the versions, without which nobody can be sent to one that is guarded.
+    /// Until a request has found that all is known: what the listener is, the time, by which cookies are judged, and what guards
+    /// have made of the versions. Again while cookies are lost.
     unsure: Cell<bool>,
+    /// Whether the host has refused a cookie since the last tick. Whoever needs one would be drawn anew by every request.
+    loses_cookies: Cell<bool>,
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there. Known from the first request
     /// on: the listener cannot be asked for at configuration.
     skips: OnceCell<bool>,
@@ -144,6 +147,7 @@ impl Configured {
             mode,
             now: Cell::default(),
             unsure: Cell::new(true),
+            loses_cookies: Cell::default(),
             skips: if inbound == Inbound::Skip { OnceCell::new() } else { OnceCell::from(false) },
             counts: counts.into(),
             current: RefCell::default(),
@@ -153,9 +157,11 @@ impl Configured {
         }
     }
 
-    /// Takes over what is known when a configuration begins.
-    fn begin(&self, plugin: &str) {
-        self.look_at_the_clock();
+    /// Takes over what is known when a configuration begins. A clock that is never looked at again is none.
+    fn begin(&self, plugin: &str, ticks: bool) {
+        if ticks {
+            self.look_at_the_clock();
+        }
         if let Mode::Active(rules) = &self.mode {
             let mut current = self.current.borrow_mut();
             self.guards.borrow_mut().read(plugin, rules, &mut current);
@@ -184,19 +190,29 @@ impl Configured {
         self.now.get()
     }
 
-    /// Whether something is not known that a decision for this rollout needs: what the listener is, the time, by which cookies
-    /// are judged, or what its guard has made of its versions.
+    /// Whether something is not known that a decision for this rollout needs (what the listener is, the time, by which cookies are
+    /// judged, or what its guard has made of its versions), or the decision would be lost with its cookies.
     #[inline]
-    pub(crate) fn is_unsure(&self, rollout: impl FnOnce() -> Option<usize>) -> bool {
-        self.unsure.get() && self.is_unsure_of(rollout())
+    pub(crate) fn is_unsure(&self, rollout: Option<usize>, effects: &Effects<'_>) -> bool {
+        self.unsure.get() && self.is_unsure_of(rollout, effects)
     }
 
     #[cold]
-    fn is_unsure_of(&self, rollout: Option<usize>) -> bool {
+    fn is_unsure_of(&self, rollout: Option<usize>, effects: &Effects<'_>) -> bool {
         let known = self.skips.get().is_some() && self.knows_the_time();
         let knows_guards = self.guards.borrow().is_known();
-        self.unsure.set(!known || !knows_guards);
-        !known || (!knows_guards && rollout.is_some_and(|rollout| self.guard(rollout).is_some()))
+        let loses = self.loses_cookies.get();
+        self.unsure.set(!known || !knows_guards || loses);
+        let guarded = || rollout.is_some_and(|rollout| self.guard(rollout).is_some());
+        !known || (!knows_guards && guarded()) || (loses && effects.sets_cookies())
+    }
+
+    /// Notes that the host has refused a cookie.
+    #[cold]
+    pub(crate) fn lose_cookies(&self) {
+        self.loses_cookies.set(true);
+        self.unsure.set(true);
+        vm::tell_of_refusal();
     }
 
     fn knows_the_time(&self) -> bool {

@@ -7,6 +7,7 @@
 //! allocated, within its own memory or into a trap, and nothing that it could do itself would prevent that.
 
 mod answers;
+mod newcomers;
 mod running;
 mod sites;
 
@@ -26,6 +27,7 @@ const READ_PROPERTY: &str = "proxy_get_property";
 const READ_DOCUMENT: &str = "proxy_get_buffer_bytes";
 const READ_SHARED: &str = "proxy_get_shared_data";
 const TELL_TIME: &str = "proxy_get_current_time_nanoseconds";
+const TICK: &str = "proxy_set_tick_period_milliseconds";
 
 /// When the fault begins. It ends before the recovery is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serin_host::routes::{Route, RouteTable, Target, Weighted};
 use serin_host::{Request, Worker};
 
 use super::running::KEY;
-use super::{Phase, READ_HEADER, READ_PROPERTY, READ_SHARED, TELL_TIME};
+use super::{Phase, READ_HEADER, READ_PROPERTY, READ_SHARED, TELL_TIME, TICK};
 use crate::site::{merge, shop, shop_with};
 
 /// A call that is needed from a phase on.
@@ -116,8 +116,9 @@ const HEADERS: [Need; 3] = [(Phase::Start, READ_HEADER), (Phase::Request, READ_H
 /// Where the client's address decides.
 const ADDRESS: [Need; 3] =
     [(Phase::Start, READ_PROPERTY), (Phase::Request, READ_PROPERTY), (Phase::Push, READ_PROPERTY)];
-/// Nobody is sent anywhere before the time is known, by which cookies are judged.
-const TIME: [Need; 2] = [(Phase::Start, TELL_TIME), (Phase::Push, TELL_TIME)];
+/// Nobody is sent anywhere before the time is known, by which cookies are judged, nor where it would stand still.
+const TIME: [Need; 4] =
+    [(Phase::Start, TELL_TIME), (Phase::Push, TELL_TIME), (Phase::Start, TICK), (Phase::Push, TICK)];
 /// Where a guard may have taken the version out.
 const LEDGER: [Need; 2] = [(Phase::Start, READ_SHARED), (Phase::Push, READ_SHARED)];
 

@@ -8,6 +8,7 @@
 
 mod answers;
 mod newcomers;
+mod pairs;
 mod running;
 mod sites;
 

@@ -147,6 +147,24 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// What visitors get while two calls are refused: `stripped` says whether their own copies of our headers cannot come through,
+    /// and `unnamed` whether no version can be named to the routes.
+    #[track_caller]
+    pub(super) fn check_pair(&mut self, stripped: bool, unnamed: bool) {
+        let before = self.visitors.clone();
+        for ((visitor, _), exchange) in before.iter().zip(self.ask(None)) {
+            let found = served(&exchange);
+            let shown = format!("{}: {:?} {:?}", self.place, visitor.headers, exchange.request);
+            if stripped {
+                let is_drawn = self.site.is_drawn() && unnamed;
+                assert!(is_drawn || found == "v1" || found == visitor.version, "{found} serves: {shown}");
+                self.check_stripped(visitor, &exchange, &shown);
+            }
+            assert!(found == visitor.version || !exchange.response.has("set-cookie"), "kept in doubt: {shown}");
+        }
+        self.visitors = before;
+    }
+
     /// Fails if a client's copy of one of our headers gets to the upstream, where it is not what the filter writes itself.
     #[track_caller]
     fn check_stripped(&self, visitor: &Visitor, exchange: &Exchange, place: &str) {

@@ -99,7 +99,7 @@ fn any_visitor(value: &[u8], moment: Moment) {
     if let Some(visitor) = read {
         assert_eq!(Visitor::from_value(visitor.to_value().as_bytes()), Some(visitor), "{value:?}");
         assert_eq!(VisitorNumber::from_text(visitor.number.as_bytes()), Some(visitor.number));
-        assert_eq!(VisitorNumber::from_bits(bits_of(visitor.number)), visitor.number);
+        assert_eq!(VisitorNumber::from_bits(visitor.number.bits()), visitor.number);
     }
     if value.contains(&b';') {
         return;
@@ -111,7 +111,7 @@ fn any_visitor(value: &[u8], moment: Moment) {
     if counts && let Some(visitor) = read {
         let written_on = Moment {
             now: Time::from_unix_seconds(u64::from(visitor.issued.number()) * 86_400),
-            bits: bits_of(visitor.number),
+            bits: visitor.number.bits(),
         };
         let ours =
             pair(&SIGNED.decided(OTHER, b"", None, written_on).cookies, "canary").expect("a new visitor gets a cookie");
@@ -125,15 +125,6 @@ fn any_visitor(value: &[u8], moment: Moment) {
 /// The slot in the second rollout.
 fn slot_of(number: VisitorNumber) -> u32 {
     serin_core::SlotKey::new("s", "").slot(number.as_bytes()).number()
-}
-
-/// The sixty bits that a number stands for.
-fn bits_of(number: VisitorNumber) -> u64 {
-    // Two more characters, for zeros, make whole bytes of it.
-    let text = [b"AA".as_slice(), number.as_bytes()].concat();
-    let mut bytes = [0; 9];
-    let bytes = Base64UrlUnpadded::decode(&text, &mut bytes).expect("ten characters of base64url");
-    bytes.last_chunk().map_or(0, |bits| u64::from_be_bytes(*bits))
 }
 
 /// A token that counts is one that we have written.

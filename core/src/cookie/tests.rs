@@ -44,6 +44,10 @@ fn a_visitor_number_is_its_ten_characters() {
     assert_eq!(VisitorNumber::from_bits(u64::MAX).as_str(), "__________");
     assert_eq!(VisitorNumber::from_bits(0).as_str(), "AAAAAAAAAA");
     assert_eq!(VisitorNumber::from_text(b"EjRWeJq83v"), Some(number));
+    #[cfg(feature = "tools")]
+    for bits in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+        assert_eq!(VisitorNumber::from_bits(bits).bits(), bits & (u64::MAX >> 4));
+    }
     for bad in ["", "short", "elevenchars", "EjRWeJq83=", "EjRWeJq83+", "EjRWeJq83\u{e9}"] {
         assert_eq!(VisitorNumber::from_text(bad.as_bytes()), None, "{bad:?}");
     }

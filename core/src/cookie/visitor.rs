@@ -26,6 +26,17 @@ impl VisitorNumber {
         characters.iter().all(|character| is_base64url(*character)).then_some(Self(characters))
     }
 
+    /// The 60 bits that it stands for, in the lower places.
+    #[cfg(feature = "tools")]
+    pub fn bits(&self) -> u64 {
+        use base64ct::Encoding;
+        // Two more characters, for zeros, make whole bytes of it.
+        let (mut text, mut bytes) = ([b'A'; 12], [0; 9]);
+        text[2..].copy_from_slice(&self.0);
+        let bytes = base64ct::Base64UrlUnpadded::decode(text, &mut bytes).unwrap_or_default();
+        bytes.last_chunk().map_or(0, |bits| u64::from_be_bytes(*bits))
+    }
+
     /// The ten characters: what the cookie holds, and what is hashed.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {

@@ -5,8 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use serin_core::{Effects, Facts, SlotKey, Time, decide};
+use serin_core::{Effects, Facts, SlotKey, Time, VisitorNumber, decide};
 
 use crate::scene::{CLUSTER, LANE, RELEASE};
 use crate::timeline::{Document, Failure, Window};
@@ -38,8 +37,11 @@ struct Outcome {
 pub(crate) fn judge(sent: &Sent, answer: &Result<Answer, String>, window: &Window) -> Verdict {
     match answer {
         Ok(answer) if answer.status == 200 => judge_answer(sent, answer, window),
-        Ok(answer) => judge_failure(sent, &format!("status {}: {}", answer.status, answer.upstream), window),
-        Err(error) => judge_failure(sent, error, window),
+        Ok(answer) => {
+            let what = format!("status {}: {}, {:?}", answer.status, answer.upstream, answer.decision);
+            judge_failure(sent, &what, Some(&answer.decision), window)
+        }
+        Err(error) => judge_failure(sent, error, None, window),
     }
 }
 
@@ -66,12 +68,17 @@ fn judge_answer(sent: &Sent, answer: &Answer, window: &Window) -> Verdict {
     Verdict::Wrong(format!("{sent:?}\n  got {found:?}\n  not one of {expected:#?}"))
 }
 
-fn judge_failure(sent: &Sent, what: &str, window: &Window) -> Verdict {
+/// A failure that Envoy has answered tells for whom it was decided; one that broke the connection does not.
+fn judge_failure(sent: &Sent, what: &str, decision: Option<&Option<String>>, window: &Window) -> Verdict {
     // Who is new may have drawn anything.
     let draws = if sent.is_of_somebody_new() { DRAWS } else { 1 };
     let mut bits = (0..draws).map(|draw| draw.wrapping_mul(SPREAD));
     let now = now();
-    let dead = |bits| outcomes(sent, window, now, bits).iter().find_map(|outcome| window.failure_of(&outcome.upstream));
+    let may_be = |outcome: &&Outcome| decision.is_none_or(|decision| *decision == outcome.decision);
+    let dead = |bits| {
+        let outcomes = outcomes(sent, window, now, bits);
+        outcomes.iter().filter(may_be).find_map(|outcome| window.failure_of(&outcome.upstream))
+    };
     match bits.find_map(dead) {
         Some((upstream, failure)) => Verdict::Dead(upstream, failure),
         None => Verdict::Failed(format!("{what}; {sent:?}, down: {:?}", window.down)),
@@ -114,15 +121,8 @@ const STABLE: &str = "v1";
 /// The random bits that a new visitor number was made of: the first answer has to be the stored answer.
 fn drawn(cookies: &[String]) -> u64 {
     let mut values = cookies.iter().filter_map(|line| pair(line)).filter(|(name, _)| *name == VISITOR_COOKIE);
-    values.find_map(|(_, value)| bits_of(number_in(value)?)).unwrap_or_default()
-}
-
-/// The sixty bits that ten characters stand for.
-fn bits_of(number: &str) -> Option<u64> {
-    // Two more characters, for zeros, make whole bytes of it.
-    let mut bytes = [0; 9];
-    let bytes = Base64UrlUnpadded::decode(format!("AA{number}"), &mut bytes).ok()?;
-    bytes.last_chunk().map(|bits| u64::from_be_bytes(*bits))
+    let number = values.find_map(|(_, value)| VisitorNumber::from_text(number_in(value)?.as_bytes()));
+    number.map_or(0, |number| number.bits())
 }
 
 /// What to hold a visitor's next answer against. `visitor` has kept this answer's cookies, and `held` is the version that they

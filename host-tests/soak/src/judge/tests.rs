@@ -65,8 +65,14 @@ fn in_v2(court: &Court) -> Visitor {
     found.find(|(_, answer)| answer.upstream == "v2").unwrap().0
 }
 
-fn failure() -> Result<Answer, String> {
-    Ok(Answer { status: 503, upstream: "no connection".into(), decision: None, lane: None, cookies: Vec::new() })
+/// The answer of an Envoy that has found no connection for what was decided so.
+fn failure(decision: &str) -> Result<Answer, String> {
+    let decision = Some(decision.to_owned());
+    Ok(Answer { status: 503, upstream: "no connection".into(), decision, lane: None, cookies: Vec::new() })
+}
+
+fn broken_off() -> Result<Answer, String> {
+    Err("the connection broke".to_owned())
 }
 
 #[test]
@@ -133,7 +139,7 @@ fn the_outcome_before_counts_only_until_all_workers_follow() {
 fn a_failure_counts_unless_its_upstream_was_down() {
     let mut court = Court::new();
     let visitor = in_v2(&court);
-    for failure in [failure(), Err("the connection broke".to_owned())] {
+    for failure in [failure("shop/v2/slot"), broken_off()] {
         court.check(&visitor, &failure, "failed");
         for (upstream, expected) in [("v1", "failed"), ("v3", "failed"), ("v2", "dead")] {
             court.timeline.fail(upstream, Failure::Resets, court.clock);
@@ -149,9 +155,19 @@ fn a_failure_counts_unless_its_upstream_was_down() {
 fn a_newcomer_may_have_drawn_whatever_is_down() {
     let mut court = Court::new();
     let visitor = Visitor::new(Kind::Newcomer, 0);
-    court.check(&visitor, &failure(), "failed");
+    for failure in [failure("shop/v3/slot"), broken_off()] {
+        court.check(&visitor, &failure, "failed");
+    }
     court.timeline.fail("v3", Failure::Stops, court.clock);
-    court.check(&visitor, &failure(), "dead");
+    for (failure, expected) in [
+        (failure("shop/v3/slot"), "dead"),
+        (broken_off(), "dead"),
+        (failure("shop/v2/slot"), "failed"),
+        (failure("shop/v1/slot"), "failed"),
+        (failure("shop/v3/random"), "failed"),
+    ] {
+        court.check(&visitor, &failure, expected);
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         suite.scenarios(&modules, [&oldest, &envoy])?;
         suite.soak(&modules, &envoy)?;
         if fuzzes {
-            suite.fuzz()?;
+            suite.fuzz(&modules)?;
         }
         suite.demo(&oldest)?;
         suite.demo(&envoy)?;
@@ -174,7 +174,7 @@ impl Suite {
     }
 
     /// The fuzz targets, which are a workspace of their own: lints, tests, their corpora, and some seconds of each.
-    fn fuzz(&mut self) -> Result<()> {
+    fn fuzz(&mut self, modules: &Modules) -> Result<()> {
         let folder = workspace::target()?.join("fuzz");
         let cargo = |command| {
             let mut cargo = workspace::cargo();
@@ -184,7 +184,10 @@ impl Suite {
         let mut lints = cargo("clippy");
         lints.args(["--all-targets", "--features", "module", "--", "-D", "warnings"]);
         self.quiet("lints of the fuzz targets", &mut lints)?;
-        self.quiet("tests of the fuzz targets", cargo("test").arg("--lib"))?;
+        // As the target that runs the module is built, or wasmtime would be built twice.
+        let mut tests = cargo("test");
+        tests.args(["--release", "--features", "module", "--lib"]).env("SERIN_WASM", &modules.serin);
+        self.quiet("tests of the fuzz targets", &mut tests)?;
         self.timed("fuzz targets", fuzz::smoke)
     }
 

@@ -78,6 +78,16 @@ impl Oracle {
         self.rules = parsed.rules.or(self.rules.take());
     }
 
+    /// The headers that are in force as ours.
+    pub(super) fn outputs(&self) -> &OutputHeaders {
+        self.rules.as_ref().map_or(&self.outputs, Rules::outputs)
+    }
+
+    /// Whether the headers of a request are read at once.
+    pub(super) fn reads_at_once(&self) -> bool {
+        self.rules.as_ref().is_some_and(Rules::reads_many_headers)
+    }
+
     /// The module seeds its generator with eight bytes of entropy at the first draw, which has happened if it is to draw what
     /// the module drew.
     pub(super) fn outcome(

@@ -58,25 +58,22 @@ impl Session {
         let step = progress.step(format!("fuzzing: {}", self.target.name()));
         let mut options = vec![format!("-max_total_time={seconds}"), "-print_final_stats=1".to_owned()];
         options.push(format!("-max_len={LONGEST}"));
-        options.push(format!("-artifact_prefix={}/", self.artifacts.display()));
         let dictionary = workspace::root().join("fuzz").join(format!("{}.dict", self.target.name()));
         options.extend(dictionary.exists().then(|| format!("-dict={}", dictionary.display())));
         let outcome = self.call(&options, &[&self.corpus, &self.seeds()], seconds, &step);
         let log = self.read_log()?;
         let mut summary = Summary::of(self.target, &log);
-        match outcome {
-            Ok(()) if summary.executions == 0 => {
-                summary.finding = Some(format!("{}: nothing was executed\n{}", self.target.name(), last_lines(&log)));
-                step.missed(summary.to_string().trim());
-            }
-            Ok(()) => step.done(summary.to_string().trim()),
-            Err(error) => {
-                summary.finding = Some(match written(&log).filter(|input| input.exists()) {
-                    Some(input) => self.told(&input, &log, &step)?,
-                    None => format!("{}: {error:#}\n{}", self.target.name(), last_lines(&log)),
-                });
-                step.missed(summary.to_string().trim());
-            }
+        summary.finding = match outcome {
+            Ok(()) => summary.too_few(count(&self.seeds())?).map(|few| format!("{few}\n{}", last_lines(&log))),
+            Err(error) => Some(match written(&log).filter(|input| input.exists()) {
+                Some(input) => self.told(&input, &log, &step)?,
+                None => format!("{}: {error:#}\n{}", self.target.name(), last_lines(&log)),
+            }),
+        };
+        let line = summary.to_string();
+        match summary.finding {
+            Some(_) => step.missed(line.trim()),
+            None => step.done(line.trim()),
         }
         Ok(summary)
     }
@@ -84,18 +81,20 @@ impl Session {
     /// Takes over into the repository what the kept inputs do and those of the repository do not.
     ///
     /// # Errors
-    /// If the binary cannot be run, or if an input must not be: libFuzzer itself passes over those.
+    /// If the binary cannot be run, or if an input must not be: libFuzzer itself passes over those, and takes over the others.
     pub(super) fn merge(&self, progress: &Progress) -> Result<()> {
         let step = progress.step(format!("new inputs: {}", self.target.name()));
         let seeds = self.seeds();
         let before = count(&seeds)?;
         let outcome = self.call(&["-merge=1".to_owned()], &[&seeds, &self.corpus], MERGE_SECONDS, &step);
         let log = self.read_log()?;
-        outcome.with_context(|| last_lines(&log))?;
+        let taken = format!("{} of {} taken over", count(&seeds)?.saturating_sub(before), count(&self.corpus)?);
         if let Some(input) = written(&log) {
-            bail!("{}: {} must not be\n{}", self.target.name(), input.display(), last_lines(&log));
+            let told = self.told(&input, &log, &step).with_context(|| last_lines(&log))?;
+            bail!("{told}\n\n{taken}");
         }
-        step.done(format!("{} of {} taken over", count(&seeds)? - before, count(&self.corpus)?));
+        outcome.with_context(|| last_lines(&log))?;
+        step.done(taken);
         Ok(())
     }
 
@@ -109,6 +108,7 @@ impl Session {
         let mut shell = Command::new("sh");
         shell.args(["-c", r#"exec "$0" "$@" 2>"$LOG""#]).arg(&self.binary).args(options);
         shell.arg(format!("-timeout={MOST_SECONDS_AN_INPUT}")).arg(format!("-rss_limit_mb={MOST_MEGABYTES}"));
+        shell.arg(format!("-artifact_prefix={}/", self.artifacts.display()));
         shell.args(paths).env("LOG", &self.log);
         shell.envs(self.module.iter().map(|module| ("SERIN_WASM", module)));
         step.run_within(&mut shell, Duration::from_secs(seconds) + GRACE).map(|_| ())
@@ -155,10 +155,10 @@ fn last_lines(log: &str) -> String {
     lines[at..].iter().take(MOST_LINES).map(|line| format!("    {line}\n")).collect()
 }
 
-/// The input that ended the target, by its last words. It may have been there before: its name is that of its bytes. One that
-/// is slow ends nothing.
+/// The first input that ended the target, which is the one that [`last_lines`] tells of; a merge goes on after it. It may have
+/// been there before: its name is that of its bytes. One that is slow ends nothing.
 fn written(log: &str) -> Option<PathBuf> {
-    let paths = log.lines().rev().filter_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path));
+    let paths = log.lines().filter_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path));
     paths.map(|path| PathBuf::from(path.trim())).find(|path| !path.to_string_lossy().contains("/slow-unit-"))
 }
 
@@ -209,6 +209,15 @@ impl Summary {
             finding: None,
         }
     }
+
+    /// What is wrong if not even the inputs of the repository were executed, which libFuzzer does however short its time is.
+    fn too_few(&self, seeds: usize) -> Option<String> {
+        let Self { target, executions, .. } = self;
+        // Even without any, libFuzzer tries that of no bytes.
+        let least = seeds.max(1) as u64;
+        let found = format!("{target}: {executions} inputs were executed, and fuzz/corpus/{target} alone has {seeds}");
+        (*executions < least).then_some(found)
+    }
 }
 
 /// The number of inputs in the last line of libFuzzer's that tells of one.
@@ -235,6 +244,9 @@ impl fmt::Display for Summary {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -257,12 +269,51 @@ mod tests {
     }
 
     #[test]
-    fn the_input_that_ended_a_target_is_the_last_that_it_has_written() {
+    fn the_input_that_ended_a_target_is_the_first_that_it_has_written() {
         let log = "#7\tNEW    cov: 1\nartifact_prefix='a b/'; Test unit written to a b/slow-unit-1\n\
-                   artifact_prefix='a b/'; Test unit written to a b/crash-2\nBase64: AA==\n";
+                   artifact_prefix='a b/'; Test unit written to a b/crash-2\nBase64: AA==\n\
+                   artifact_prefix='a b/'; Test unit written to a b/crash-3\n";
         assert_eq!(written(log), Some(PathBuf::from("a b/crash-2")));
         assert_eq!(written("Test unit written to a b/slow-unit-1\n#7\tDONE   cov: 1\n"), None);
     }
+
+    #[test]
+    fn fewer_executions_than_seeds_are_a_finding() {
+        for (executions, seeds, is_finding) in
+            [(0, 0, true), (1, 0, false), (1, 92, true), (91, 92, true), (92, 92, false)]
+        {
+            let summary = Summary { target: "path", executions, ..Summary::default() };
+            let finding = summary.too_few(seeds);
+            assert_eq!(finding.is_some(), is_finding, "{executions} of {seeds}");
+            assert!(finding.is_none_or(|told| told.contains(&format!("path: {executions} inputs"))));
+        }
+    }
+
+    #[test]
+    fn a_merge_tells_of_the_input_that_must_not_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let [binary, corpus, artifacts] = ["target", "corpus", "artifacts"].map(|name| folder.path().join(name));
+        fs::create_dir(&corpus).unwrap();
+        fs::create_dir(&artifacts).unwrap();
+        fs::write(&binary, FAILING).unwrap();
+        fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+        let log = folder.path().join("log");
+        let session = Session { target: Target::Path, binary, module: None, corpus, artifacts, log };
+        let error = format!("{:#}", session.merge(&Progress::new()).unwrap_err());
+        let crash = session.artifacts.join("crash-1");
+        let again = format!("{} {}", quoted(&session.binary), quoted(&crash));
+        for part in ["planted", r#"input     4 bytes: "\x00bad""#, &again, "0 of 0 taken over"] {
+            assert!(error.contains(part), "{part} is not in {error}");
+        }
+    }
+
+    /// A target that fails as libFuzzer does.
+    const FAILING: &str = r#"#!/bin/sh
+for option; do case $option in -artifact_prefix=*) prefix=${option#*=};; esac; done
+printf '\000bad' > "${prefix}crash-1"
+echo "thread panicked at planted" >&2
+echo "artifact_prefix='$prefix'; Test unit written to ${prefix}crash-1" >&2
+"#;
 
     #[test]
     fn what_is_not_instrumented_has_no_edges() {

@@ -1,10 +1,11 @@
 //! Has the standard library ask the filter for random bytes, and not the host, which may refuse them.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use anyhow::{Result, bail, ensure};
 use walrus::ir::{Call, ReturnCall, VisitorMut, dfs_pre_order_mut};
-use walrus::{ExportItem, FunctionId, ImportKind, Module};
+use walrus::{ConstExpr, ConstOp, ElementItems, ExportItem, FunctionId, GlobalKind, ImportKind, Module};
 
 use super::WASI_MODULE;
 
@@ -16,7 +17,7 @@ const OWN: &str = "serin_random_get";
 /// Makes every call of the host's function one of the filter's own, but the one that the filter's own makes.
 ///
 /// # Errors
-/// If the module does not export the filter's own, or does not import the host's.
+/// If the module does not export the filter's own, does not import the host's, or could call that one otherwise than by name.
 pub(super) fn redirect(module: &mut Module) -> Result<()> {
     let export = module.exports.iter().find(|export| export.name == OWN);
     let Some(ExportItem::Function(own)) = export.map(|export| export.item) else {
@@ -35,7 +36,49 @@ pub(super) fn redirect(module: &mut Module) -> Result<()> {
         let entry = function.entry_block();
         dfs_pre_order_mut(&mut Redirect { hosts: &hosts, own }, function, entry);
     }
+    ensure_called_by_name(module, &hosts)
+}
+
+/// Nothing may hold a reference to one of these functions. Within a function there is one only if it is also in one of the
+/// places that are looked at here, or the module is not valid.
+fn ensure_called_by_name(module: &Module, functions: &BTreeSet<FunctionId>) -> Result<()> {
+    let any = |exprs: &[ConstExpr]| exprs.iter().flat_map(references).any(|id| functions.contains(&id));
+    let in_element = module.elements.iter().any(|element| match &element.items {
+        ElementItems::Functions(ids) => ids.iter().any(|id| functions.contains(id)),
+        ElementItems::Expressions(_, exprs) => any(exprs),
+    });
+    let in_table = module.tables.iter().filter_map(|table| table.init.as_ref()).any(|init| any(slice::from_ref(init)));
+    let in_global = module.globals.iter().any(|global| match &global.kind {
+        GlobalKind::Local(init) => any(slice::from_ref(init)),
+        GlobalKind::Import(_) => false,
+    });
+    let in_export = module.exports.iter().any(|export| match export.item {
+        ExportItem::Function(id) => functions.contains(&id),
+        _ => false,
+    });
+    let places =
+        [("an element segment", in_element), ("a table", in_table), ("a global", in_global), ("an export", in_export)];
+    let found: Vec<&str> = places.into_iter().filter_map(|(place, holds)| holds.then_some(place)).collect();
+    ensure!(
+        found.is_empty(),
+        "{WASI_MODULE}.{RANDOM_GET} must be called by name only, so that {OWN} can take its place, but {} of the linked \
+         module holds it",
+        found.join(" and ")
+    );
     Ok(())
+}
+
+/// The functions that a constant expression refers to.
+fn references(expr: &ConstExpr) -> Vec<FunctionId> {
+    let of_op = |op: &ConstOp| match op {
+        ConstOp::RefFunc(id) => Some(*id),
+        _ => None,
+    };
+    match expr {
+        ConstExpr::RefFunc(id) => vec![*id],
+        ConstExpr::Extended(ops) => ops.iter().filter_map(of_op).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Puts one function in the place of others where they are called by name.

@@ -48,16 +48,28 @@ fn undeclared_host_calls_become_functions_that_answer_internal_failure() {
     assert_eq!(constant_functions(&wasm), [INTERNAL_FAILURE]);
 }
 
+/// The host's function, twice, as the compiler may import it.
+const RANDOM: &str = r#"(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "random_get" (func $again (param i32 i32) (result i32)))"#;
+const CALL_RANDOM: &str = "(drop (call $random (i32.const 0) (i32.const 8)))
+    (drop (call $again (i32.const 0) (i32.const 8)))";
+
+/// Both called, and the filter's own function, which calls both.
+fn asking_for_random_bytes() -> String {
+    format!(
+        r#"{CALL_RANDOM} (drop (call $last)))
+        (func $last (result i32) (return_call $again (i32.const 0) (i32.const 8)))
+        (func (export "serin_random_get") (param i32 i32) (result i32) {CALL_RANDOM} i32.const 77"#
+    )
+}
+
 #[test]
 fn random_bytes_are_asked_of_the_filters_own_function_alone() {
-    let import = r#"(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
-        (import "wasi_snapshot_preview1" "random_get" (func $again (param i32 i32) (result i32)))"#;
-    let asked = "(drop (call $random (i32.const 0) (i32.const 8))) (drop (call $again (i32.const 0) (i32.const 8)))";
-    let own =
-        format!(r#"{asked}) (func (export "serin_random_get") (param i32 i32) (result i32) {asked} i32.const 77"#);
-    let module = cut(&wat(import, &own), &declared(&["random_get"])).unwrap();
+    let module = cut(&wat(RANDOM, &asking_for_random_bytes()), &declared(&["random_get"])).unwrap();
+    let is_import = |id: FunctionId| matches!(module.funcs.get(id).kind, walrus::FunctionKind::Import(_));
     let asks = |instruction: &Instr| match instruction {
-        Instr::Call(call) => matches!(module.funcs.get(call.func).kind, walrus::FunctionKind::Import(_)),
+        Instr::Call(call) => is_import(call.func),
+        Instr::ReturnCall(call) => is_import(call.func),
         _ => false,
     };
     let is_own = |instruction: &Instr| matches!(instruction, Instr::Const(Const { value: Value::I32(77) }));
@@ -67,7 +79,22 @@ fn random_bytes_are_asked_of_the_filters_own_function_alone() {
         .filter(|found| *found != (false, false))
         .collect();
     assert_eq!(found, [(true, true)]);
-    check_error(&wat(import, asked), &["random_get"], "does not export serin_random_get");
+    check_error(&wat(RANDOM, CALL_RANDOM), &["random_get"], "does not export serin_random_get");
+}
+
+#[test]
+fn the_hosts_random_bytes_are_asked_for_by_name_alone() {
+    for (place, holder) in [
+        ("an element segment", "(table funcref (elem $work $again))"),
+        ("an element segment", "(table 1 funcref) (elem (i32.const 0) funcref (ref.func $again))"),
+        ("an element segment", "(elem declare func $random) (func (drop (ref.func $random)))"),
+        ("a table", "(table 1 funcref (ref.func $random))"),
+        ("a global", "(global funcref (ref.func $random))"),
+        ("an export", r#"(export "random" (func $random))"#),
+    ] {
+        let wasm = wat(RANDOM, &format!("{}) {holder} (func", asking_for_random_bytes()));
+        check_error(&wasm, &["random_get"], &format!("but {place} of the linked module holds it"));
+    }
 }
 
 /// A function of that symbol, which logs; a table that holds it; and a call through the table.

@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serin_envoy::{Routes, Setup};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serin_envoy::{Reply, Routes, Setup};
 use serin_host::Module;
 
 use crate::support::{self, Site, counts, decisions, eventually};
+
+/// So many are started side by side where each host call gets one of its own.
+const ENVOYS_AT_ONCE: usize = 3;
 
 /// What a visitor of a site gets with one host call denied.
 struct Expected {
@@ -15,19 +19,32 @@ struct Expected {
     cookies: usize,
 }
 
-/// What visitors get who say that they are v2's, at this weight of v2.
-async fn check(denied: &str, weight: u32, expected: Expected) -> Result<()> {
-    let Expected { version, reason, cookies } = expected;
+fn module() -> Result<Module> {
     let path = std::env::var_os("SERIN_WASM").context("SERIN_WASM names no module")?;
-    let module = Module::open(Path::new(&path))?;
+    Module::open(Path::new(&path))
+}
+
+/// A site without this host call, at this weight of v2.
+async fn site_without(denied: &str, weight: u32) -> Result<Site> {
+    let module = module()?;
     let names = [module.exports(), module.imports()].concat();
     let allowed: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != denied).collect();
     // The filter alone keeps clients from saying where they belong.
     let setup = Setup::from_env()?.capabilities(&allowed).strip_early(false);
-    let setup = setup.routes(Routes::HeaderMatch);
-    let site = Site::start(&setup, support::weight(weight)?).await?;
+    Site::start(&setup.routes(Routes::HeaderMatch), support::weight(weight)?).await
+}
+
+/// What a visitor gets who says that it is v2's.
+async fn ask(site: &Site) -> Result<Reply> {
+    site.ask("/", &[("x-canary-version", "v2")]).await
+}
+
+/// What visitors get who say that they are v2's, at this weight of v2.
+async fn check(denied: &str, weight: u32, expected: Expected) -> Result<()> {
+    let Expected { version, reason, cookies } = expected;
+    let site = site_without(denied, weight).await?;
     for _ in 0..10 {
-        let reply = site.ask("/", &[("x-canary-version", "v2")]).await?;
+        let reply = ask(&site).await?;
         let found = (reply.status.to_string(), reply.text(), reply.values("set-cookie").len());
         assert_eq!(found, ("200".to_owned(), version.to_owned(), cookies), "without {denied}, at {weight} %");
     }
@@ -51,4 +68,24 @@ async fn what_no_decision_needs_may_be_denied() -> Result<()> {
         check(denied, 0, Expected { version: "v1", reason: "slot", cookies: 1 }).await?;
     }
     Ok(())
+}
+
+/// What visitors get who say that they are v2's: stable where v2 has no weight, either version where it has all.
+async fn check_answers(denied: &str) -> Result<()> {
+    let mut site = site_without(denied, 0).await?;
+    for (weight, versions) in [(0, &["v1"][..]), (100, &["v1", "v2"])] {
+        site.envoy.push(support::weight(weight)?).await?;
+        for _ in 0..10 {
+            let reply = ask(&site).await?;
+            let is_expected = reply.status == 200 && versions.contains(&reply.text().as_str());
+            assert!(is_expected, "without {denied}, at {weight} %: {} {}", reply.status, reply.text());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_answered_whatever_call_the_host_denies() -> Result<()> {
+    let check = async |denied: String| check_answers(&denied).await.with_context(|| format!("without {denied}"));
+    stream::iter(module()?.imports()).map(Ok).try_for_each_concurrent(ENVOYS_AT_ONCE, check).await
 }

@@ -68,6 +68,13 @@ impl<'r> Decision<'r> {
         Some(Self { rollout, index, version, reason, slot, visitor, kept, override_ignored })
     }
 
+    /// Whether the visitor cookie to write is that of a newcomer: no cookie of the request holds its number.
+    #[cold]
+    pub fn is_drawn<S: Source>(&self, facts: &Facts<'_, S>) -> bool {
+        let brings = |number: &[u8]| facts.all_cookies().windows(number.len().max(1)).any(|part| part == number);
+        self.visitor.is_some_and(|visitor| !brings(visitor.number.as_bytes()))
+    }
+
     /// What is to be learned from the answer; `None` if nothing. From the answer to a request that named its version itself,
     /// or for which nothing is changed, nothing is learned.
     #[inline]
@@ -121,8 +128,8 @@ pub enum Reason {
     Guard,
     /// Stable serves, since the version that it would have been has no cluster right now.
     Missing,
-    /// The rollout's document is wrong and there is no earlier form of it, the key that it needs is missing, or the host did not
-    /// tell what the rollout asks of the request.
+    /// The rollout's document is wrong and there is no earlier form of it, the key that it needs is missing, or the host does not
+    /// tell or do what the decision rests on.
     Broken,
 }
 

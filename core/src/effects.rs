@@ -75,11 +75,6 @@ impl<'r> Effects<'r> {
         parts.chain(self.set_headers().iter().map(|(name, value)| (name.as_str(), value.as_str().into())))
     }
 
-    /// Whether cookies are to be written, unless the answer is a failure.
-    pub fn sets_cookies(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| response.set_cookies.iter().any(Option::is_some))
-    }
-
     #[inline]
     fn none(outputs: &'r OutputHeaders) -> Self {
         Self { outputs, carried: None, remove: Vec::new(), response: None }

@@ -172,7 +172,8 @@ impl<'r, S: Source> Facts<'r, S> {
         find(self.all_cookies())
     }
 
-    fn all_cookies(&self) -> &[u8] {
+    /// All `Cookie` lines, joined.
+    pub(crate) fn all_cookies(&self) -> &[u8] {
         self.rare().all_cookies.get_or_init(|| self.source.headers("cookie").join(b"; ".as_slice()))
     }
 

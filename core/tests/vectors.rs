@@ -89,11 +89,13 @@ fn visitor_cookie_ages() {
         let rules = rules(&document.replacen('{', &age, 1));
         let request = Request::new().with("cookie", cookie);
         let facts = Facts::new(&request);
-        let found = match decide(&rules, &Current::default(), &facts, now, || 0).unwrap().visitor {
+        let decision = decide(&rules, &Current::default(), &facts, now, || 0).unwrap();
+        let found = match decision.visitor {
             None => "fresh",
             Some(visitor) if visitor.number.as_str() == "EjRWeJq83v" => "due",
             Some(_) => "refused",
         };
+        assert_eq!(decision.is_drawn(&facts), found == "refused", "{vector}");
         assert_eq!(found, vector["outcome"].as_str().unwrap(), "{vector}");
     }
 }

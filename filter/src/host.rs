@@ -362,7 +362,7 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> bool {
     status == OK
 }
 
-/// Calls `on_tick` of the current root every so many milliseconds; 0 stops. Whether the host does so.
+/// Calls `on_tick` of the current root every so many milliseconds; 0 stops. Whether the host agrees.
 pub(crate) fn set_tick_period(milliseconds: u32) -> bool {
     // SAFETY: no pointers.
     unsafe { proxy_set_tick_period_milliseconds(milliseconds) == OK }

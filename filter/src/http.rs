@@ -23,8 +23,8 @@ impl Stream {
         Self { configured, decided: None, awaited: None, response: None }
     }
 
-    /// Decides, and carries the decision out on the request. Where the host refuses what it is asked or told stable serves
-    /// instead: Envoy looks at the headers when the callback is over, so what was set before it refused another does not show.
+    /// Decides, and carries the decision out on the request. Where the host refuses what it is asked or told, or has refused what
+    /// the decision needs, stable serves instead: Envoy looks at the headers when the callback is over, so what was set before it refused another does not show.
     pub(crate) fn request_headers(&mut self) {
         if self.serve(false) {
             vm::tell_of_refusal();
@@ -54,7 +54,8 @@ impl Stream {
                 }
                 *decided = decision.as_ref().map(Counted::of);
                 let effects = Effects::of(rules, decision.as_ref(), &facts, configured.now());
-                if !stable && (request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout), &effects)) {
+                let is_drawn = || decision.as_ref().is_some_and(|decision| decision.is_drawn(&facts));
+                if !stable && (request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout), is_drawn)) {
                     return true;
                 }
                 // What stands in for a decision teaches nothing.
@@ -82,8 +83,8 @@ impl Stream {
         let status = self.awaited.take().map(|awaited| learned(&awaited, ends, &self.configured));
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
             let may_be_5xx = || status.map_or_else(host::response_may_be_5xx, |status| matches!(status / 100, 0 | 5));
-            if !apply(*response, rules.outputs().answer(), may_be_5xx) {
-                self.configured.lose_cookies();
+            if let Some(are_set) = apply(*response, rules.outputs().answer(), may_be_5xx) {
+                self.configured.note_cookies(are_set);
             }
         }
     }
@@ -133,16 +134,16 @@ fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
     answer.status
 }
 
-/// Carries out what a response gets. Whether its cookies are in it, where it is to have some.
-fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) -> bool {
+/// Carries out what a response gets. Whether the host has set its cookies, where it was to have some.
+fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) -> Option<bool> {
     if let (Some(value), Some(name)) = (&response.answer, answer) {
         host::set_response_header(name.as_str(), value.as_bytes());
     }
     let has_cookies = response.set_cookies.iter().any(Option::is_some);
     let sets_cookies = has_cookies && !may_be_5xx();
-    let mut all = true;
+    let mut are_set = true;
     for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
-        all &= host::add_response_header("set-cookie", cookie);
+        are_set &= host::add_response_header("set-cookie", cookie);
     }
     if sets_cookies || response.private {
         let is_private = host::response_header("cache-control").is_some_and(|sent| {
@@ -154,5 +155,5 @@ fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: imp
             host::add_response_header("cache-control", "private");
         }
     }
-    all
+    sets_cookies.then_some(are_set)
 }

@@ -4,8 +4,7 @@ use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 
 use serin_core::{
-    Current, Effects, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Surroundings, Time, Upstream,
-    VersionId,
+    Current, Guard, Identity, Inbound, OutputHeaders, Parsed, Rollout, Rules, Surroundings, Time, Upstream, VersionId,
 };
 
 use crate::guard::Counter;
@@ -48,7 +47,7 @@ impl Root {
     /// Does what is to be done once a second.
     pub(crate) fn tick(&mut self) {
         self.configured.look_at_the_clock();
-        self.configured.loses_cookies.set(false);
+        self.configured.try_cookies();
         self.configured.give_up_late_answers();
         if self.configured.knows_the_time() {
             self.configured.sync((&self.plugin, self.id));
@@ -110,8 +109,7 @@ pub(crate) struct Configured {
     /// Until a request has found that all is known: what the listener is, the time, by which cookies are judged, and what guards
     /// have made of the versions. Again while cookies are lost.
     unsure: Cell<bool>,
-    /// Whether the host has refused a cookie since the last tick. Whoever needs one would be drawn anew by every request.
-    loses_cookies: Cell<bool>,
+    cookies: Cell<Cookies>,
     /// Whether this is a sidecar's inbound listener and the document does not want a decision there. Known from the first request
     /// on: the listener cannot be asked for at configuration.
     skips: OnceCell<bool>,
@@ -122,6 +120,19 @@ pub(crate) struct Configured {
     schedules: RefCell<Shown>,
     /// Whether a guard looks at how long answers take.
     times: bool,
+}
+
+/// What has become of the cookies that responses were to get. While they are lost nobody is drawn, since every further request
+/// would draw anew.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Cookies {
+    /// They are set.
+    #[default]
+    Set,
+    /// The host has refused one.
+    Lost,
+    /// It did, but not in this second: the next who is drawn tries it.
+    ToTry,
 }
 
 /// What to do with requests.
@@ -147,7 +158,7 @@ impl Configured {
             mode,
             now: Cell::default(),
             unsure: Cell::new(true),
-            loses_cookies: Cell::default(),
+            cookies: Cell::default(),
             skips: if inbound == Inbound::Skip { OnceCell::new() } else { OnceCell::from(false) },
             counts: counts.into(),
             current: RefCell::default(),
@@ -190,29 +201,41 @@ impl Configured {
         self.now.get()
     }
 
-    /// Whether something is not known that a decision for this rollout needs (what the listener is, the time, by which cookies are
-    /// judged, or what its guard has made of its versions), or the decision would be lost with its cookies.
+    /// Whether something is not known that this decision needs (what the listener is, the time, by which cookies are judged, or what
+    /// the rollout's guard has made of its versions), or it is a draw that would be lost.
     #[inline]
-    pub(crate) fn is_unsure(&self, rollout: Option<usize>, effects: &Effects<'_>) -> bool {
-        self.unsure.get() && self.is_unsure_of(rollout, effects)
+    pub(crate) fn is_unsure(&self, rollout: Option<usize>, is_drawn: impl FnOnce() -> bool) -> bool {
+        self.unsure.get() && self.is_unsure_of(rollout, is_drawn)
     }
 
     #[cold]
-    fn is_unsure_of(&self, rollout: Option<usize>, effects: &Effects<'_>) -> bool {
+    fn is_unsure_of(&self, rollout: Option<usize>, is_drawn: impl FnOnce() -> bool) -> bool {
         let known = self.skips.get().is_some() && self.knows_the_time();
         let knows_guards = self.guards.borrow().is_known();
-        let loses = self.loses_cookies.get();
-        self.unsure.set(!known || !knows_guards || loses);
-        let guarded = || rollout.is_some_and(|rollout| self.guard(rollout).is_some());
-        !known || (!knows_guards && guarded()) || (loses && effects.sets_cookies())
+        let cookies = self.cookies.get();
+        self.unsure.set(!known || !knows_guards || cookies != Cookies::Set);
+        let is_drawn = cookies != Cookies::Set && is_drawn();
+        if is_drawn && cookies == Cookies::ToTry {
+            self.cookies.set(Cookies::Lost);
+        }
+        let is_guarded = || rollout.is_some_and(|rollout| self.guard(rollout).is_some());
+        !known || (!knows_guards && is_guarded()) || (is_drawn && cookies == Cookies::Lost)
     }
 
-    /// Notes that the host has refused a cookie.
-    #[cold]
-    pub(crate) fn lose_cookies(&self) {
-        self.loses_cookies.set(true);
-        self.unsure.set(true);
-        vm::tell_of_refusal();
+    /// Notes whether the host has set a response's cookies.
+    pub(crate) fn note_cookies(&self, are_set: bool) {
+        self.cookies.set(if are_set { Cookies::Set } else { Cookies::Lost });
+        if !are_set {
+            self.unsure.set(true);
+            vm::tell_of_refusal();
+        }
+    }
+
+    /// Has one request try whether the host sets cookies again.
+    fn try_cookies(&self) {
+        if self.cookies.get() == Cookies::Lost {
+            self.cookies.set(Cookies::ToTry);
+        }
     }
 
     fn knows_the_time(&self) -> bool {

@@ -157,7 +157,7 @@ pub(crate) fn key(what: &str, plugin: &str) -> String {
 pub(crate) fn tell_of_refusal() {
     if !TOLD_OF_REFUSAL.replace(true) {
         host::log_warning(
-            "the host refuses a call that requests need, about headers, properties, the time or shared data: stable serves",
+            "the host refuses a call that requests need, about headers, properties, the time, ticks or shared data: stable serves",
         );
     }
 }

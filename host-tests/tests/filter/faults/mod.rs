@@ -24,6 +24,8 @@ use sites::Site;
 const READ_HEADER: &str = "proxy_get_header_map_value";
 const REPLACE_HEADER: &str = "proxy_replace_header_map_value";
 const REMOVE_HEADER: &str = "proxy_remove_header_map_value";
+const READ_HEADERS: &str = "proxy_get_header_map_pairs";
+const ADD_HEADER: &str = "proxy_add_header_map_value";
 const READ_PROPERTY: &str = "proxy_get_property";
 const READ_DOCUMENT: &str = "proxy_get_buffer_bytes";
 const READ_SHARED: &str = "proxy_get_shared_data";

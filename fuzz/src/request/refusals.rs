@@ -45,6 +45,11 @@ impl Refusals {
         !self.is_lost && self.faults[worker].len() <= 1
     }
 
+    /// Whether a call of this worker fails.
+    pub(super) fn has_one(&self, worker: usize) -> bool {
+        self.faults[worker].len() == 1
+    }
+
     /// Whether no header of a request can be read, by rules that read them at once or one by one: then nothing may be kept of
     /// its decision.
     pub(super) fn is_blind(&self, worker: usize, reads_at_once: bool) -> bool {

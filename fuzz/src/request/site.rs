@@ -133,7 +133,7 @@ impl Site {
         let stream = built.start().unwrap_or_else(|death| panic!("{death}"));
         if strips {
             assert_stripped(self.oracle.outputs(), &stream.request());
-            self.looked.stripped += 1;
+            self.looked.stripped += usize::from(self.refusals.has_one(number));
         }
         if !self.is_compared {
             let is_blind = self.refusals.is_blind(number, self.oracle.reads_at_once());

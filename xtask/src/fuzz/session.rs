@@ -244,9 +244,6 @@ impl fmt::Display for Summary {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -295,8 +292,10 @@ mod tests {
         let [binary, corpus, artifacts] = ["target", "corpus", "artifacts"].map(|name| folder.path().join(name));
         fs::create_dir(&corpus).unwrap();
         fs::create_dir(&artifacts).unwrap();
-        fs::write(&binary, FAILING).unwrap();
-        fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+        // By a child: of a file that this process has written another may still hold the writing end, and then it cannot be run.
+        let mut write = Command::new("sh");
+        write.args(["-c", r#"printf %s "$1" > "$0" && chmod 755 "$0""#]).arg(&binary).arg(FAILING);
+        assert!(write.status().unwrap().success());
         let log = folder.path().join("log");
         let session = Session { target: Target::Path, binary, module: None, corpus, artifacts, log };
         let error = format!("{:#}", session.merge(&Progress::new()).unwrap_err());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serin_core::OutputHeaders;
+use serin_core::{Output, OutputHeaders, OutputKind};
 use serin_host::{Fault, HeaderMap};
 
 use super::site::WORKERS;
@@ -60,10 +60,16 @@ impl Refusals {
     }
 }
 
+/// The headers that no client may set; with `inherit` the hop before this one may set the version's, in as many lines as it likes.
+pub(super) fn ours(outputs: &OutputHeaders, inherits: bool) -> Vec<String> {
+    let is_ours = |output: &&Output| output.kind != OutputKind::Version || !inherits;
+    outputs.on_request().iter().filter(is_ours).map(|output| output.name.as_str().to_owned()).collect()
+}
+
 /// None of a client's copies of our headers has come through.
 #[track_caller]
-pub(super) fn assert_stripped(outputs: &OutputHeaders, passed: &HeaderMap) {
-    for name in outputs.on_request().iter().map(|output| output.name.as_str()) {
+pub(super) fn assert_stripped(ours: &[String], passed: &HeaderMap) {
+    for name in ours {
         let is_theirs = |value: &&[u8]| value.windows(SPOOFED.len()).any(|part| part == SPOOFED.as_bytes());
         assert!(!passed.all(name).iter().any(is_theirs), "a client's {name} goes on: {passed:?}");
     }

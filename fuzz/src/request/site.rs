@@ -7,7 +7,7 @@ use serin_cli::Request;
 use serin_host::{Direction, Fault, HeaderMap, Lapse, Module, Proxy, ProxyBuilder, Stream, Worker};
 
 use super::expected::{Oracle, Outcome, Sent};
-use super::refusals::{Refusals, SPOOFED, assert_stripped};
+use super::refusals::{Refusals, SPOOFED, assert_stripped, ours};
 use crate::ENVIRONMENT;
 use crate::dice::Dice;
 use crate::given::Given;
@@ -30,6 +30,8 @@ pub(super) struct Site {
     is_compared: bool,
     /// Whether a document has asked for something to be learned from answers.
     learns: bool,
+    /// Whether one has had a version header followed.
+    inherits: bool,
     refusals: Refusals,
     /// Changes what is expected, for the tests of the comparison.
     plant: fn(&mut Outcome),
@@ -77,9 +79,10 @@ impl Site {
         }
         builder = builder.direction(if is_inbound { Direction::Inbound } else { Direction::Outbound });
         let proxy = builder.start(document).unwrap_or_else(|rejected| panic!("{rejected}"));
-        let (oracle, learns) = (Oracle::new(document, WORKERS), asks_to_learn(document));
+        let (oracle, said) = (Oracle::new(document, WORKERS), said(document));
+        let (learns, inherits) = (asks_to_learn(&said), said.has("inherit"));
         let (is_compared, looked) = (fault.is_none(), Looked::default());
-        Self { proxy, oracle, is_inbound, is_compared, learns, refusals, plant, looked }
+        Self { proxy, oracle, is_inbound, is_compared, learns, inherits, refusals, plant, looked }
     }
 
     pub(super) fn workers(&self) -> Vec<Worker> {
@@ -100,7 +103,9 @@ impl Site {
     pub(super) fn push(&mut self, document: &[u8], has_streams: bool) {
         self.is_compared &= !has_streams;
         self.refusals.pushed(has_streams);
-        self.learns |= asks_to_learn(document);
+        let said = said(document);
+        self.learns |= asks_to_learn(&said);
+        self.inherits |= said.has("inherit");
         self.proxy.push(document).unwrap_or_else(|rejected| panic!("{rejected}"));
         self.oracle.push(document);
     }
@@ -123,16 +128,14 @@ impl Site {
         let worker = self.proxy.worker(number);
         let strips = !self.is_compared && !self.is_inbound && self.refusals.strips(number);
         let mut built = built(&worker, request, answer);
-        if strips {
-            let names = self.oracle.outputs().on_request().iter().map(|output| output.name.as_str());
-            built = names.fold(built, |built, name| built.header(name, SPOOFED));
-        }
+        let ours = if strips { ours(self.oracle.outputs(), self.inherits) } else { Vec::new() };
+        built = ours.iter().fold(built, |built, name| built.header(name, SPOOFED));
         let built = if dice.once_in(3) { built.http2() } else { built };
         // A listener without a filter passes the headers on as they were sent.
         let bare = built.clone().on(UNFILTERED).send().unwrap_or_else(|death| panic!("{death}"));
         let stream = built.start().unwrap_or_else(|death| panic!("{death}"));
         if strips {
-            assert_stripped(self.oracle.outputs(), &stream.request());
+            assert_stripped(&ours, &stream.request());
             self.looked.stripped += usize::from(self.refusals.has_one(number));
         }
         if !self.is_compared {
@@ -169,11 +172,16 @@ impl Site {
     }
 }
 
-/// Whether a document asks for a guard, or for what happens where a cluster is missing.
-fn asks_to_learn(document: &[u8]) -> bool {
+/// What a document says.
+fn said(document: &[u8]) -> Given {
     let mut given = Given::default();
     given.add(document);
-    given.has("guard") || given.has("missing_cluster")
+    given
+}
+
+/// Whether it asks for a guard, or for what happens where a cluster is missing.
+fn asks_to_learn(said: &Given) -> bool {
+    said.has("guard") || said.has("missing_cluster")
 }
 
 /// The request as the host takes it. What no codec lets through is not in it.

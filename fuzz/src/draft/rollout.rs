@@ -36,11 +36,7 @@ pub(super) fn draft(dice: &mut Dice<'_>, frame: &Frame, name: &str, is_one_of_se
         rollout["schedule"] = schedule(dice, if frame.is_careless { total } else { left });
     }
     if frame.allows(split != "native") && dice.once_in(4) {
-        rollout["guard"] =
-            json!({"window": "60s", "failures": {"status": ["5xx", 429], "slower_than": "800ms"}, "max_percent": 5});
-        if frame.allows(frame.has_cookie) && dice.once_in(2) {
-            rollout["guard"]["share"] = "cookie".into();
-        }
+        rollout["guard"] = guard(dice, frame);
     }
     for flag in ["mark_stable", "dry_run", "inherit"] {
         if dice.once_in(5) {
@@ -55,6 +51,15 @@ pub(super) fn draft(dice: &mut Dice<'_>, frame: &Frame, name: &str, is_one_of_se
         }
     }
     rollout
+}
+
+fn guard(dice: &mut Dice<'_>, frame: &Frame) -> Value {
+    let failures = json!({"status": ["5xx", 429], "slower_than": "800ms"});
+    let mut guard = json!({"window": "60s", "failures": failures, "max_percent": 5});
+    if frame.allows(frame.has_cookie) && dice.once_in(2) {
+        guard["share"] = "cookie".into();
+    }
+    guard
 }
 
 /// The versions, and the most that `v2` may have beside the others.

@@ -83,9 +83,7 @@ impl Stream {
         let status = self.awaited.take().map(|awaited| learned(&awaited, ends, &self.configured));
         if let (Some(response), Mode::Active(rules)) = (self.response.take(), &self.configured.mode) {
             let may_be_5xx = || status.map_or_else(host::response_may_be_5xx, |status| matches!(status / 100, 0 | 5));
-            if let Some(are_set) = apply(*response, rules.outputs().answer(), may_be_5xx) {
-                self.configured.note_cookies(are_set);
-            }
+            apply(*response, rules.outputs().answer(), may_be_5xx, |are_set| self.configured.note_cookies(are_set));
         }
     }
 
@@ -134,16 +132,24 @@ fn learned(awaited: &Awaited, ends: bool, configured: &Configured) -> u16 {
     answer.status
 }
 
-/// Carries out what a response gets. Whether the host has set its cookies, where it was to have some.
-fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: impl FnOnce() -> bool) -> Option<bool> {
+/// Carries out what a response gets, and notes whether the host has set its cookies, where it was to have some.
+fn apply(
+    response: ResponseEffects,
+    answer: Option<&HeaderName>,
+    may_be_5xx: impl FnOnce() -> bool,
+    note_cookies: impl FnOnce(bool),
+) {
     if let (Some(value), Some(name)) = (&response.answer, answer) {
         host::set_response_header(name.as_str(), value.as_bytes());
     }
     let has_cookies = response.set_cookies.iter().any(Option::is_some);
     let sets_cookies = has_cookies && !may_be_5xx();
-    let mut are_set = true;
-    for cookie in response.set_cookies.iter().flatten().filter(|_| sets_cookies) {
-        are_set &= host::add_response_header("set-cookie", cookie);
+    if sets_cookies {
+        let mut are_set = true;
+        for cookie in response.set_cookies.iter().flatten() {
+            are_set &= host::add_response_header("set-cookie", cookie);
+        }
+        note_cookies(are_set);
     }
     if sets_cookies || response.private {
         let is_private = host::response_header("cache-control").is_some_and(|sent| {
@@ -155,5 +161,4 @@ fn apply(response: ResponseEffects, answer: Option<&HeaderName>, may_be_5xx: imp
             host::add_response_header("cache-control", "private");
         }
     }
-    sets_cookies.then_some(are_set)
 }

@@ -27,9 +27,11 @@ fn set(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
+type Plant = fn(&mut Judged);
+
 #[test]
 fn wrong_headers_are_found() {
-    let plants: [(&str, fn(&mut Judged)); 9] = [
+    let plants: [(&str, Plant); 9] = [
         ("a name of no document", |judged| judged.set.push(set("x-other", "text"))),
         ("a client's bytes", |judged| judged.set.push(set("x-set", "somebody"))),
         ("a slot of too many digits", |judged| judged.set.push(set("x-s", "12345678"))),
@@ -89,7 +91,7 @@ fn wrong_cookies_are_found() {
 
 #[test]
 fn an_explanation_that_tells_something_else_is_found() {
-    let plants: [fn(&mut Judged); 6] = [
+    let plants: [Plant; 6] = [
         |judged| judged.rollout = None,
         |judged| judged.reason = Some("rule"),
         |judged| judged.reason = None,

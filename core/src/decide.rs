@@ -68,9 +68,12 @@ impl<'r> Decision<'r> {
         Some(Self { rollout, index, version, reason, slot, visitor, kept, override_ignored })
     }
 
-    /// Whether the visitor cookie to write is that of a newcomer: no cookie of the request holds its number.
+    /// Whether a visitor cookie is written, and is that of a newcomer: no cookie of the request holds its number.
     #[cold]
     pub fn is_drawn<S: Source>(&self, facts: &Facts<'_, S>) -> bool {
+        if self.rollout.shared().is_none_or(|shared| shared.ways.dry_run) {
+            return false;
+        }
         let brings = |number: &[u8]| facts.all_cookies().windows(number.len().max(1)).any(|part| part == number);
         self.visitor.is_some_and(|visitor| !brings(visitor.number.as_bytes()))
     }

@@ -24,7 +24,8 @@ impl Stream {
     }
 
     /// Decides, and carries the decision out on the request. Where the host refuses what it is asked or told, or has refused what
-    /// the decision needs, stable serves instead: Envoy looks at the headers when the callback is over, so what was set before it refused another does not show.
+    /// the decision needs, stable serves instead: Envoy looks at the headers when the callback is over, so what was set before it
+    /// refused another does not show.
     pub(crate) fn request_headers(&mut self) {
         if self.serve(false) {
             vm::tell_of_refusal();
@@ -43,8 +44,8 @@ impl Stream {
         }
         let facts = Facts::new(&request);
         let decision;
-        let effects = match &configured.mode {
-            Mode::Inert { outputs, .. } => Effects::inert(outputs, &facts),
+        let (effects, in_doubt) = match &configured.mode {
+            Mode::Inert { outputs, .. } => (Effects::inert(outputs, &facts), request.in_doubt()),
             Mode::Active(rules) => {
                 if stable {
                     decision = decided.and_then(|decided| Decision::in_doubt(rules, decided.rollout()));
@@ -54,17 +55,18 @@ impl Stream {
                 }
                 *decided = decision.as_ref().map(Counted::of);
                 let effects = Effects::of(rules, decision.as_ref(), &facts, configured.now());
+                let in_doubt = request.in_doubt();
                 let is_drawn = || decision.as_ref().is_some_and(|decision| decision.is_drawn(&facts));
-                if !stable && (request.in_doubt() || configured.is_unsure(decided.map(Counted::rollout), is_drawn)) {
+                if !stable && (in_doubt || configured.is_unsure(decided.map(Counted::rollout), is_drawn)) {
                     return true;
                 }
                 // What stands in for a decision teaches nothing.
                 let teaches = decision.as_ref().filter(|_| !stable);
                 *awaited = teaches.and_then(|decision| Awaited::of(decision, configured));
-                effects
+                (effects, in_doubt)
             }
         };
-        let refused = carry_out(&effects, request.in_doubt());
+        let refused = carry_out(&effects, in_doubt);
         if let Some(answer) = effects.response.as_ref().and_then(|response| response.answer.as_ref())
             && configured.logs_access()
         {

@@ -214,12 +214,15 @@ impl Configured {
         let knows_guards = self.guards.borrow().is_known();
         let cookies = self.cookies.get();
         self.unsure.set(!known || !knows_guards || cookies != Cookies::Set);
-        let is_drawn = cookies != Cookies::Set && is_drawn();
-        if is_drawn && cookies == Cookies::ToTry {
-            self.cookies.set(Cookies::Lost);
-        }
         let is_guarded = || rollout.is_some_and(|rollout| self.guard(rollout).is_some());
-        !known || (!knows_guards && is_guarded()) || (is_drawn && cookies == Cookies::Lost)
+        if !known || (!knows_guards && is_guarded()) {
+            return true;
+        }
+        if cookies == Cookies::Set || !is_drawn() {
+            return false;
+        }
+        self.cookies.set(Cookies::Lost);
+        cookies == Cookies::Lost
     }
 
     /// Notes whether the host has set a response's cookies.

@@ -136,7 +136,7 @@ impl Site {
         let stream = built.start().unwrap_or_else(|death| panic!("{death}"));
         if strips {
             assert_stripped(&ours, &stream.request());
-            self.looked.stripped += usize::from(self.refusals.has_one(number));
+            self.looked.stripped += usize::from(self.refusals.has_one(number) && !ours.is_empty());
         }
         if !self.is_compared {
             let is_blind = self.refusals.is_blind(number, self.oracle.reads_at_once());

@@ -51,6 +51,27 @@ fn served_at_once(worker: &Worker) -> [String; 16] {
     streams.map(|stream| version(&stream.complete().expect("the VM lives")))
 }
 
+/// It writes no cookies, so none of its are lost, and it tries none.
+#[test]
+fn a_dry_run_goes_on_where_cookies_are_refused() {
+    let mut document = shop(100);
+    document["rollouts"]["dry"] = shop_with(100, &json!({"dry_run": true}))["rollouts"]["shop"].clone();
+    document["rollouts"]["dry"]["match"] = json!([{"headers": [{"name": "x-dry", "present": true}]}]);
+    let mut proxy = proxy(&document);
+    let worker = proxy.worker(0);
+    worker.inject(ADD_HEADER, Some(DENIED));
+    ask(&worker, &[]);
+    worker.inject(ADD_HEADER, None);
+    assert_eq!(version(&ask(&worker, &[])), "v1");
+    let dry = || worker.get("/").header("x-dry", "1").send().expect("the VM lives");
+    (0..3).for_each(|_| _ = dry());
+    tick(&mut proxy);
+    (0..3).for_each(|_| _ = dry());
+    assert_eq!(version(&ask(&worker, &[])), "v2", "nobody else has tried");
+    tick(&mut proxy);
+    assert_eq!(proxy.counter("serin_decisions.rollout.dry.version.v2.reason.slot"), 6, "{:?}", proxy.stats());
+}
+
 /// Theirs is not a draw, though they were to get a cookie.
 #[test]
 fn who_is_not_drawn_keeps_the_version_where_cookies_are_refused() {
